@@ -1,0 +1,348 @@
+//! The configuration *as meant*: defaults applied, units parsed, names resolved within the file, secrets read.
+//!
+//! The file *as written* becomes this; the engine joins it with the catalogue and makes the snapshot *as running*.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::diagnostic::Place;
+use crate::secret::Secret;
+
+/// A value and where in the configuration it stands, so that a later step can still name the line.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Spanned<T> {
+    /// The value.
+    pub value: T,
+    /// Where it stands.
+    pub place: Place,
+}
+
+/// Everything that can be configured.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Files that were read for it: the configuration itself and every `${file:…}`. A change in any is a reload.
+    pub files: Vec<PathBuf>,
+    /// What kind of place this gateway runs in.
+    pub profile: Profile,
+    /// The addresses on which applications are served.
+    pub listen: Vec<SocketAddr>,
+    /// The door.
+    pub server: Server,
+    /// Who may call.
+    pub auth: Auth,
+    /// The configured providers, in the order of the file.
+    pub providers: Vec<Provider>,
+    /// Names that applications may use for a model, and what they stand for.
+    pub routes: Vec<Route>,
+    /// The route of a request that names no model; an index into `routes`.
+    pub default_route: Option<usize>,
+    /// Whether `default_route` also takes the requests that do name one (the single-target JSON form does this).
+    pub default_route_overrides: bool,
+    /// The gateway's log.
+    pub logging: Logging,
+    /// Where metrics are shown.
+    pub metrics: Metrics,
+}
+
+/// What kind of place a gateway runs in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Profile {
+    /// A laptop: loopback only, port 8787, keys optional, everything on one port.
+    Local,
+    /// A server: port 8080, keys required.
+    Server,
+}
+
+/// How connections reach the workers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Accept {
+    /// Each worker has its own listener on the shared port; `Handoff` where the system cannot share one.
+    Shared,
+    /// One acceptor hands sockets to the workers.
+    Handoff,
+}
+
+/// The door.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Server {
+    /// Number of workers; one for each core if `None`.
+    pub workers: Option<usize>,
+    /// How connections reach the workers.
+    pub accept: Accept,
+    /// Certificate and key for TLS; clear text if `None`.
+    pub tls: Option<ServerTls>,
+    /// What is refused beyond.
+    pub limits: ServerLimits,
+    /// How long a client may take.
+    pub timeouts: ServerTimeouts,
+    /// Web origins (`https://app.example.com`, or `*`) whose pages may call; none by default.
+    pub cors_origins: Vec<String>,
+}
+
+/// Certificate and key of the listeners.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerTls {
+    /// PEM file with the certificate chain.
+    pub certificate: PathBuf,
+    /// PEM file with the private key.
+    pub key: PathBuf,
+    /// PEM file with the authorities whose client certificates are required; none are asked for if `None`.
+    pub client_ca: Option<PathBuf>,
+}
+
+/// What is refused beyond.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ServerLimits {
+    /// Bytes of a request's head.
+    pub header_bytes: usize,
+    /// Bytes of a request's body, after decompression.
+    pub body_bytes: usize,
+    /// Open connections.
+    pub connections: usize,
+    /// Requests being served at once.
+    pub requests_in_flight: usize,
+    /// Bytes of request and answer bodies held in memory at once.
+    pub held_bytes: usize,
+}
+
+/// How long a client may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ServerTimeouts {
+    /// From the first byte of a request's head to its last.
+    pub header: Duration,
+    /// Between two reads of a request's body.
+    pub body: Duration,
+    /// Between two requests on a connection.
+    pub idle: Duration,
+    /// While the client reads nothing of the answer.
+    pub write: Duration,
+    /// For the whole request.
+    pub request: Duration,
+    /// For the requests in flight when the gateway is told to stop.
+    pub drain: Duration,
+}
+
+/// Who may call.
+#[derive(Debug, Clone)]
+pub struct Auth {
+    /// Whether keys are asked for.
+    pub mode: AuthMode,
+    /// The named keys.
+    pub keys: Vec<NamedKey>,
+}
+
+/// Whether keys are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AuthMode {
+    /// A request without a known key is refused.
+    Required,
+    /// A key is checked if it is one of ours; requests without one are served.
+    Optional,
+    /// Keys are not looked at.
+    None,
+    /// A presented key that is not ours is the provider's own and is forwarded.
+    Passthrough,
+}
+
+/// A key with a name.
+#[derive(Debug, Clone)]
+pub struct NamedKey {
+    /// How the key is called in logs and metrics.
+    pub name: Spanned<String>,
+    /// What the application presents.
+    pub key: Secret,
+}
+
+/// A configured provider.
+#[derive(Debug, Clone)]
+pub struct Provider {
+    /// Its name here; the type's id if not given.
+    pub name: Spanned<String>,
+    /// The catalogue entry it is an instance of.
+    pub kind: Spanned<String>,
+    /// Base URL, in place of the catalogue's.
+    pub endpoint: Option<Spanned<String>>,
+    /// The credential.
+    pub api_key: Option<Secret>,
+    /// The models it serves; whatever the provider knows if empty.
+    pub models: Vec<Spanned<String>>,
+    /// Lower comes first where several providers serve a model.
+    pub priority: i64,
+    /// How long it may take.
+    pub timeouts: ProviderTimeouts,
+    /// Further headers for each request to it.
+    pub headers: Vec<(Spanned<String>, Secret)>,
+    /// Values for the `{placeholders}` of the catalogue's base URL.
+    pub variables: Vec<(Spanned<String>, Spanned<String>)>,
+    /// TLS towards it.
+    pub tls: ProviderTls,
+    /// Proxy for it; `None` follows the environment (`HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`).
+    pub proxy: Option<Proxy>,
+    /// Which HTTP version is spoken to it.
+    pub http_version: HttpVersion,
+}
+
+/// How long a provider may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ProviderTimeouts {
+    /// For a connection, the TLS handshake included.
+    pub connect: Duration,
+    /// From the request sent to the first byte of the answer.
+    pub first_byte: Duration,
+    /// Between two reads of the answer.
+    pub idle: Duration,
+    /// While the provider reads nothing of the request.
+    pub write: Duration,
+    /// For the whole attempt.
+    pub total: Duration,
+}
+
+/// TLS towards a provider.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ProviderTls {
+    /// PEM file with the authorities to trust, in place of the platform's.
+    pub ca: Option<PathBuf>,
+    /// PEM file with our certificate chain.
+    pub certificate: Option<PathBuf>,
+    /// PEM file with our private key.
+    pub key: Option<PathBuf>,
+}
+
+/// Proxy towards a provider.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Proxy {
+    /// None, whatever the environment says.
+    Direct,
+    /// This one: `http://[user:password@]host:port`. May hold a password.
+    Via(Secret),
+}
+
+/// Which HTTP version is spoken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HttpVersion {
+    /// HTTP/2 where TLS negotiates it, else HTTP/1.1.
+    Auto,
+    /// HTTP/1.1 only.
+    Http1,
+    /// HTTP/2 only, also in clear text (prior knowledge).
+    Http2,
+}
+
+/// A name for a model and what it stands for.
+#[derive(Debug, Clone)]
+pub struct Route {
+    /// What applications write as the model.
+    pub name: Spanned<String>,
+    /// Where such requests go. This version knows one target.
+    pub targets: Vec<Target>,
+}
+
+/// A provider and the model's name there.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// Name or type of a provider; found by the model's name if `None`.
+    pub provider: Option<Spanned<String>>,
+    /// The model's name there; the client's own if `None`.
+    pub model: Option<Spanned<String>>,
+}
+
+/// The gateway's log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Logging {
+    /// How lines look.
+    pub format: LogFormat,
+    /// Level, for all (`info`) or by module (`info,gw_http=debug`).
+    pub level: String,
+    /// Whether each finished request is a line.
+    pub requests: bool,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For a person at a terminal.
+    Pretty,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Where metrics are shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Metrics {
+    /// Whether they are shown at all.
+    pub enabled: bool,
+    /// A listener of their own; on the port of the API if `None`.
+    pub listen: Option<SocketAddr>,
+    /// Their path.
+    pub path: String,
+}
+
+impl Config {
+    /// The configuration of a gateway that was given none: the local profile with no provider in it.
+    pub fn local() -> Self {
+        Self {
+            files: Vec::new(),
+            profile: Profile::Local,
+            listen: vec![SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8787)],
+            server: Server::default(),
+            auth: Auth { mode: AuthMode::Optional, keys: Vec::new() },
+            providers: Vec::new(),
+            routes: Vec::new(),
+            default_route: None,
+            default_route_overrides: false,
+            logging: Logging { format: LogFormat::Pretty, level: "info".to_owned(), requests: true },
+            metrics: Metrics { enabled: true, listen: None, path: "/metrics".to_owned() },
+        }
+    }
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self {
+            workers: None,
+            accept: Accept::Shared,
+            tls: None,
+            limits: ServerLimits::default(),
+            timeouts: ServerTimeouts::default(),
+            cors_origins: Vec::new(),
+        }
+    }
+}
+
+impl Default for ServerLimits {
+    fn default() -> Self {
+        Self {
+            header_bytes: 64 << 10,
+            body_bytes: 32 << 20,
+            connections: 16_384,
+            requests_in_flight: 8_192,
+            held_bytes: 512 << 20,
+        }
+    }
+}
+
+impl Default for ServerTimeouts {
+    fn default() -> Self {
+        Self {
+            header: Duration::from_secs(10),
+            body: Duration::from_secs(30),
+            idle: Duration::from_secs(75),
+            write: Duration::from_secs(60),
+            request: Duration::from_secs(600),
+            drain: Duration::from_secs(30),
+        }
+    }
+}
+
+impl Default for ProviderTimeouts {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(10),
+            first_byte: Duration::from_secs(30),
+            idle: Duration::from_secs(60),
+            write: Duration::from_secs(30),
+            total: Duration::from_secs(600),
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! Configuration.
+
+pub mod config;
+pub mod diagnostic;
+pub mod secret;

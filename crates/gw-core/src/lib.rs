@@ -1,0 +1,19 @@
+//! The vocabulary of the gateway. Read in this order: [`operation`] (what can be asked), [`error`] (what can go
+//! wrong, and whose fault it is), [`usage`] (what was used), [`record`] (what is remembered of a request).
+//!
+//! **Invariants.** No I/O, no clock, no log, no wire format and no provider is named here. Nothing in this crate can
+//! hold a secret: what is built here may be printed.
+
+pub mod caller;
+pub mod error;
+pub mod id;
+pub mod operation;
+pub mod record;
+pub mod usage;
+
+pub use caller::Caller;
+pub use error::{Blame, Error, ErrorCode, UpstreamError};
+pub use id::RequestId;
+pub use operation::Operation;
+pub use record::{Outcome, RequestRecord, Timings};
+pub use usage::Usage;

@@ -1,0 +1,34 @@
+//! The kinds of call an application can make.
+
+/// A kind of call. The request path is written once, for all of them; what differs is said by the dialects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Operation {
+    /// A conversation that a model continues.
+    Chat,
+    /// The older text-in, text-out call.
+    Completion,
+    /// Texts turned into vectors.
+    Embeddings,
+}
+
+impl Operation {
+    /// Every operation, for tables and tests.
+    pub const ALL: [Operation; 3] = [Operation::Chat, Operation::Completion, Operation::Embeddings];
+
+    /// The name in logs, metrics and configuration: OpenTelemetry's `gen_ai.operation.name`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Operation::Chat => "chat",
+            Operation::Completion => "text_completion",
+            Operation::Embeddings => "embeddings",
+        }
+    }
+
+    /// Whether an answer may come as a stream of events.
+    pub const fn streams(self) -> bool {
+        match self {
+            Operation::Chat | Operation::Completion => true,
+            Operation::Embeddings => false,
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! What is remembered of a request.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use crate::{ErrorCode, Operation, RequestId, Usage};
+
+/// How a request ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// The whole answer was handed to the client's connection.
+    Completed,
+    /// The client was told of an error.
+    Failed,
+    /// The client left before the answer was complete.
+    Cancelled,
+    /// The gateway itself broke; nothing else was taken down.
+    Panicked,
+}
+
+impl Outcome {
+    /// The name in logs and metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Outcome::Completed => "completed",
+            Outcome::Failed => "failed",
+            Outcome::Cancelled => "cancelled",
+            Outcome::Panicked => "panicked",
+        }
+    }
+}
+
+/// How long things took, in microseconds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Timings {
+    /// From the request's head to the last byte of the answer.
+    pub total_us: u64,
+    /// From sending the attempt upstream to the first byte of its answer's body; `None` if none came.
+    pub first_byte_us: Option<u64>,
+    /// What was spent waiting for the provider.
+    pub upstream_us: u64,
+    /// What the gateway added before the request went upstream and before the answer's first byte went back.
+    pub overhead_us: u64,
+}
+
+/// One finished request. Holds facts about it, never its content.
+#[derive(Debug, Clone)]
+pub struct RequestRecord {
+    /// The gateway's id, as told to the client in `x-request-id`.
+    pub request_id: RequestId,
+    /// The id that the client sent, if it sent one.
+    pub client_request_id: Option<Box<str>>,
+    /// The trace id of the client's `traceparent` (W3C Trace Context), if it sent one.
+    pub trace_id: Option<Box<str>>,
+    /// When the head of the request had been read.
+    pub started_at: SystemTime,
+    /// What was asked for.
+    pub operation: Operation,
+    /// The format the client spoke.
+    pub dialect: &'static str,
+    /// The name of the caller's key.
+    pub key_name: Option<Arc<str>>,
+    /// The model as the client named it.
+    pub model_requested: Option<Box<str>>,
+    /// The model as the provider was asked for it.
+    pub model_used: Option<Arc<str>>,
+    /// The configured provider's name.
+    pub provider: Option<Arc<str>>,
+    /// The catalogue entry that the provider is an instance of.
+    pub provider_type: Option<Arc<str>>,
+    /// The provider's own id of the request.
+    pub provider_request_id: Option<Box<str>>,
+    /// Whether the client asked for a stream.
+    pub stream: bool,
+    /// The HTTP status the client was sent; 499 where it left before one was sent.
+    pub status: u16,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What went wrong, where something did.
+    pub error: Option<ErrorCode>,
+    /// What the provider reported as used.
+    pub usage: Option<Usage>,
+    /// Bytes of the request's body.
+    pub request_bytes: u64,
+    /// Bytes of the answer's body that were handed to the client's connection.
+    pub response_bytes: u64,
+    /// How many times a provider was tried.
+    pub attempts: u32,
+    /// How long things took.
+    pub timings: Timings,
+}
