@@ -1,5 +1,41 @@
-//! Configuration.
+//! Configuration: as written, as meant, with every mistake reported at once.
+//!
+//! Reading order: [`config`] is the result. [`find`](fn@find) says which file is taken and [`load`](fn@load) makes the
+//! result of it, in four steps: `node` parses YAML or JSON into a tree of values with places (`manifest` takes it out
+//! of a Kubernetes ConfigMap), `decode` reads the tree as the sections that `file` declares (`interpolate` replaces
+//! `${…}`, `planned` refuses what cannot be executed yet), and `meaning` applies defaults and the rules between keys.
+//! `shape` holds the keys as data, from which [`schema`](fn@schema) and [`reference`](fn@reference) are drawn too.
+//!
+//! **Invariants**
+//! - A mistake never stops the search for others, except where the text is not YAML at all.
+//! - Nothing that is written is ignored: it is executed, switched off, or a mistake.
+//! - No diagnostic and no `Debug` shows a secret, or a value that came from a `${…}`.
+//! - No input panics; file size, depth, number of values, length of values and number of diagnostics are bounded.
 
 pub mod config;
+mod decode;
 pub mod diagnostic;
+mod environment;
+mod file;
+mod find;
+mod interpolate;
+mod load;
+mod manifest;
+mod meaning;
+mod names;
+mod node;
+mod planned;
+mod reference;
+mod scalar;
+mod schema;
 pub mod secret;
+mod section;
+mod shape;
+mod text;
+
+pub use diagnostic::{Diagnostic, Diagnostics};
+pub use environment::Environment;
+pub use find::{Found, FoundBecause, find};
+pub use load::{LoadOptions, Loaded, load, load_str};
+pub use reference::reference;
+pub use schema::schema;

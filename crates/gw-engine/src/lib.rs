@@ -1,1 +1,25 @@
-//! Placeholder.
+//! The request path. Read [`engine`] first: one function tells the whole story. Then its steps, in order: [`identity`]
+//! (who calls), [`models`] (what the model's name stands for), [`dispatch`] (the attempt), [`reply`] (the way back),
+//! [`meter`] (what is remembered). [`snapshot`] is the configuration as running.
+//!
+//! **Invariants.**
+//! - A request sees one snapshot from its first step to its last.
+//! - A meter settles exactly once, when it is dropped, whatever happened.
+//! - The bytes of a request and of an answer are forwarded as they came, but for the edits named in [`dispatch`].
+//! - Nothing here waits but for the provider and the client.
+//!
+//! Absent so far: limits, guardrails, caches, and plans of more than one attempt.
+
+pub mod budget;
+pub mod dispatch;
+pub mod engine;
+pub mod identity;
+pub mod meter;
+pub mod models;
+pub mod reply;
+pub mod snapshot;
+
+pub use engine::{Call, Engine, Ports};
+pub use meter::Meter;
+pub use reply::{Reply, ReplyBody};
+pub use snapshot::{Published, Snapshot};

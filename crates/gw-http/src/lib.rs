@@ -1,1 +1,37 @@
-//! Placeholder.
+//! The only door, both ways. It knows nothing of AI.
+//!
+//! In, in this order: [`listen`] (sockets), [`workers`] (one thread, one runtime for each), [`serve`] (a connection),
+//! [`watch`] (slow clients), [`tls`]. Out: [`origin`] (where), [`pool`] (connections; `http1` and `http2` are the two kinds),
+//! [`connect`] and [`proxy`] (new ones), [`client`] (one exchange). [`body`] is what goes through.
+//!
+//! **Invariants.**
+//! - A connection, and every request on it, lives and dies on one worker; nothing here is shared between workers
+//!   but the counters of [`serve::Limits`], the TLS configuration and the list of origins.
+//! - Whatever is dropped is cancelled: dropping an answer's body closes its upstream connection.
+//! - Nothing is sent twice: a request goes out on another connection only if no byte of it was written to the first.
+//! - A panic in the service or in a body ends that request alone.
+
+pub mod body;
+pub mod client;
+pub mod connect;
+mod exec;
+mod http1;
+mod http2;
+mod io;
+pub mod listen;
+pub mod observer;
+pub mod origin;
+mod panics;
+pub mod pool;
+pub mod proxy;
+pub mod serve;
+pub mod tls;
+pub mod watch;
+pub mod workers;
+
+pub use body::RequestBody;
+pub use client::{SendError, UpstreamBody};
+pub use observer::Observer;
+pub use origin::{Origin, OriginId, Origins};
+pub use pool::Pools;
+pub use serve::{Connection, Limits, Service};

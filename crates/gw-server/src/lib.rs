@@ -1,1 +1,19 @@
-//! Placeholder.
+//! HTTP for applications. [`routes`] says what a path means, [`handle`] answers it, [`respond`] writes what the client
+//! sees, [`body`] reads what it sent, [`origin`] keeps web pages out, [`models`] lists, [`health`] and
+//! [`control`] are for operators.
+//!
+//! **Invariants.** Every answer carries a request id. Every error is in the caller's own format. What is not the API is
+//! handed to the control plane; nothing else leaves the worker.
+
+pub mod body;
+pub mod control;
+pub mod handle;
+pub mod health;
+pub mod models;
+pub mod origin;
+pub mod respond;
+pub mod routes;
+
+pub use control::Control;
+pub use handle::Api;
+pub use health::Health;

@@ -1,0 +1,209 @@
+//! Puts the house together: configuration, control plane, workers; and runs it to its end.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use anyhow::Context;
+use gw_config::config::{Accept, Config, LogFormat};
+use gw_config::environment::Environment;
+use gw_core::RequestRecord;
+use gw_engine::budget::Budget;
+use gw_engine::snapshot::Handle;
+use gw_engine::{Engine, Ports, Published};
+use gw_http::serve::{Limits, Timeouts};
+use gw_http::tls::{CertificateFiles, ServerCertificate};
+use gw_http::workers::{Accepting, Application, Settings as WorkerSettings, Worker, Workers};
+use gw_http::{Observer, Origins};
+use gw_runtime::mailbox::{self, Sender};
+use gw_runtime::{Clock, Tasks};
+use gw_server::handle::RequestIds;
+use gw_server::{Api, Control, Health};
+use gw_telemetry::bank::Registry;
+use gw_telemetry::log::{self, Format, LogControl};
+use gw_telemetry::request_log;
+use parking_lot::Mutex;
+
+use crate::cli::{Options, say};
+use crate::metrics::Door;
+use crate::reload::Reloader;
+use crate::settings::{self, Settings};
+use crate::{banner, control, drain};
+
+/// Finished requests that may wait for each worker; more are counted as lost.
+const RECORDS_PER_WORKER: usize = 2_048;
+/// Threads of the control plane.
+const CONTROL_THREADS: usize = 1;
+
+/// Runs the gateway until it is told to stop.
+///
+/// # Errors
+/// Whatever keeps it from starting.
+pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
+    let settings = settings::read(options, &Environment::process())?;
+    let origins = Arc::new(Origins::default());
+    let snapshot = settings::build(&settings.config, &origins, 1)?;
+    let log = log::init(format(&settings.config), &settings.config.logging.level)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(CONTROL_THREADS)
+        .thread_name("control")
+        .enable_all()
+        .build()
+        .context("the control plane cannot be started")?;
+    let ended = runtime.block_on(live(options, settings, Published::new(snapshot), origins, &log));
+    log.flush();
+    ended
+}
+
+async fn live(
+    options: &Options,
+    settings: Settings,
+    published: Arc<Published>,
+    origins: Arc<Origins>,
+    log: &LogControl,
+) -> anyhow::Result<()> {
+    let config = &settings.config;
+    for warning in &settings.warnings {
+        tracing::warn!("{warning}");
+    }
+    let registry = Registry::new(env!("CARGO_PKG_VERSION"));
+    let health = Arc::new(Health::default());
+    health.configured(1);
+    registry.config_reloaded(1);
+    let tasks = Tasks::new(tokio::runtime::Handle::current(), |task, message| {
+        tracing::error!(task, message, "a background task broke");
+    });
+
+    let (records, finished) = mailbox::mailbox::<RequestRecord>(RECORDS_PER_WORKER);
+    let (control, questions) = Control::channel();
+    let house = Arc::new(House {
+        published: Arc::clone(&published),
+        registry: Arc::clone(&registry),
+        records: Mutex::new(records),
+        held_bytes: Budget::new("bytes held in memory", config.server.limits.held_bytes),
+        in_flight: Budget::new("requests in flight", config.server.limits.requests_in_flight),
+        health: Arc::clone(&health),
+        control,
+        metrics_path: metrics_path(config),
+        loopback_only: config.listen.iter().all(|address| address.ip().is_loopback()),
+    });
+    let certificate = certificate(config)?;
+    let workers = Workers::start(&worker_settings(config, certificate.clone()), &house)?;
+
+    tasks.spawn("request log", request_log::run(finished, format(config), log.clone(), config.logging.requests));
+    let metrics = control::Metrics::new(&registry, &house.held_bytes, &house.in_flight);
+    tasks.spawn("control", control::answer(questions, metrics.clone()));
+    if let Some(address) = config.metrics.listen.filter(|_| config.metrics.enabled) {
+        let served = control::listen(address, config.metrics.path.clone(), metrics, Arc::clone(&health)).await?;
+        tasks.spawn("metrics", served);
+    }
+    let reloader = Reloader {
+        options: options.clone(),
+        running: config.clone(),
+        published: Arc::clone(&published),
+        origins,
+        certificate,
+        held_bytes: Arc::clone(&house.held_bytes),
+        in_flight: Arc::clone(&house.in_flight),
+        health: Arc::clone(&health),
+        registry,
+        log: log.clone(),
+    };
+    tasks.spawn("reload", reloader.run());
+
+    let source = settings::describe(settings.found.as_ref());
+    say(&banner::banner(config, &published.current(), workers.addresses(), &source));
+    drain::wanted().await?;
+    drain::drain(workers, &tasks, &health, config.server.timeouts.drain).await;
+    Ok(())
+}
+
+/// What the workers are made from.
+struct House {
+    published: Arc<Published>,
+    registry: Arc<Registry>,
+    /// Each worker takes a clone, which has a queue of its own.
+    records: Mutex<Sender<RequestRecord>>,
+    held_bytes: Arc<Budget>,
+    in_flight: Arc<Budget>,
+    health: Arc<Health>,
+    control: Control,
+    metrics_path: Option<Arc<str>>,
+    loopback_only: bool,
+}
+
+impl Application for House {
+    type Service = Api;
+
+    fn observer(&self, index: usize) -> Rc<dyn Observer> {
+        Rc::new(Door(self.registry.bank(index)))
+    }
+
+    fn service(&self, worker: Worker) -> Rc<Api> {
+        let ports = Ports {
+            snapshot: Handle::new(&self.published),
+            pools: worker.pools,
+            bank: self.registry.bank(worker.index),
+            records: self.records.lock().clone(),
+            clock: Clock::system(),
+            held_bytes: Arc::clone(&self.held_bytes),
+            in_flight: Arc::clone(&self.in_flight),
+        };
+        Rc::new(Api {
+            engine: Engine::new(Rc::new(ports)),
+            health: Arc::clone(&self.health),
+            control: self.control.clone(),
+            metrics_path: self.metrics_path.clone(),
+            loopback_only: self.loopback_only,
+            ids: RequestIds::default(),
+        })
+    }
+
+    fn restarted(&self, index: usize) {
+        tracing::error!(worker = index, "a worker broke and is started again");
+        self.registry.worker_restarted();
+    }
+}
+
+fn worker_settings(config: &Config, certificate: Option<Arc<ServerCertificate>>) -> WorkerSettings {
+    let (limits, timeouts) = (config.server.limits, config.server.timeouts);
+    let patience = Timeouts { head: timeouts.header, idle: timeouts.idle, write: timeouts.write };
+    WorkerSettings {
+        workers: config.server.workers.unwrap_or_else(cores),
+        accepting: match config.server.accept {
+            Accept::Shared => Accepting::Shared,
+            Accept::Handoff => Accepting::HandedOff,
+        },
+        addresses: config.listen.clone(),
+        limits: Arc::new(Limits::new(limits.header_bytes, limits.connections, patience)),
+        certificate,
+    }
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+fn certificate(config: &Config) -> anyhow::Result<Option<Arc<ServerCertificate>>> {
+    let Some(tls) = &config.server.tls else {
+        return Ok(None);
+    };
+    let files = CertificateFiles {
+        certificate: tls.certificate.clone(),
+        key: tls.key.clone(),
+        client_ca: tls.client_ca.clone(),
+    };
+    let certificate = ServerCertificate::load(files).map_err(anyhow::Error::msg)?;
+    Ok(Some(Arc::new(certificate)))
+}
+
+/// Where metrics are on the API's port: there unless they have a listener of their own.
+fn metrics_path(config: &Config) -> Option<Arc<str>> {
+    (config.metrics.enabled && config.metrics.listen.is_none()).then(|| Arc::from(config.metrics.path.as_str()))
+}
+
+fn format(config: &Config) -> Format {
+    match config.logging.format {
+        LogFormat::Pretty => Format::Pretty,
+        LogFormat::Json => Format::Json,
+    }
+}

@@ -1,0 +1,96 @@
+//! The command line.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use gw_config::environment::Environment;
+
+use crate::{assemble, settings};
+
+/// Stands between applications and model providers.
+#[derive(Parser)]
+#[command(name = "ai-gateway", version, about)]
+struct Arguments {
+    #[command(flatten)]
+    options: Options,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+/// Where the configuration comes from, and what is allowed that usually is not.
+#[derive(Args, Clone, Default)]
+pub(crate) struct Options {
+    /// The configuration file [default: $AI_GATEWAY_CONFIG, ai-gateway-config.yaml, gateway-config.json]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Serve beyond this machine without asking for keys. Whoever reaches the port then spends your money
+    #[arg(long = "i-know", global = true)]
+    pub(crate) allow_unauthenticated: bool,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Start the gateway (what happens without a command)
+    Run,
+    /// Say everything that is wrong with the configuration, without starting
+    Check,
+    /// Print the JSON Schema of the configuration
+    Schema,
+}
+
+/// Does what the command line says.
+pub(crate) fn main() -> ExitCode {
+    let Arguments { options, command } = Arguments::parse();
+    match command {
+        None | Some(Command::Run) => run(&options),
+        Some(Command::Check) => check(&options),
+        Some(Command::Schema) => schema(),
+    }
+}
+
+fn run(options: &Options) -> ExitCode {
+    match assemble::run(options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&format!("{error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn check(options: &Options) -> ExitCode {
+    match settings::check(options, &Environment::process()) {
+        Ok(report) => {
+            say(&report);
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            complain(&error.to_string());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn schema() -> ExitCode {
+    match serde_json::to_string_pretty(&gw_config::schema()) {
+        Ok(text) => {
+            say(&text);
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            complain(&error.to_string());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Writes to standard output. That nobody reads it is no error of ours.
+pub(crate) fn say(text: &str) {
+    let _ = writeln!(std::io::stdout().lock(), "{text}");
+}
+
+fn complain(text: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
+}

@@ -1,0 +1,98 @@
+//! Finds, reads and checks the configuration, up to the snapshot as running.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use gw_config::config::Config;
+use gw_config::diagnostic::{Diagnostic, Diagnostics};
+use gw_config::environment::Environment;
+use gw_config::find::{self, Found, FoundBecause};
+use gw_config::load::{LoadOptions, Loaded};
+use gw_engine::Snapshot;
+use gw_engine::snapshot::{self, Resources};
+use gw_http::Origins;
+use gw_providers::catalog::Catalog;
+
+use crate::cli::Options;
+
+/// Provider types that the sources of the product name and that this version cannot speak to.
+const NOT_YET: [&str; 12] = [
+    "amazon-bedrock",
+    "anthropic",
+    "aws-bedrock",
+    "bedrock",
+    "cohere",
+    "gemini",
+    "google",
+    "google-ai",
+    "google-vertex",
+    "vertex",
+    "vertex-ai",
+    "watsonx",
+];
+
+/// A configuration that can be used.
+pub(crate) struct Settings {
+    /// As meant.
+    pub(crate) config: Config,
+    /// What somebody should look at.
+    pub(crate) warnings: Vec<Diagnostic>,
+    /// Where it came from; `None` if there is none.
+    pub(crate) found: Option<Found>,
+}
+
+/// Reads the configuration that is to be used, or the one of a gateway that was given none.
+pub(crate) fn read(options: &Options, environment: &Environment) -> Result<Settings, Diagnostics> {
+    let Some(found) = find::find(options.config.as_deref(), environment) else {
+        return Ok(Settings { config: Config::local(), warnings: Vec::new(), found: None });
+    };
+    let catalog = Catalog::builtin();
+    let types = catalog.names();
+    let load = LoadOptions {
+        provider_types: &types,
+        unsupported_provider_types: &NOT_YET,
+        allow_unauthenticated: options.allow_unauthenticated,
+    };
+    let Loaded { config, warnings } = gw_config::load::load(&found.path, environment, &load)?;
+    Ok(Settings { config, warnings, found: Some(found) })
+}
+
+/// Builds the snapshot as running.
+pub(crate) fn build(config: &Config, origins: &Arc<Origins>, generation: u64) -> Result<Snapshot, Diagnostics> {
+    let resources = Resources {
+        catalog: Catalog::builtin(),
+        origins,
+        variable: &|name| std::env::var(name).ok().filter(|value| !value.is_empty()),
+    };
+    snapshot::build(config, &resources, generation)
+}
+
+/// Does everything but start; says what it found.
+pub(crate) fn check(options: &Options, environment: &Environment) -> Result<String, Diagnostics> {
+    let settings = read(options, environment)?;
+    let snapshot = build(&settings.config, &Arc::default(), 1)?;
+    let mut report = String::new();
+    for warning in &settings.warnings {
+        report.push_str(&format!("{warning}\n"));
+    }
+    let source = describe(settings.found.as_ref());
+    report.push_str(&format!("{source}: fine, {} providers", snapshot.providers().len()));
+    Ok(report)
+}
+
+/// Where the configuration came from, for a person.
+pub(crate) fn describe(found: Option<&Found>) -> String {
+    let Some(Found { path, because }) = found else {
+        return "no configuration file; running with the defaults of a laptop".to_owned();
+    };
+    let why = match because {
+        FoundBecause::Argument => "named by --config",
+        FoundBecause::Variable => "named by AI_GATEWAY_CONFIG",
+        FoundBecause::UsualPlace => "found in the working directory",
+    };
+    format!("{} ({why})", display(path))
+}
+
+fn display(path: &Path) -> String {
+    path.display().to_string()
+}

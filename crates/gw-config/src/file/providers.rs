@@ -1,0 +1,124 @@
+//! `providers`: as written.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::later::routing;
+use crate::config::{HttpVersion, Proxy, Spanned};
+use crate::decode::{Decode, Decoder, Pairs, SecretText};
+use crate::names::{BaseUrl, ModelName, ProviderName, VariableValue, check_proxy_url};
+use crate::node::{Node, Value};
+use crate::scalar::{Json, Kind};
+use crate::secret::Secret;
+use crate::section::{choices, section};
+use crate::shape::{DURATION, INTEGER, Off, Shape, planned};
+
+section! {
+    /// A provider.
+    Provider {
+        /// Its name here; the type if left out.
+        name: ProviderName;
+        /// The provider's type, such as `openai`; the name if left out.
+        kind as "type": String;
+        /// Base URL, in place of the one that the type has.
+        endpoint: BaseUrl;
+        /// The credential; the environment variable that the type knows if left out.
+        api_key: SecretText;
+        /// The models it serves; whatever the type knows if left out.
+        models: Vec<Spanned<ModelName>>;
+        /// Lower comes first where several providers serve a model.
+        priority: i64, default "0";
+        /// How long it may take: one duration for the whole answer, or one for each step.
+        timeout: Timeout;
+        /// Further headers for each request to it.
+        headers: Pairs<SecretText>;
+        /// Values for the `{placeholders}` of the type's base URL.
+        variables: Pairs<VariableValue>;
+        /// TLS towards it.
+        tls: Tls;
+        /// `direct`, or `http://[user:password@]host:port`; the environment's proxy (`HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`) if left out.
+        proxy: Proxy;
+        /// Which HTTP version is spoken to it.
+        http_version: HttpVersion, default "auto";
+    }
+    planned: [
+        planned("max_requests_per_minute", &INTEGER, "How many requests a minute it gets."),
+        planned("retry", &Shape::Section(&routing::RETRY), "Further tries after a failure.").off(Off::Inside),
+        planned("circuit_breaker", &Shape::Section(&routing::CIRCUIT_BREAKER), "Leaving it out while it fails.").off(Off::Switch),
+    ]
+}
+
+section! {
+    /// How long a provider may take for each step.
+    Timeouts {
+        /// For a connection, the TLS handshake included.
+        connect: Duration, default "10s";
+        /// From the request sent to the first byte of the answer; what `read` says if that is given.
+        first_byte: Duration, default "30s";
+        /// Between two reads of the answer.
+        read or "idle": Duration, default "60s";
+        /// While the provider reads nothing of the request.
+        write: Duration, default "30s";
+        /// For the whole attempt.
+        total: Duration, default "600s";
+    }
+}
+
+/// How long a provider may take.
+pub(crate) enum Timeout {
+    /// For the whole attempt.
+    Total(Duration),
+    /// For each step.
+    Steps(Timeouts),
+}
+
+impl Decode for Timeout {
+    const SHAPE: &'static Shape = &Shape::Either(&DURATION, Timeouts::SHAPE);
+
+    fn decode(node: &Node, decoder: &mut Decoder<'_>) -> Option<Self> {
+        match &node.value {
+            Value::Scalar(_) => decoder.scalar(node).map(Self::Total),
+            Value::List(_) | Value::Map(_) => Timeouts::decode(node, decoder).map(Self::Steps),
+        }
+    }
+}
+
+section! {
+    /// TLS towards a provider.
+    Tls {
+        /// PEM file with the authorities to trust, in place of the platform's.
+        ca: PathBuf;
+        /// PEM file with our certificate chain.
+        certificate: PathBuf;
+        /// PEM file with our private key.
+        key: PathBuf;
+    }
+}
+
+impl Decode for Proxy {
+    const SHAPE: &'static Shape =
+        &Shape::Scalar(Kind { name: "direct or a URL", json: Json::Pattern("^(direct|http://.+)$"), check: check_proxy_url });
+
+    fn decode(node: &Node, decoder: &mut Decoder<'_>) -> Option<Self> {
+        let resolved = decoder.text(node, "direct or a URL")?;
+        if resolved.text.as_str() == "direct" {
+            return Some(Self::Direct);
+        }
+        // The text is not shown: there may be a password in it.
+        match check_proxy_url(&resolved.text) {
+            Ok(()) => Some(Self::Via(Secret::new(resolved.text.to_string()))),
+            Err(fault) => {
+                decoder.fault(&node.place, &fault);
+                None
+            }
+        }
+    }
+}
+
+choices! {
+    HttpVersion {
+        "auto" => HttpVersion::Auto, "HTTP/2 where TLS negotiates it, else HTTP/1.1.";
+        "1" => HttpVersion::Http1, "HTTP/1.1 only.";
+        "2" => HttpVersion::Http2, "HTTP/2 only, also in clear text.";
+    }
+}

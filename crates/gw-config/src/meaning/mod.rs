@@ -1,0 +1,104 @@
+//! From the file as written to the configuration as meant: defaults applied, names resolved within the file, and the
+//! rules that no single key can break.
+
+mod auth;
+mod providers;
+mod routes;
+mod server;
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use crate::config::{Config, LogFormat, Logging, Profile, Spanned};
+use crate::decode::Shown;
+use crate::diagnostic::{Diagnostic, Place, Report};
+use crate::file::File;
+use crate::load::LoadOptions;
+use crate::text::quote;
+
+/// What every rule needs.
+pub(crate) struct Meaning<'a> {
+    pub(crate) options: &'a LoadOptions<'a>,
+    pub(crate) report: &'a mut Report,
+    /// The file as a whole, for what is wrong because it is missing.
+    pub(crate) root: &'a Place,
+    pub(crate) profile: Profile,
+    /// How values with references in them are shown.
+    pub(crate) shown: &'a Shown,
+}
+
+/// Makes the configuration of a file. It is only to be used if the report holds no mistake afterwards.
+pub(crate) fn mean(file: &File, files: Vec<PathBuf>, meaning: &mut Meaning<'_>) -> Config {
+    let profile = meaning.profile;
+    let listen = meaning.listen(file);
+    let auth = meaning.auth(file.auth.value());
+    let mut providers = meaning.providers(file);
+    let mut routes = meaning.routes(file, &providers);
+    let mut default_route = meaning.default_route(file, &providers, &mut routes);
+    let mut default_route_overrides = false;
+    if let Some(target) = meaning.json_target(file) {
+        default_route_overrides = target.overrides;
+        default_route = Some(routes.len());
+        providers.push(target.provider);
+        routes.push(target.route);
+    }
+    let config = Config {
+        files,
+        profile,
+        server: meaning.server(file.server.value()),
+        metrics: meaning.metrics(file.metrics.value(), &listen),
+        logging: logging(file, profile),
+        listen,
+        auth,
+        providers,
+        routes,
+        default_route,
+        default_route_overrides,
+    };
+    meaning.refuse_strangers(file, &config);
+    config
+}
+
+fn logging(file: &File, profile: Profile) -> Logging {
+    let default = Config::local().logging;
+    let format = match profile {
+        Profile::Local => default.format,
+        Profile::Server => LogFormat::Json,
+    };
+    let Some(written) = file.logging.value() else {
+        return Logging { format, ..default };
+    };
+    Logging {
+        format: written.format.value().copied().unwrap_or(format),
+        level: written.level.value().map_or(default.level, |level| level.0.clone()),
+        requests: written.requests.value().copied().unwrap_or(default.requests),
+    }
+}
+
+impl Meaning<'_> {
+    /// A value as messages show it: as it is written, if references are in it.
+    fn show(&self, value: &str, place: &Place) -> String {
+        self.shown.get(&(place.line, place.column)).cloned().unwrap_or_else(|| quote(value))
+    }
+
+    fn mistake(&mut self, place: &Place, message: String, help: &str) {
+        self.report.add(Diagnostic::error(place, message).with_help(help));
+    }
+
+    fn warning(&mut self, place: &Place, message: String, help: &str) {
+        self.report.add(Diagnostic::warning(place, message).with_help(help));
+    }
+
+    /// Reports names that stand twice. `what` is what they name.
+    fn refuse_twins<'n>(&mut self, what: &str, names: impl IntoIterator<Item = &'n Spanned<String>>) {
+        let mut seen: HashMap<&str, u32> = HashMap::new();
+        for name in names {
+            if let Some(line) = seen.get(name.value.as_str()) {
+                let message = format!("there is already a {what} {} in line {line}", self.show(&name.value, &name.place));
+                self.mistake(&name.place, message, "give one of them another name");
+            } else {
+                seen.insert(&name.value, name.place.line);
+            }
+        }
+    }
+}

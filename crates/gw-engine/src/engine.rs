@@ -1,0 +1,165 @@
+//! The whole story of a request.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use gw_core::{Error, Operation, RequestRecord};
+use gw_dialects::{DialectId, request};
+use gw_http::Pools;
+use gw_runtime::clock::Clock;
+use gw_runtime::mailbox::Sender;
+use gw_telemetry::bank::{Bank, Series, SeriesKey};
+use http::{HeaderMap, HeaderValue};
+
+use crate::budget::{Budget, Taken};
+use crate::dispatch;
+use crate::meter::Meter;
+use crate::models::Choice;
+use crate::reply::Reply;
+use crate::snapshot::{Handle, Snapshot};
+
+/// Resolved names kept by a worker; beyond, all are forgotten and found again.
+const RESOLVED_MAX: usize = 4_096;
+
+/// A request that has been read.
+pub struct Call<'a> {
+    /// The format the client speaks.
+    pub dialect: DialectId,
+    /// The key that the client presented, if it is not one of ours.
+    pub foreign_key: Option<&'a str>,
+    /// The client's headers.
+    pub headers: &'a HeaderMap,
+    /// The body.
+    pub body: Bytes,
+    /// What of the budget of held bytes the body takes.
+    pub held: Taken,
+}
+
+/// What a worker's engine works with. It outlives every snapshot.
+pub struct Ports {
+    /// The configuration as running.
+    pub snapshot: Handle,
+    /// Connections to providers.
+    pub pools: Rc<Pools>,
+    /// Counters.
+    pub bank: Rc<Bank>,
+    /// Where finished requests go.
+    pub records: Sender<RequestRecord>,
+    /// The time.
+    pub clock: Clock,
+    /// Bytes of bodies held by the process.
+    pub held_bytes: Arc<Budget>,
+    /// Requests in flight in the process.
+    pub in_flight: Arc<Budget>,
+}
+
+impl Ports {
+    /// Hands a finished request over. It never waits: where the mailbox is full, the record is counted as lost.
+    pub(crate) fn remember(&self, record: RequestRecord) {
+        if self.records.push(record).is_err() {
+            self.bank.record_dropped();
+        }
+    }
+}
+
+/// A model's name, resolved, and all that a request needs of it, prepared.
+pub struct Resolved {
+    /// Which provider and model.
+    pub choice: Choice,
+    /// `X-Model-Used`.
+    pub model_header: HeaderValue,
+    /// The model's name as JSON, to be written over the client's; `None` where it is the same.
+    pub model_json: Option<Bytes>,
+    /// The counters of this operation, provider and model.
+    pub series: Rc<Series>,
+}
+
+/// A worker's engine.
+pub struct Engine {
+    ports: Rc<Ports>,
+    resolved: RefCell<Known>,
+}
+
+/// What has been resolved under one snapshot.
+#[derive(Default)]
+struct Known {
+    generation: u64,
+    by_name: HashMap<(Operation, Box<str>), Rc<Resolved>>,
+}
+
+impl Engine {
+    /// An engine that works with these.
+    pub fn new(ports: Rc<Ports>) -> Self {
+        Self { ports, resolved: RefCell::default() }
+    }
+
+    /// What it works with.
+    pub fn ports(&self) -> &Rc<Ports> {
+        &self.ports
+    }
+
+    /// Answers a request of a caller that is known.
+    ///
+    /// # Errors
+    /// What the client is told instead.
+    pub async fn run(&self, snapshot: &Snapshot, call: &Call<'_>, meter: &mut Meter) -> Result<Reply, Error> {
+        let head = request::scan(call.dialect, &call.body)?;
+        meter.asked(head.model.as_deref(), head.stream);
+
+        let resolved = self.resolve(snapshot, call, head.model.as_deref(), head.prefer_provider.as_deref())?;
+        meter.resolve(&resolved);
+
+        let credential = dispatch::credential(&resolved.choice, call.foreign_key)?;
+        let deadline = meter.started() + snapshot.request_timeout.min(resolved.choice.provider.total_timeout);
+        let attempt = dispatch::Attempt { ports: &self.ports, resolved: &resolved, credential, deadline };
+        attempt.run(call, &head, meter).await
+    }
+
+    fn resolve(
+        &self,
+        snapshot: &Snapshot,
+        call: &Call<'_>,
+        requested: Option<&str>,
+        prefer: Option<&str>,
+    ) -> Result<Rc<Resolved>, Error> {
+        let operation = call.dialect.operation();
+        let (Some(name), None) = (requested, prefer) else {
+            return self.prepare(snapshot, operation, requested, prefer);
+        };
+        let key = (operation, Box::from(name));
+        let mut known = self.resolved.borrow_mut();
+        if known.generation != snapshot.generation || known.by_name.len() >= RESOLVED_MAX {
+            known.generation = snapshot.generation;
+            known.by_name.clear();
+        }
+        if let Some(resolved) = known.by_name.get(&key) {
+            return Ok(Rc::clone(resolved));
+        }
+        let resolved = self.prepare(snapshot, operation, requested, prefer)?;
+        known.by_name.insert(key, Rc::clone(&resolved));
+        Ok(resolved)
+    }
+
+    fn prepare(
+        &self,
+        snapshot: &Snapshot,
+        operation: Operation,
+        requested: Option<&str>,
+        prefer: Option<&str>,
+    ) -> Result<Rc<Resolved>, Error> {
+        let choice = snapshot.models.resolve(requested, prefer)?;
+        let model_header =
+            HeaderValue::from_bytes(choice.model.as_bytes()).unwrap_or_else(|_| HeaderValue::from_static("?"));
+        let model_json = if requested == Some(&*choice.model) { None } else { Some(gw_dialects::edit::json_string(&choice.model)) };
+        let key = SeriesKey {
+            operation,
+            provider: Arc::clone(&choice.provider.name),
+            model: Arc::clone(&choice.model),
+        };
+        let series = self.ports.bank.series(key);
+        Ok(Rc::new(Resolved { choice, model_header, model_json, series }))
+    }
+}

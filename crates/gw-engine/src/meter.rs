@@ -1,0 +1,263 @@
+//! What is remembered of one request. The meter is opened with the request, moves into its answer, and settles when it is
+//! dropped: also when the client leaves, when an error is answered, and when the gateway breaks.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use gw_core::{Error, ErrorCode, Operation, Outcome, RequestId, RequestRecord, Timings, Usage};
+use http::HeaderMap;
+use tokio::time::Instant;
+
+use crate::budget::Taken;
+use crate::engine::{Ports, Resolved};
+
+/// The status that is remembered for a client that left before it was sent one (nginx's convention).
+const CLIENT_CLOSED: u16 = 499;
+/// Longer ids of clients and providers are cut.
+const FOREIGN_ID_BYTES_MAX: usize = 200;
+
+/// What is remembered of one request.
+pub struct Meter {
+    ports: Rc<Ports>,
+    record: RequestRecord,
+    resolved: Option<Rc<Resolved>>,
+    outcome: Option<Outcome>,
+    marks: Marks,
+    streams: bool,
+    _in_flight: Option<Taken>,
+}
+
+/// When things happened.
+struct Marks {
+    started: Instant,
+    body_read: Option<Instant>,
+    sent: Option<Instant>,
+    answered: Option<Instant>,
+    first_byte: Option<Instant>,
+    forwarded: Option<Instant>,
+}
+
+impl Meter {
+    /// Opens the meter of a request whose head has just been read.
+    pub fn open(ports: &Rc<Ports>, request_id: RequestId, operation: Operation, dialect: &'static str) -> Box<Self> {
+        let record = RequestRecord {
+            request_id,
+            client_request_id: None,
+            trace_id: None,
+            started_at: ports.clock.now(),
+            operation,
+            dialect,
+            key_name: None,
+            model_requested: None,
+            model_used: None,
+            provider: None,
+            provider_type: None,
+            provider_request_id: None,
+            stream: false,
+            status: CLIENT_CLOSED,
+            outcome: Outcome::Cancelled,
+            error: None,
+            usage: None,
+            request_bytes: 0,
+            response_bytes: 0,
+            attempts: 0,
+            timings: Timings::default(),
+        };
+        let marks = Marks {
+            started: Instant::now(),
+            body_read: None,
+            sent: None,
+            answered: None,
+            first_byte: None,
+            forwarded: None,
+        };
+        ports.bank.request_started();
+        Box::new(Self { ports: Rc::clone(ports), record, resolved: None, outcome: None, marks, streams: false, _in_flight: None })
+    }
+
+    /// The id of the request.
+    pub fn request_id(&self) -> RequestId {
+        self.record.request_id
+    }
+
+    /// How many times a provider was tried.
+    pub fn attempts(&self) -> u32 {
+        self.record.attempts
+    }
+
+    /// When the request's total time began.
+    pub fn started(&self) -> Instant {
+        self.marks.started
+    }
+
+    /// Notes what the client says about its request.
+    pub fn request_head(&mut self, headers: &HeaderMap) {
+        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        self.record.client_request_id = text("x-request-id").map(shortened);
+        // version "-" trace id "-" parent id "-" flags (W3C Trace Context §3.2)
+        self.record.trace_id = text("traceparent")
+            .and_then(|value| value.split('-').nth(1))
+            .filter(|id| id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit()))
+            .map(Box::from);
+    }
+
+    /// The client's id of the request, to be told back.
+    pub fn client_request_id(&self) -> Option<&str> {
+        self.record.client_request_id.as_deref()
+    }
+
+    /// The body has been read.
+    pub fn request_body(&mut self, bytes: usize) {
+        self.record.request_bytes = bytes as u64;
+        self.marks.body_read = Some(Instant::now());
+    }
+
+    /// What the request's head says.
+    pub fn asked(&mut self, model: Option<&str>, stream: bool) {
+        self.record.model_requested = model.map(Box::from);
+        self.record.stream = stream;
+    }
+
+    /// Who calls.
+    pub fn caller(&mut self, key_name: Option<Arc<str>>) {
+        self.record.key_name = key_name;
+    }
+
+    /// The request takes one of the places for requests in flight, until it is settled.
+    pub fn occupy(&mut self, place: Taken) {
+        self._in_flight = Some(place);
+    }
+
+    /// What the model's name stands for.
+    pub fn resolve(&mut self, resolved: &Rc<Resolved>) {
+        let choice = &resolved.choice;
+        self.record.provider = Some(Arc::clone(&choice.provider.name));
+        self.record.provider_type = Some(Arc::clone(&choice.provider.type_id));
+        self.record.model_used = Some(Arc::clone(&choice.model));
+        self.resolved = Some(Rc::clone(resolved));
+    }
+
+    /// What the model's name stands for, once that is known.
+    pub fn resolved(&self) -> Option<&Resolved> {
+        self.resolved.as_deref()
+    }
+
+    /// A provider is about to be asked.
+    pub fn attempt(&mut self) {
+        self.record.attempts += 1;
+        self.marks.sent = Some(Instant::now());
+    }
+
+    /// The answer is a stream of events.
+    pub fn stream_opened(&mut self) {
+        self.streams = true;
+        self.ports.bank.stream_opened();
+    }
+
+    /// The head of the provider's answer has come.
+    pub fn answered(&mut self, provider_request_id: Option<&str>) {
+        self.record.provider_request_id = provider_request_id.map(shortened);
+        self.marks.answered = Some(Instant::now());
+    }
+
+    /// A piece of the answer's body has come.
+    pub fn received(&mut self) {
+        if self.marks.first_byte.is_none() {
+            self.marks.first_byte = Some(Instant::now());
+        }
+    }
+
+    /// A piece of the answer's body goes to the client.
+    pub fn forwarded(&mut self, bytes: usize) {
+        self.record.response_bytes += bytes as u64;
+        if self.marks.forwarded.is_none() {
+            self.marks.forwarded = Some(Instant::now());
+        }
+    }
+
+    /// The status that the client is sent.
+    pub fn status(&mut self, status: u16) {
+        self.record.status = status;
+    }
+
+    /// What the provider reported as used.
+    pub fn used(&mut self, usage: Option<Usage>) {
+        if let Some(usage) = usage {
+            self.record.usage = Some(self.record.usage.unwrap_or_default().merge(usage));
+        }
+    }
+
+    /// The client is told of an error.
+    pub fn failed(&mut self, error: &Error) {
+        self.record.status = error.status().as_u16();
+        self.interrupted(error.code);
+    }
+
+    /// An answer that had begun ended in an error.
+    pub fn interrupted(&mut self, code: ErrorCode) {
+        self.record.error = Some(code);
+        self.outcome = Some(if code == ErrorCode::ClientClosed { Outcome::Cancelled } else { Outcome::Failed });
+    }
+
+    /// The whole answer was handed over.
+    pub fn completed(&mut self) {
+        self.outcome.get_or_insert(Outcome::Completed);
+    }
+
+    fn timings(&self) -> Timings {
+        let marks = &self.marks;
+        let end = Instant::now();
+        let between = |from: Option<Instant>, to: Option<Instant>| match (from, to) {
+            (Some(from), Some(to)) => micros(to.saturating_duration_since(from)),
+            _ => 0,
+        };
+        let before = between(marks.body_read, marks.sent.or(marks.forwarded).or(Some(end)));
+        // A whole answer is held until its last byte has come: waiting for that is the provider's time, not ours.
+        let after = if self.record.stream { between(marks.first_byte, marks.forwarded) } else { 0 };
+        Timings {
+            total_us: micros(end.saturating_duration_since(marks.started)),
+            first_byte_us: marks.first_byte.map(|at| between(marks.sent, Some(at))),
+            upstream_us: between(marks.sent, marks.sent.map(|_| marks.answered_fully(end))),
+            overhead_us: before + after,
+        }
+    }
+}
+
+impl Marks {
+    fn answered_fully(&self, end: Instant) -> Instant {
+        self.forwarded.or(self.answered).unwrap_or(end)
+    }
+}
+
+impl Drop for Meter {
+    fn drop(&mut self) {
+        self.record.timings = self.timings();
+        self.record.outcome = match self.outcome {
+            // Dropped by the unwinding of a panic on the path itself.
+            _ if std::thread::panicking() => Outcome::Panicked,
+            Some(outcome) => outcome,
+            None => Outcome::Cancelled,
+        };
+        if self.record.outcome == Outcome::Panicked {
+            self.record.error = Some(ErrorCode::InternalError);
+            self.record.status = ErrorCode::InternalError.status();
+        }
+        if self.record.outcome == Outcome::Cancelled && self.record.error.is_none() {
+            self.record.error = Some(ErrorCode::ClientClosed);
+        }
+        if self.streams {
+            self.ports.bank.stream_closed();
+        }
+        let series = self.resolved.as_ref().map(|resolved| &*resolved.series);
+        self.ports.bank.request_finished(&self.record, series);
+        self.ports.remember(self.record.clone());
+    }
+}
+
+fn micros(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+fn shortened(text: &str) -> Box<str> {
+    text.get(..FOREIGN_ID_BYTES_MAX).unwrap_or(text).into()
+}

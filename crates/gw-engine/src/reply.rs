@@ -1,0 +1,235 @@
+//! The way back: an answer's head, and its body with the meter inside.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use gw_core::{Error, ErrorCode};
+use gw_dialects::stream::StreamScan;
+use gw_dialects::response::TailScan;
+use gw_dialects::{error as dialect_error};
+use gw_providers::attempt::{Answer, AttemptError};
+use http::{HeaderMap, StatusCode};
+use http_body::{Body, Frame, SizeHint};
+
+use crate::budget::Taken;
+use crate::meter::Meter;
+
+/// An answer on its way to the client.
+pub struct Reply {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its headers, as the provider sent them.
+    pub headers: HeaderMap,
+    /// Its body.
+    pub content: Content,
+}
+
+/// The body of an answer, before the meter joins it.
+pub enum Content {
+    /// All of it.
+    Whole(Bytes, Option<Taken>),
+    /// What came of it so far; the rest follows as it comes.
+    Flowing(VecDeque<Bytes>, Answer),
+    /// A stream of events.
+    Events(Answer, StreamScan),
+}
+
+/// The body of an answer. The meter settles when it is dropped.
+pub struct ReplyBody {
+    /// `None` for answers of the gateway itself, which nobody meters.
+    meter: Option<Box<Meter>>,
+    state: State,
+}
+
+enum State {
+    Whole { bytes: Option<Bytes>, _held: Option<Taken> },
+    Flowing(Box<Flowing>),
+    Events(Box<Events>),
+    Ended,
+}
+
+struct Flowing {
+    begun: VecDeque<Bytes>,
+    answer: Answer,
+    tail: TailScan,
+}
+
+struct Events {
+    answer: Answer,
+    scan: StreamScan,
+    ready: VecDeque<Bytes>,
+    over: bool,
+}
+
+/// An answer that is not a stream broke off; the connection is cut, so that the client does not take it for whole.
+#[derive(Debug, thiserror::Error)]
+#[error("the provider's answer broke off")]
+pub struct Broken;
+
+impl ReplyBody {
+    /// A body of bytes that are here, which nobody meters.
+    pub fn unmetered(bytes: Bytes) -> Self {
+        Self { meter: None, state: State::Whole { bytes: Some(bytes), _held: None } }
+    }
+
+    /// A body of bytes that are here.
+    pub fn whole(bytes: Bytes, mut meter: Box<Meter>) -> Self {
+        if bytes.is_empty() {
+            // Nobody asks for the bytes of an empty body.
+            meter.completed();
+        }
+        Self { meter: Some(meter), state: State::Whole { bytes: Some(bytes), _held: None } }
+    }
+
+    /// The body of an answer.
+    pub fn new(content: Content, mut meter: Box<Meter>) -> Self {
+        let state = match content {
+            Content::Whole(bytes, held) => State::Whole { bytes: Some(bytes), _held: held },
+            Content::Flowing(begun, answer) => {
+                State::Flowing(Box::new(Flowing { begun, answer, tail: TailScan::default() }))
+            }
+            Content::Events(answer, scan) => {
+                meter.stream_opened();
+                State::Events(Box::new(Events { answer, scan, ready: VecDeque::new(), over: false }))
+            }
+        };
+        Self { meter: Some(meter), state }
+    }
+}
+
+impl Flowing {
+    fn poll(&mut self, meter: &mut Meter, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Broken>>> {
+        if let Some(bytes) = self.begun.pop_front() {
+            self.tail.feed(&bytes);
+            return Poll::Ready(Some(Ok(bytes)));
+        }
+        match self.answer.poll_data(context) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Some(Ok(bytes))) => {
+                self.tail.feed(&bytes);
+                Poll::Ready(Some(Ok(bytes)))
+            }
+            Poll::Ready(Some(Err(error))) => {
+                meter.interrupted(interrupted(&error).code);
+                Poll::Ready(Some(Err(Broken)))
+            }
+            Poll::Ready(None) => {
+                meter.used(self.tail.usage());
+                meter.completed();
+                Poll::Ready(None)
+            }
+        }
+    }
+}
+
+impl Events {
+    fn poll(&mut self, meter: &mut Meter, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        loop {
+            if let Some(bytes) = self.ready.pop_front() {
+                return Poll::Ready(Some(bytes));
+            }
+            if self.over {
+                return Poll::Ready(None);
+            }
+            match self.answer.poll_data(context) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Some(Ok(bytes))) => {
+                    meter.received();
+                    match self.scan.feed(bytes) {
+                        Ok(pieces) => self.ready.extend(pieces),
+                        Err(fault) => self.break_off(meter, &fault.into_error()),
+                    }
+                }
+                Poll::Ready(Some(Err(error))) => self.end(meter, Some(&error)),
+                Poll::Ready(None) => self.end(meter, None),
+            }
+        }
+    }
+
+    /// The provider's stream is over. Only one that said so itself ends well.
+    fn end(&mut self, meter: &mut Meter, error: Option<&AttemptError>) {
+        let end = self.scan.finish();
+        meter.used(self.scan.usage());
+        if !end.rest.is_empty() {
+            self.ready.push_back(end.rest);
+        }
+        if end.clean {
+            self.over = true;
+            match self.scan.error() {
+                Some(_) => meter.interrupted(ErrorCode::ProviderFailed),
+                None => meter.completed(),
+            }
+            return;
+        }
+        let error = error.map_or_else(
+            || Error::new(ErrorCode::ProviderStreamInterrupted, "the provider's stream ended before it was complete"),
+            interrupted,
+        );
+        self.break_off(meter, &error);
+    }
+
+    /// Ends the stream with an error event: a clean end would be taken for a whole answer.
+    fn break_off(&mut self, meter: &mut Meter, error: &Error) {
+        self.over = true;
+        meter.used(self.scan.usage());
+        meter.interrupted(error.code);
+        self.ready.push_back(dialect_error::stream_error(error, meter.request_id().as_str()));
+    }
+}
+
+/// What an attempt's error is called once a part of the answer has gone to the client.
+fn interrupted(error: &AttemptError) -> Error {
+    let code = match error {
+        AttemptError::Timeout(_) => ErrorCode::ProviderTimeout,
+        AttemptError::Deadline => ErrorCode::DeadlineExceeded,
+        AttemptError::Unreachable(_)
+        | AttemptError::Disconnected(_)
+        | AttemptError::Invalid(_)
+        | AttemptError::RequestBody => ErrorCode::ProviderStreamInterrupted,
+    };
+    Error::new(code, format!("the provider's answer broke off: {error}"))
+}
+
+impl Body for ReplyBody {
+    type Data = Bytes;
+    type Error = Broken;
+
+    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        let Self { meter, state } = self.get_mut();
+        let polled = match (&mut *state, meter.as_deref_mut()) {
+            (State::Whole { bytes, .. }, _) => Poll::Ready(bytes.take().filter(|bytes| !bytes.is_empty()).map(Ok)),
+            (State::Flowing(flowing), Some(meter)) => flowing.poll(meter, context),
+            (State::Events(events), Some(meter)) => events.poll(meter, context).map(|bytes| bytes.map(Ok)),
+            (State::Flowing(_) | State::Events(_), None) | (State::Ended, _) => Poll::Ready(None),
+        };
+        if let (Poll::Ready(Some(Ok(bytes))), Some(meter)) = (&polled, meter.as_deref_mut()) {
+            meter.forwarded(bytes.len());
+        }
+        if let (State::Whole { .. }, Some(meter)) = (&*state, meter) {
+            // The answer is complete when its bytes are taken: the connection does not ask again.
+            meter.completed();
+        }
+        if matches!(polled, Poll::Ready(None | Some(Err(_)))) {
+            *state = State::Ended;
+        }
+        polled.map(|piece| piece.map(|bytes| bytes.map(Frame::data)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        matches!(self.state, State::Ended | State::Whole { bytes: None, .. })
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.state {
+            State::Whole { bytes, .. } => SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64),
+            State::Flowing(flowing) => {
+                let begun: usize = flowing.begun.iter().map(Bytes::len).sum();
+                flowing.answer.length().map_or_else(SizeHint::default, |rest| SizeHint::with_exact(rest + begun as u64))
+            }
+            State::Events(_) => SizeHint::default(),
+            State::Ended => SizeHint::with_exact(0),
+        }
+    }
+}

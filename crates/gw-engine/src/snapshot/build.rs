@@ -1,0 +1,276 @@
+//! From the configuration as meant, and the catalogue, to the snapshot as running.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use gw_config::config::{self, Config, HttpVersion, Spanned};
+use gw_config::diagnostic::{Diagnostic, Diagnostics};
+use gw_http::Origins;
+use gw_http::origin::{OriginSettings, Version};
+use gw_http::proxy::ProxyChoice;
+use gw_providers::attempt::{AttemptTimeouts, Destination};
+use gw_providers::catalog::{AuthWay, Catalog, ProviderType};
+use http::uri::PathAndQuery;
+use http::{HeaderMap, HeaderName, HeaderValue, Uri};
+
+use super::{Credential, Provider, Snapshot};
+use crate::identity::{Identity, KeyTable};
+use crate::models::{Models, Route, Routes};
+
+/// The catalogue entry that is built in.
+const SANDBOX: &str = "sandbox";
+
+/// What a snapshot is built with.
+pub struct Resources<'a> {
+    /// The known kinds of providers.
+    pub catalog: &'static Catalog,
+    /// The places that requests go to; those that a snapshot shares with the last keep their connections.
+    pub origins: &'a Origins,
+    /// The process's environment.
+    pub variable: &'a dyn Fn(&str) -> Option<String>,
+}
+
+/// Builds snapshot number `generation`.
+///
+/// # Errors
+/// Everything that is wrong, with its place in the file.
+pub fn build(config: &Config, resources: &Resources<'_>, generation: u64) -> Result<Snapshot, Diagnostics> {
+    let mut wrong = Vec::new();
+    let mut settings = config.providers.clone();
+    if config.providers.is_empty() {
+        settings.extend(from_environment(resources));
+    }
+    let has_sandbox = settings.iter().any(|provider| provider.name.value == SANDBOX);
+    if config.profile == config::Profile::Local && !has_sandbox {
+        settings.push(config::Provider::of_type(SANDBOX));
+    }
+    let mut providers = Vec::with_capacity(settings.len());
+    for one in &settings {
+        match provider(one, resources) {
+            Ok(provider) => providers.push(Arc::new(provider)),
+            Err(diagnostic) => wrong.push(*diagnostic),
+        }
+    }
+    let models = Models::new(providers, resources.catalog);
+    let routes = routes(config, &models, &mut wrong);
+    if !wrong.is_empty() {
+        return Err(wrong.into());
+    }
+    Ok(Snapshot {
+        generation,
+        identity: Identity { mode: config.auth.mode, keys: KeyTable::new(&config.auth.keys) },
+        models: models.with_routes(routes),
+        body_bytes_max: config.server.limits.body_bytes,
+        body_timeout: config.server.timeouts.body,
+        request_timeout: config.server.timeouts.request,
+        cors_origins: config.server.cors_origins.clone(),
+    })
+}
+
+/// Without configured providers, every kind whose place is known can be named; those whose key is in the environment
+/// are found by a model's name alone, too.
+fn from_environment(resources: &Resources<'_>) -> Vec<config::Provider> {
+    let mut found: Vec<_> = resources
+        .catalog
+        .iter()
+        .filter(|entry| entry.id != SANDBOX)
+        .filter(|entry| base_url(entry, &config::Provider::of_type(&entry.id), resources).is_ok())
+        .map(|entry| config::Provider::of_type(&entry.id))
+        .collect();
+    found.sort_by(|one, other| one.name.value.cmp(&other.name.value));
+    found
+}
+
+fn provider(settings: &config::Provider, resources: &Resources<'_>) -> Result<Provider, Box<Diagnostic>> {
+    let at = &settings.kind.place;
+    let fail = |message: String| Box::new(Diagnostic::error(at, message));
+    let entry = resources
+        .catalog
+        .get(&settings.kind.value)
+        .ok_or_else(|| fail(format!("unknown provider type \"{}\"", settings.kind.value)))?;
+    let mut headers = extra_headers(entry, settings)?;
+    let credential = add_credential(entry, settings, resources, &mut headers).map_err(fail)?;
+    let (destination, base_path) = destination(entry, settings, resources)?;
+    let endpoints = entry
+        .dialects()
+        .map(|(dialect, spoken)| {
+            let path = format!("{base_path}{}", spoken.path);
+            let path = PathAndQuery::try_from(path).map_err(|error| fail(format!("the endpoint's path: {error}")))?;
+            Ok((dialect, path))
+        })
+        .collect::<Result<_, Box<Diagnostic>>>()?;
+    let text = |value: &str| HeaderValue::try_from(value).map_err(|_| fail(format!("\"{value}\" cannot stand in a header")));
+    Ok(Provider {
+        name: Arc::from(settings.name.value.as_str()),
+        type_id: Arc::from(entry.id.as_str()),
+        priority: settings.priority,
+        models: settings.models.iter().map(|model| Arc::from(model.value.as_str())).collect(),
+        destination,
+        timeouts: AttemptTimeouts { first_byte: settings.timeouts.first_byte, idle: settings.timeouts.idle },
+        total_timeout: settings.timeouts.total,
+        credential,
+        credential_header: entry.auth.header(),
+        headers,
+        endpoints,
+        name_header: text(&settings.name.value)?,
+        type_header: text(&entry.id)?,
+        entry,
+    })
+}
+
+fn extra_headers(entry: &ProviderType, settings: &config::Provider) -> Result<HeaderMap, Box<Diagnostic>> {
+    let mut headers = HeaderMap::new();
+    for (name, value) in &entry.headers {
+        headers.insert(name.clone(), value.clone());
+    }
+    for (name, value) in &settings.headers {
+        let fail = |what: &str| Box::new(Diagnostic::error(&name.place, format!("the header \"{}\" {what}", name.value)));
+        let parsed = HeaderName::try_from(name.value.as_str()).map_err(|_| fail("has no valid name"))?;
+        let mut value = HeaderValue::try_from(value.expose()).map_err(|_| fail("has no valid value"))?;
+        value.set_sensitive(true);
+        headers.insert(parsed, value);
+    }
+    Ok(headers)
+}
+
+/// Puts the credential among the headers: the configured one, else the one in the environment.
+fn add_credential(
+    entry: &ProviderType,
+    settings: &config::Provider,
+    resources: &Resources<'_>,
+    headers: &mut HeaderMap,
+) -> Result<Credential, String> {
+    let Some((name, prefix)) = entry.auth.header() else {
+        return Ok(Credential::NotNeeded);
+    };
+    if headers.contains_key(&name) {
+        return Ok(Credential::Configured);
+    }
+    let configured = settings.api_key.as_ref().map(|key| key.expose().to_owned());
+    // A key in the environment belongs to the provider's own place, not to wherever an endpoint points.
+    let ambient = || settings.endpoint.is_none().then(|| entry.credential_variables().iter().find_map(|one| (resources.variable)(one))).flatten();
+    let Some(key) = configured.or_else(ambient).filter(|key| !key.is_empty()) else {
+        return Ok(if entry.auth.optional { Credential::NotNeeded } else { Credential::Missing });
+    };
+    let mut value = HeaderValue::try_from(format!("{prefix}{key}"))
+        .map_err(|_| "the api_key holds characters that cannot stand in a header; is it the right file or variable?")?;
+    value.set_sensitive(true);
+    headers.insert(name, value);
+    Ok(Credential::Configured)
+}
+
+/// Where a provider is reached, and the path that all its paths begin with.
+fn destination(
+    entry: &'static ProviderType,
+    settings: &config::Provider,
+    resources: &Resources<'_>,
+) -> Result<(Destination, String), Box<Diagnostic>> {
+    if entry.auth.way == AuthWay::Sandbox {
+        return Ok((Destination::Sandbox, String::new()));
+    }
+    let at = settings.endpoint.as_ref().map_or(&settings.kind.place, |endpoint| &endpoint.place);
+    let fail = |message: String| Box::new(Diagnostic::error(at, message));
+    let url = match &settings.endpoint {
+        Some(endpoint) => endpoint_url(entry, &endpoint.value),
+        None => base_url(entry, settings, resources).map_err(fail)?,
+    };
+    let uri: Uri = url.parse().map_err(|error| fail(format!("\"{url}\" is not a URL: {error}")))?;
+    let secure = match uri.scheme_str() {
+        Some("https") => true,
+        Some("http") => false,
+        Some(_) | None => return Err(fail(format!("\"{url}\" must begin with https:// or http://"))),
+    };
+    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']).to_owned();
+    let read = |path: &PathBuf| {
+        std::fs::read(path).map(Arc::from).map_err(|error| fail(format!("{}: {error}", path.display())))
+    };
+    let tls = &settings.tls;
+    let identity_pem = match (&tls.certificate, &tls.key) {
+        (Some(certificate), Some(key)) => Some((read(certificate)?, read(key)?)),
+        (Some(_), None) | (None, Some(_)) => {
+            return Err(fail("tls.certificate and tls.key go together".to_owned()));
+        }
+        (None, None) => None,
+    };
+    let origin = resources.origins.intern(OriginSettings {
+        label: Arc::from(settings.name.value.as_str()),
+        secure,
+        host,
+        port: uri.port_u16().unwrap_or(if secure { 443 } else { 80 }),
+        version: match settings.http_version {
+            HttpVersion::Auto => Version::Auto,
+            HttpVersion::Http1 => Version::Http1,
+            HttpVersion::Http2 => Version::Http2,
+        },
+        ca_pem: tls.ca.as_ref().map(read).transpose()?,
+        identity_pem,
+        proxy: match &settings.proxy {
+            None => ProxyChoice::Environment,
+            Some(config::Proxy::Direct) => ProxyChoice::Direct,
+            Some(config::Proxy::Via(url)) => ProxyChoice::Via(url.expose().to_owned()),
+        },
+        connect_timeout: settings.timeouts.connect,
+        write_timeout: settings.timeouts.write,
+    });
+    let origin = origin.map_err(|error| fail(error.to_string()))?;
+    Ok((Destination::Origin(origin), uri.path().trim_end_matches('/').to_owned()))
+}
+
+/// A configured endpoint may leave out the path that the provider's API stands under, as
+/// `https://NAME.openai.azure.com` does.
+fn endpoint_url(entry: &ProviderType, endpoint: &str) -> String {
+    let has_path = endpoint.parse::<Uri>().is_ok_and(|uri| uri.path() != "/" && !uri.path().is_empty());
+    let usual = entry.base_url.as_deref().and_then(|url| url.split_once("://")?.1.split_once('/').map(|(_, path)| path));
+    match usual {
+        Some(path) if !has_path => format!("{}/{path}", endpoint.trim_end_matches('/')),
+        Some(_) | None => endpoint.to_owned(),
+    }
+}
+
+/// The catalogue's base URL, its placeholders filled in from the settings or the environment.
+fn base_url(entry: &ProviderType, settings: &config::Provider, resources: &Resources<'_>) -> Result<String, String> {
+    let Some(template) = &entry.base_url else {
+        return Err(format!("provider type \"{}\" has no place of its own; set \"endpoint\"", entry.id));
+    };
+    let mut url = template.clone();
+    for (name, variable) in &entry.variables {
+        let configured = settings.variables.iter().find(|(given, _)| given.value == *name);
+        let value = configured.map(|(_, value)| value.value.clone()).or_else(|| (resources.variable)(&variable.env));
+        let value = value.ok_or_else(|| {
+            format!("{} is needed: set variables.{name}, or {} ({})", variable.about, variable.env, entry.name)
+        })?;
+        url = url.replace(&format!("{{{name}}}"), &value);
+    }
+    Ok(url)
+}
+
+fn routes(config: &Config, models: &Models, wrong: &mut Vec<Diagnostic>) -> Routes {
+    let mut by_name = HashMap::new();
+    for route in &config.routes {
+        let Some(target) = route.targets.first() else { continue };
+        let providers = match &target.provider {
+            None => Vec::new(),
+            Some(reference) => find(models, reference, wrong),
+        };
+        let model = target.model.as_ref().map(|model| Arc::from(model.value.as_str()));
+        by_name.insert(Box::from(route.name.value.as_str()), Route { providers, model });
+    }
+    let default = config.default_route.and_then(|index| config.routes.get(index));
+    Routes {
+        by_name,
+        default: default.map(|route| Box::from(route.name.value.as_str())),
+        default_overrides: config.default_route_overrides,
+    }
+}
+
+fn find(models: &Models, reference: &Spanned<String>, wrong: &mut Vec<Diagnostic>) -> Vec<usize> {
+    let found = models.named(&reference.value);
+    if found.is_empty() {
+        let names: Vec<_> = models.providers().iter().map(|provider| provider.name.to_string()).collect();
+        let message = format!("no provider has the name or type \"{}\"", reference.value);
+        let help = format!("configured are: {}", names.join(", "));
+        wrong.push(Diagnostic::error(&reference.place, message).with_help(help));
+    }
+    found
+}

@@ -1,0 +1,40 @@
+//! The configuration *as running*: one immutable value, replaced whole.
+
+mod build;
+mod cell;
+mod provider;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use build::{Resources, build};
+pub use cell::{Handle, Published};
+pub use provider::{Credential, Provider};
+
+use crate::identity::Identity;
+use crate::models::Models;
+
+/// The configuration as running. A request sees one from its first step to its last.
+pub struct Snapshot {
+    /// Counts the snapshots of this process, from 1.
+    pub generation: u64,
+    /// Who may call.
+    pub identity: Identity,
+    /// What the names of models stand for.
+    pub models: Models,
+    /// Bytes of a request's body, after decompression.
+    pub body_bytes_max: usize,
+    /// Between two reads of a request's body.
+    pub body_timeout: Duration,
+    /// For a whole request.
+    pub request_timeout: Duration,
+    /// Web origins whose pages may call.
+    pub cors_origins: Vec<String>,
+}
+
+impl Snapshot {
+    /// The providers of this snapshot.
+    pub fn providers(&self) -> &[Arc<Provider>] {
+        self.models.providers()
+    }
+}

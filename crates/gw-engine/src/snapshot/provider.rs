@@ -1,0 +1,78 @@
+//! A configured provider as running: everything about it that a request needs, prepared.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use gw_dialects::DialectId;
+use gw_providers::attempt::{AttemptTimeouts, Destination};
+use gw_providers::catalog::ProviderType;
+use http::uri::PathAndQuery;
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+/// Whether a provider has a credential of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Credential {
+    /// It is among the provider's headers.
+    Configured,
+    /// It needs none.
+    NotNeeded,
+    /// It needs one and has none: only a key that the client brings can be used.
+    Missing,
+}
+
+/// A configured provider.
+pub struct Provider {
+    /// Its name in the configuration.
+    pub name: Arc<str>,
+    /// The catalogue entry that it is an instance of.
+    pub entry: &'static ProviderType,
+    /// The entry's id, shared with the records.
+    pub type_id: Arc<str>,
+    /// Lower comes first where several serve a model.
+    pub priority: i64,
+    /// The only models it serves; whatever the provider knows if empty.
+    pub models: Vec<Arc<str>>,
+    /// Where it is reached.
+    pub destination: Destination,
+    /// How long an attempt may take.
+    pub timeouts: AttemptTimeouts,
+    /// For a whole attempt.
+    pub total_timeout: Duration,
+    /// Whether it has a credential.
+    pub credential: Credential,
+    /// The header that carries a credential, and what stands before the key in it.
+    pub credential_header: Option<(HeaderName, &'static str)>,
+    /// Headers of every request to it, the credential among them.
+    pub headers: HeaderMap,
+    /// Path of each dialect it speaks.
+    pub endpoints: Vec<(DialectId, PathAndQuery)>,
+    /// `X-Provider-Used`.
+    pub name_header: HeaderValue,
+    /// `X-Provider-Type`.
+    pub type_header: HeaderValue,
+}
+
+impl Provider {
+    /// The path of a dialect there; `None` if it does not speak it.
+    pub fn endpoint(&self, dialect: DialectId) -> Option<&PathAndQuery> {
+        self.endpoints.iter().find(|(spoken, _)| *spoken == dialect).map(|(_, path)| path)
+    }
+
+    /// Whether requests that do not name it may be sent to it.
+    pub fn is_usable(&self) -> bool {
+        self.credential != Credential::Missing
+    }
+
+    /// Whether it serves a model of this name, as far as the configuration says.
+    pub fn serves(&self, model: &str) -> bool {
+        self.models.is_empty() || self.models.iter().any(|known| &**known == model)
+    }
+
+    /// The value of the credential's header for a key.
+    pub fn credential_value(&self, key: &str) -> Option<(HeaderName, HeaderValue)> {
+        let (name, prefix) = self.credential_header.as_ref()?;
+        let mut value = HeaderValue::try_from(format!("{prefix}{key}")).ok()?;
+        value.set_sensitive(true);
+        Some((name.clone(), value))
+    }
+}

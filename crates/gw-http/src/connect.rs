@@ -1,0 +1,231 @@
+//! Makes a new connection to an origin.
+
+use std::cell::Cell;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use http::HeaderValue;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep, timeout};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use crate::origin::{Origin, Version};
+use crate::proxy;
+
+/// How long one address is tried alone before the next is tried beside it (RFC 8305 §5).
+const NEXT_ADDRESS_AFTER: Duration = Duration::from_millis(250);
+
+/// Why there is no connection.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// The host name has no address.
+    #[error("the host name could not be resolved: {0}")]
+    Resolve(io::Error),
+    /// No address accepted the connection.
+    #[error("{0}")]
+    Io(io::Error),
+    /// The TLS handshake failed.
+    #[error("the TLS handshake failed: {0}")]
+    Tls(String),
+    /// The proxy did not let us through.
+    #[error("{0}")]
+    Proxy(String),
+    /// It took too long.
+    #[error("no connection within {} ms", .0.as_millis())]
+    Timeout(Duration),
+}
+
+/// A connection to an origin.
+pub(crate) struct Connected {
+    pub(crate) io: UpstreamIo,
+    /// Since when the other side has not taken what is written; `None` while it does.
+    pub(crate) stalled: Rc<Cell<Option<Instant>>>,
+    /// Whether HTTP/2 is to be spoken on it.
+    pub(crate) http2: bool,
+    /// Set where the other side is a proxy that forwards clear-text requests itself.
+    pub(crate) forward: Option<ForwardProxy>,
+}
+
+/// What a proxy that forwards requests itself wants in each (RFC 9112 §3.2.2): the whole URL, and this.
+pub(crate) struct ForwardProxy {
+    /// The `proxy-authorization` header.
+    pub(crate) authorization: Option<HeaderValue>,
+}
+
+/// Connects within the origin's connect timeout.
+pub(crate) async fn connect(origin: &Origin) -> Result<Connected, ConnectError> {
+    let limit = origin.settings.connect_timeout;
+    match timeout(limit, attempt(origin)).await {
+        Ok(result) => result,
+        Err(_) => Err(ConnectError::Timeout(limit)),
+    }
+}
+
+async fn attempt(origin: &Origin) -> Result<Connected, ConnectError> {
+    let settings = &origin.settings;
+    let mut forward = None;
+    let stream = match proxy::choose(settings)? {
+        None => dial(&settings.host, settings.port).await?,
+        Some(proxy) => {
+            let stream = dial(&proxy.host, proxy.port).await?;
+            if settings.secure || settings.version == Version::Http2 {
+                proxy::tunnel(stream, &proxy, settings).await?
+            } else {
+                forward = Some(ForwardProxy { authorization: proxy.authorization });
+                stream
+            }
+        }
+    };
+    stream.set_nodelay(true).map_err(ConnectError::Io)?;
+    let stalled = Rc::new(Cell::new(None));
+    let Some(name) = origin.server_name() else {
+        let http2 = settings.version == Version::Http2;
+        let io = UpstreamIo { transport: Transport::Clear(stream), stalled: Rc::clone(&stalled) };
+        return Ok(Connected { io, stalled, http2, forward });
+    };
+    let config = origin.tls().map_err(ConnectError::Tls)?;
+    let stream = TlsConnector::from(config)
+        .connect(name.clone(), stream)
+        .await
+        .map_err(|error| ConnectError::Tls(error.to_string()))?;
+    let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+    if settings.version == Version::Http2 && !http2 {
+        return Err(ConnectError::Tls("the provider does not offer HTTP/2".to_owned()));
+    }
+    let io = UpstreamIo { transport: Transport::Tls(Box::new(stream)), stalled: Rc::clone(&stalled) };
+    Ok(Connected { io, stalled, http2, forward: None })
+}
+
+/// Connects to the first address that accepts, IPv6 and IPv4 taking turns (RFC 8305).
+async fn dial(host: &str, port: u16) -> Result<TcpStream, ConnectError> {
+    let found = tokio::net::lookup_host((host, port)).await.map_err(ConnectError::Resolve)?;
+    let mut addresses = take_turns(found.collect()).into_iter();
+    let mut attempts = FuturesUnordered::new();
+    let mut last = io::Error::new(io::ErrorKind::NotFound, "the host name has no address");
+    loop {
+        match addresses.next() {
+            Some(address) => attempts.push(TcpStream::connect(address)),
+            None if attempts.is_empty() => return Err(ConnectError::Io(last)),
+            None => {}
+        }
+        let more = addresses.len() > 0;
+        tokio::select! {
+            Some(result) = attempts.next() => match result {
+                Ok(stream) => return Ok(stream),
+                Err(error) => last = error,
+            },
+            () = sleep(NEXT_ADDRESS_AFTER), if more => {}
+        }
+    }
+}
+
+fn take_turns(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
+    let first_is_ipv6 = addresses.first().is_some_and(SocketAddr::is_ipv6);
+    let (mut first, mut second): (Vec<_>, Vec<_>) =
+        addresses.into_iter().partition(|address| address.is_ipv6() == first_is_ipv6);
+    let mut turns = Vec::with_capacity(first.len() + second.len());
+    first.reverse();
+    second.reverse();
+    while !first.is_empty() || !second.is_empty() {
+        turns.extend(first.pop());
+        turns.extend(second.pop());
+    }
+    turns
+}
+
+enum Transport {
+    Clear(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+/// The bytes of a connection, and since when writing has been stuck.
+pub(crate) struct UpstreamIo {
+    transport: Transport,
+    stalled: Rc<Cell<Option<Instant>>>,
+}
+
+impl UpstreamIo {
+    fn note<T>(&self, poll: Poll<T>) -> Poll<T> {
+        match &poll {
+            Poll::Ready(_) => self.stalled.set(None),
+            Poll::Pending if self.stalled.get().is_none() => self.stalled.set(Some(Instant::now())),
+            Poll::Pending => {}
+        }
+        poll
+    }
+}
+
+impl AsyncRead for UpstreamIo {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match &mut self.transport {
+            Transport::Clear(stream) => Pin::new(stream).poll_read(context, buffer),
+            Transport::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
+        }
+    }
+}
+
+impl AsyncWrite for UpstreamIo {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let poll = match &mut self.transport {
+            Transport::Clear(stream) => Pin::new(stream).poll_write(context, bytes),
+            Transport::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
+        };
+        self.note(poll)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        pieces: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let poll = match &mut self.transport {
+            Transport::Clear(stream) => Pin::new(stream).poll_write_vectored(context, pieces),
+            Transport::Tls(stream) => Pin::new(stream).poll_write_vectored(context, pieces),
+        };
+        self.note(poll)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match &self.transport {
+            Transport::Clear(stream) => stream.is_write_vectored(),
+            Transport::Tls(stream) => stream.is_write_vectored(),
+        }
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.transport {
+            Transport::Clear(stream) => Pin::new(stream).poll_flush(context),
+            Transport::Tls(stream) => Pin::new(stream).poll_flush(context),
+        }
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.transport {
+            Transport::Clear(stream) => Pin::new(stream).poll_shutdown(context),
+            Transport::Tls(stream) => Pin::new(stream).poll_shutdown(context),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_of_both_families_take_turns_beginning_with_the_systems_first() {
+        let parse = |list: &[&str]| list.iter().map(|text| text.parse().unwrap()).collect::<Vec<SocketAddr>>();
+        let turns = take_turns(parse(&["[::1]:1", "[::2]:1", "[::3]:1", "1.1.1.1:1"]));
+        assert_eq!(turns, parse(&["[::1]:1", "1.1.1.1:1", "[::2]:1", "[::3]:1"]));
+    }
+}

@@ -1,0 +1,167 @@
+//! A worker's connections to origins. HTTP/1.1: a stack of idle ones, each driven by the request that uses it. HTTP/2:
+//! several connections per origin, each with a task of its own.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::{Arc, Weak};
+
+use http::uri::Scheme;
+use http::{Request, Response, Uri, header};
+use tokio::time::Instant;
+
+use crate::body::RequestBody;
+use crate::client::{SendError, UpstreamBody};
+use crate::connect;
+use crate::http1::{Exclusive, Idle, Unsent};
+use crate::http2::Shared;
+use crate::observer::Observer;
+use crate::origin::Origin;
+
+/// Idle HTTP/1.1 connections kept per origin and worker.
+const IDLE_COUNT_MAX: usize = 1_024;
+/// The most that the head of an answer may be, in bytes.
+pub(crate) const HEAD_BYTES_MAX: usize = 64 << 10;
+/// All pools of a worker.
+pub struct Pools {
+    by_origin: RefCell<Vec<Option<Rc<Pool>>>>,
+    observer: Rc<dyn Observer>,
+}
+
+impl Pools {
+    /// No connections yet.
+    pub fn new(observer: Rc<dyn Observer>) -> Self {
+        Self { by_origin: RefCell::default(), observer }
+    }
+
+    /// Sends a request to an origin and waits for the head of the answer. The request's URI is a path; its `host` is
+    /// set here. There is no time limit but for connecting and for a stalled write: whoever waits sets one and drops
+    /// this future, which cancels the request.
+    ///
+    /// # Errors
+    /// Why there is no answer.
+    pub async fn send(
+        &self,
+        origin: &Arc<Origin>,
+        mut request: Request<RequestBody>,
+    ) -> Result<Response<UpstreamBody>, SendError> {
+        let pool = self.pool(origin);
+        if let Some(mut shared) = pool.take_shared() {
+            return shared.send(request, origin).await;
+        }
+        request.headers_mut().insert(header::HOST, origin.host_header.clone());
+        while let Some(exclusive) = pool.take_idle() {
+            match exclusive.send(&pool, request, origin).await {
+                // A connection that the other side had closed while idle: nothing was written, so nothing is repeated.
+                Err(Unsent::Whole(unsent)) => request = *unsent,
+                Err(Unsent::Gone(error)) => return Err(error),
+                Ok(response) => return Ok(response),
+            }
+        }
+        let connected = connect::connect(origin).await?;
+        self.observer.upstream_opened(&origin.settings.label);
+        if connected.http2 {
+            let mut shared = Shared::handshake(connected, &self.observer, origin).await?;
+            pool.shared.borrow_mut().push(shared.clone());
+            return shared.send(request, origin).await;
+        }
+        let exclusive = Exclusive::handshake(connected, &self.observer, origin).await?;
+        match exclusive.send(&pool, request, origin).await {
+            Ok(response) => Ok(response),
+            Err(Unsent::Gone(error)) => Err(error),
+            Err(Unsent::Whole(_)) => Err(SendError::Disconnected),
+        }
+    }
+
+    /// Lets go of connections that were closed by the other side or have been idle for too long, and of the pools of
+    /// origins that nobody uses any more. To be called about once a second.
+    pub fn sweep(&self) {
+        let now = Instant::now();
+        for slot in self.by_origin.borrow_mut().iter_mut() {
+            let Some(pool) = slot else { continue };
+            if pool.origin.strong_count() == 0 {
+                *slot = None;
+                continue;
+            }
+            pool.idle.borrow_mut().retain_mut(|idle| idle.is_usable(now));
+            pool.shared.borrow_mut().retain(|shared| !shared.is_closed());
+        }
+    }
+
+    /// How many connections are idle, for metrics.
+    pub fn idle_count(&self) -> usize {
+        self.by_origin.borrow().iter().flatten().map(|pool| pool.idle.borrow().len()).sum()
+    }
+
+    fn pool(&self, origin: &Arc<Origin>) -> Rc<Pool> {
+        let place = origin.id().0;
+        let mut pools = self.by_origin.borrow_mut();
+        if pools.len() <= place {
+            pools.resize_with(place + 1, || None);
+        }
+        Rc::clone(pools[place].get_or_insert_with(|| {
+            Rc::new(Pool { origin: Arc::downgrade(origin), idle: RefCell::default(), shared: RefCell::default() })
+        }))
+    }
+}
+
+/// A worker's connections to one origin.
+pub(crate) struct Pool {
+    origin: Weak<Origin>,
+    idle: RefCell<Vec<Idle>>,
+    shared: RefCell<Vec<Shared>>,
+}
+
+impl Pool {
+    /// The most recently used connection that still stands.
+    fn take_idle(&self) -> Option<Exclusive> {
+        let now = Instant::now();
+        let mut idle = self.idle.borrow_mut();
+        while let Some(mut candidate) = idle.pop() {
+            if candidate.is_usable(now) {
+                return Some(candidate.into_connection());
+            }
+        }
+        None
+    }
+
+    pub(crate) fn give_back(&self, connection: Exclusive) {
+        let mut idle = self.idle.borrow_mut();
+        if idle.len() < IDLE_COUNT_MAX {
+            idle.push(Idle::new(connection));
+        }
+    }
+
+    fn take_shared(&self) -> Option<Shared> {
+        let mut shared = self.shared.borrow_mut();
+        shared.retain(|connection| !connection.is_closed());
+        shared.iter().find(|connection| connection.has_room()).cloned()
+    }
+}
+
+/// Writes scheme and authority into the request's URI, which is a path until then.
+pub(crate) fn make_absolute(request: &mut Request<RequestBody>, origin: &Origin) {
+    let mut parts = request.uri().clone().into_parts();
+    parts.scheme = Some(if origin.settings.secure { Scheme::HTTPS } else { Scheme::HTTP });
+    parts.authority = origin.host_header.to_str().ok().and_then(|text| text.parse().ok());
+    if let Ok(uri) = Uri::from_parts(parts) {
+        *request.uri_mut() = uri;
+    }
+}
+
+/// Tells the observer when a connection ends.
+pub(crate) struct Counted {
+    observer: Rc<dyn Observer>,
+    label: Arc<str>,
+}
+
+impl Counted {
+    pub(crate) fn new(observer: &Rc<dyn Observer>, origin: &Origin) -> Self {
+        Self { observer: Rc::clone(observer), label: Arc::clone(&origin.settings.label) }
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.observer.upstream_closed(&self.label);
+    }
+}

@@ -1,0 +1,213 @@
+//! One try at one provider: sends a request there and hands back the answer as it arrives.
+
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use gw_http::client::BodyError;
+use gw_http::{Origin, Pools, RequestBody, SendError, UpstreamBody};
+use http::{Request, Response};
+use http_body::Body;
+use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
+
+use crate::sandbox::{self, SandboxBody, SandboxFault};
+
+/// Where a provider is reached.
+#[derive(Clone)]
+pub enum Destination {
+    /// Over the network.
+    Origin(Arc<Origin>),
+    /// Built in.
+    Sandbox,
+}
+
+/// How long an attempt may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AttemptTimeouts {
+    /// From the request to the first byte of the answer's head.
+    pub first_byte: Duration,
+    /// Between two pieces of the answer.
+    pub idle: Duration,
+}
+
+/// Why an attempt gave no answer, or only a part of one.
+#[derive(Debug, thiserror::Error)]
+pub enum AttemptError {
+    /// No connection could be made; nothing was sent.
+    #[error("{0}")]
+    Unreachable(String),
+    /// The connection ended too early.
+    #[error("{0}")]
+    Disconnected(String),
+    /// What came is not an answer.
+    #[error("{0}")]
+    Invalid(String),
+    /// The provider was silent for too long.
+    #[error("no answer within {} ms", .0.as_millis())]
+    Timeout(Duration),
+    /// The request's total time is over.
+    #[error("the request's total time is over")]
+    Deadline,
+    /// The client's own body broke off.
+    #[error("the request's body broke off")]
+    RequestBody,
+}
+
+/// Sends `request`, whose URI is a path, and waits for the head of the answer.
+///
+/// # Errors
+/// Why there is none. Dropping the future cancels the attempt.
+pub async fn send(
+    destination: &Destination,
+    pools: &Rc<Pools>,
+    request: Request<RequestBody>,
+    timeouts: AttemptTimeouts,
+    deadline: Instant,
+) -> Result<Response<Answer>, AttemptError> {
+    let first_byte = Instant::now() + timeouts.first_byte;
+    let (until, late) = if first_byte < deadline {
+        (first_byte, AttemptError::Timeout(timeouts.first_byte))
+    } else {
+        (deadline, AttemptError::Deadline)
+    };
+    let exchange = async {
+        match destination {
+            Destination::Origin(origin) => {
+                let response = pools.send(origin, request).await.map_err(AttemptError::from)?;
+                Ok(response.map(AnswerBody::Upstream))
+            }
+            Destination::Sandbox => {
+                let response = sandbox::respond(collect(request)).await.map_err(AttemptError::from)?;
+                Ok(response.map(|body| AnswerBody::Sandbox(Box::pin(body))))
+            }
+        }
+    };
+    let response = timeout_at(until, exchange).await.unwrap_or(Err(late))?;
+    Ok(response.map(|body| Answer { body, idle: timeouts.idle, deadline, last: Instant::now(), timer: None }))
+}
+
+/// The sandbox takes its request whole.
+fn collect(request: Request<RequestBody>) -> Request<Bytes> {
+    request.map(|body| match body {
+        RequestBody::Held { mut rest, .. } if rest.len() == 1 => rest.pop().unwrap_or_default(),
+        RequestBody::Held { rest, .. } => {
+            let mut whole = BytesMut::new();
+            rest.iter().rev().for_each(|piece| whole.extend_from_slice(piece));
+            whole.freeze()
+        }
+        RequestBody::Flowing(_) => Bytes::new(),
+    })
+}
+
+enum AnswerBody {
+    Upstream(UpstreamBody),
+    Sandbox(Pin<Box<SandboxBody>>),
+}
+
+/// The body of an answer, under the attempt's time limits. Dropping it before its end cancels the attempt.
+pub struct Answer {
+    body: AnswerBody,
+    idle: Duration,
+    deadline: Instant,
+    last: Instant,
+    /// Made when first waited for, and not moved with each piece: when it rings, `last` tells whether it is time.
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl Answer {
+    /// The next piece; `None` at the end.
+    pub fn poll_data(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, AttemptError>>> {
+        loop {
+            let polled = match &mut self.body {
+                AnswerBody::Upstream(body) => Pin::new(body).poll_frame(context).map_err(AttemptError::from),
+                AnswerBody::Sandbox(body) => body.as_mut().poll_frame(context).map_err(AttemptError::from),
+            };
+            let frame = match polled {
+                Poll::Pending => return self.poll_late(context).map(|late| Some(Err(late))),
+                Poll::Ready(None) => return Poll::Ready(None),
+                Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(Err(error))),
+                Poll::Ready(Some(Ok(frame))) => frame,
+            };
+            // Trailers carry nothing that a client of ours is told.
+            if let Ok(data) = frame.into_data() {
+                if self.timer.is_some() {
+                    self.last = Instant::now();
+                }
+                return Poll::Ready(Some(Ok(data)));
+            }
+        }
+    }
+
+    /// The next piece; `None` at the end.
+    pub async fn data(&mut self) -> Option<Result<Bytes, AttemptError>> {
+        std::future::poll_fn(|context| self.poll_data(context)).await
+    }
+
+    /// Whether nothing more comes.
+    pub fn is_end(&self) -> bool {
+        match &self.body {
+            AnswerBody::Upstream(body) => body.is_end_stream(),
+            AnswerBody::Sandbox(body) => body.is_end_stream(),
+        }
+    }
+
+    /// How many bytes are to come, if that is known.
+    pub fn length(&self) -> Option<u64> {
+        match &self.body {
+            AnswerBody::Upstream(body) => body.size_hint().exact(),
+            AnswerBody::Sandbox(body) => body.size_hint().exact(),
+        }
+    }
+
+    fn poll_late(&mut self, context: &mut Context<'_>) -> Poll<AttemptError> {
+        let timer = self.timer.get_or_insert_with(|| {
+            self.last = Instant::now();
+            Box::pin(sleep_until(self.deadline.min(self.last + self.idle)))
+        });
+        while timer.as_mut().poll(context).is_ready() {
+            let now = Instant::now();
+            if now >= self.deadline {
+                return Poll::Ready(AttemptError::Deadline);
+            }
+            let silent_until = self.last + self.idle;
+            if now >= silent_until {
+                return Poll::Ready(AttemptError::Timeout(self.idle));
+            }
+            timer.as_mut().reset(self.deadline.min(silent_until));
+        }
+        Poll::Pending
+    }
+}
+
+impl From<SendError> for AttemptError {
+    fn from(error: SendError) -> Self {
+        match error {
+            SendError::Unreachable(why) => Self::Unreachable(why.to_string()),
+            SendError::Disconnected => Self::Disconnected(error.to_string()),
+            SendError::Invalid(_) => Self::Invalid(error.to_string()),
+            SendError::WriteTimeout => Self::Disconnected(error.to_string()),
+            SendError::RequestBody => Self::RequestBody,
+        }
+    }
+}
+
+impl From<BodyError> for AttemptError {
+    fn from(error: BodyError) -> Self {
+        match error {
+            BodyError::Disconnected => Self::Disconnected(error.to_string()),
+            BodyError::Invalid(_) => Self::Invalid(error.to_string()),
+        }
+    }
+}
+
+impl From<SandboxFault> for AttemptError {
+    fn from(fault: SandboxFault) -> Self {
+        match fault {
+            SandboxFault::Refused => Self::Unreachable("connection refused".to_owned()),
+            SandboxFault::Disconnected => Self::Disconnected("the connection ended before the answer was complete".to_owned()),
+        }
+    }
+}

@@ -1,0 +1,273 @@
+//! Answers a request: finds out what it means, reads it, has it run, writes what comes back.
+
+use std::cell::Cell;
+use std::hash::{BuildHasher, RandomState};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use gw_core::{Error, ErrorCode, RequestId};
+use gw_dialects::DialectId;
+use gw_engine::{Call, Engine, Meter, Reply, ReplyBody, Snapshot};
+use gw_http::Connection;
+use gw_http::serve::{Refusal, Service};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use hyper::body::Incoming;
+
+use crate::body::{self, BodyLimits};
+use crate::control::Control;
+use crate::health::Health;
+use crate::origin::{self, Exposure};
+use crate::routes::{self, Route, Upgrade};
+use crate::{models, respond};
+
+/// The HTTP interface for applications, on one worker.
+pub struct Api {
+    /// The request path.
+    pub engine: Engine,
+    /// What the health endpoints tell.
+    pub health: Arc<Health>,
+    /// The way to the control plane.
+    pub control: Control,
+    /// Where metrics are on this port, if they are.
+    pub metrics_path: Option<Arc<str>>,
+    /// Whether all listeners are on this machine's own addresses.
+    pub loopback_only: bool,
+    /// Numbers requests.
+    pub ids: RequestIds,
+}
+
+impl Service for Api {
+    type Body = ReplyBody;
+
+    async fn call(self: Rc<Self>, request: Request<Incoming>, _connection: Rc<Connection>) -> Response<ReplyBody> {
+        let snapshot = self.engine.ports().snapshot.load();
+        let (parts, incoming) = request.into_parts();
+        let upgrade = if parts.headers.contains_key(header::UPGRADE) { Upgrade::Asked } else { Upgrade::No };
+        let route = routes::route(&parts.method, parts.uri.path(), upgrade, self.metrics_path.as_deref());
+
+        let allowed_origin = origin::allowed_origin(&parts.headers, &snapshot.cors_origins);
+        let mut response = match route {
+            _ if parts.method == Method::OPTIONS && allowed_origin.is_some() => self.preflight(&parts),
+            Route::Operation(dialect) => self.operation(&snapshot, dialect, &parts, incoming).await,
+            other => self.other(&snapshot, other, &parts).await,
+        };
+        if let Some(origin) = allowed_origin {
+            let headers = response.headers_mut();
+            headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+            headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("*"));
+            headers.append(header::VARY, HeaderValue::from_static("origin"));
+        }
+        response
+    }
+
+    fn refuse(&self, refusal: Refusal) -> Response<Bytes> {
+        respond::refusal(refusal, self.next_id())
+    }
+}
+
+impl Api {
+    /// An operation: the request path.
+    async fn operation(
+        &self,
+        snapshot: &Snapshot,
+        dialect: DialectId,
+        parts: &Parts,
+        incoming: Incoming,
+    ) -> Response<ReplyBody> {
+        let mut meter = Meter::open(self.engine.ports(), self.next_id(), dialect.operation(), dialect.name());
+        meter.request_head(&parts.headers);
+        match self.run(snapshot, dialect, parts, incoming, &mut meter).await {
+            Ok(reply) => respond::reply(reply, meter),
+            Err(error) => respond::failure(&error, meter),
+        }
+    }
+
+    async fn run(
+        &self,
+        snapshot: &Snapshot,
+        dialect: DialectId,
+        parts: &Parts,
+        incoming: Incoming,
+        meter: &mut Meter,
+    ) -> Result<Reply, Error> {
+        let ports = self.engine.ports();
+        self.check_origin(snapshot, parts)?;
+        // Asked before the body is read: who may not call may not make the gateway read.
+        let presented = presented_key(&parts.headers);
+        let identified = snapshot.identity.identify(presented)?;
+        meter.caller(identified.caller.key_name);
+        meter.occupy(ports.in_flight.take(1)?);
+        let limits = BodyLimits { bytes_max: snapshot.body_bytes_max, timeout: snapshot.body_timeout };
+        let (body, held) = body::read(incoming, &parts.headers, limits, &ports.held_bytes).await?;
+        meter.request_body(body.len());
+        let foreign_key = presented.filter(|_| identified.foreign_key);
+        let call = Call { dialect, foreign_key, headers: &parts.headers, body, held };
+        self.engine.run(snapshot, &call, meter).await
+    }
+
+    /// Everything that is not an operation. None of it is recorded.
+    async fn other(&self, snapshot: &Snapshot, route: Route<'_>, parts: &Parts) -> Response<ReplyBody> {
+        let request_id = self.next_id();
+        let answered = match route {
+            Route::Live => Ok(respond::json(Health::live())),
+            Route::Ready => Ok(respond::json(self.health.ready())),
+            Route::Models => self.may_look(snapshot, parts).map(|()| respond::json((StatusCode::OK, models::list(snapshot)))),
+            Route::Model(id) => self
+                .may_look(snapshot, parts)
+                .and_then(|()| models::one(snapshot, &decoded(id)))
+                .map(|body| respond::json((StatusCode::OK, body))),
+            Route::Control => match self.check_origin(snapshot, parts) {
+                Ok(()) => self.control.ask(parts.uri.path()).await.map(respond::control),
+                Err(error) => Err(error),
+            },
+            Route::Upgrade => Err(Error::new(
+                ErrorCode::UpgradeRequired,
+                "this endpoint does not speak WebSocket; send the request as HTTP POST",
+            )),
+            Route::WrongMethod(allowed) => Err(wrong_method(parts, allowed)),
+            Route::Unknown | Route::Operation(_) => Err(unknown_path(parts)),
+        };
+        respond::own(answered, request_id)
+    }
+
+    /// Whether a request that is not an operation may be answered: like one that is.
+    fn may_look(&self, snapshot: &Snapshot, parts: &Parts) -> Result<(), Error> {
+        self.check_origin(snapshot, parts)?;
+        snapshot.identity.identify(presented_key(&parts.headers)).map(drop)
+    }
+
+    fn check_origin(&self, snapshot: &Snapshot, parts: &Parts) -> Result<(), Error> {
+        let exposure = match (snapshot.identity.allows_anonymous(), self.loopback_only) {
+            (false, _) => Exposure::Keyed,
+            (true, true) => Exposure::Loopback,
+            (true, false) => Exposure::Network,
+        };
+        let host = parts.uri.host().or_else(|| parts.headers.get(header::HOST).and_then(|value| value.to_str().ok()));
+        origin::check(host, &parts.headers, &snapshot.cors_origins, exposure)
+    }
+
+    /// What a browser asks before a page may call (CORS).
+    fn preflight(&self, parts: &Parts) -> Response<ReplyBody> {
+        let mut response = respond::own(Ok(respond::empty(StatusCode::NO_CONTENT)), self.next_id());
+        let headers = response.headers_mut();
+        headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST"));
+        if let Some(asked) = parts.headers.get(header::ACCESS_CONTROL_REQUEST_HEADERS) {
+            headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, asked.clone());
+        }
+        headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
+        response
+    }
+
+    fn next_id(&self) -> RequestId {
+        self.ids.next(self.engine.ports().clock.now())
+    }
+}
+
+/// The key that the client presented: `Authorization: Bearer`, in any case.
+fn presented_key(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, key) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    let key = key.trim();
+    (scheme.eq_ignore_ascii_case("bearer") && !key.is_empty()).then_some(key)
+}
+
+/// A model's id as it stands in a path, where SDKs escape its slashes.
+fn decoded(id: &str) -> String {
+    let mut bytes = Vec::with_capacity(id.len());
+    let mut rest = id.as_bytes();
+    while let [first, tail @ ..] = rest {
+        let escaped = tail.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
+        match (first, escaped.and_then(|digits| u8::from_str_radix(digits, 16).ok())) {
+            (b'%', Some(byte)) => {
+                bytes.push(byte);
+                rest = &tail[2..];
+            }
+            _ => {
+                bytes.push(*first);
+                rest = tail;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+fn wrong_method(parts: &Parts, allowed: &str) -> Error {
+    let message = format!("{} is not allowed here; use {allowed}", parts.method);
+    Error::new(ErrorCode::MethodNotAllowed, message)
+}
+
+fn unknown_path(parts: &Parts) -> Error {
+    let path: String = parts.uri.path().chars().take(200).collect();
+    let message = format!("there is nothing at {} {path}; the API begins at /v1", parts.method);
+    Error::new(ErrorCode::RouteNotFound, message)
+}
+
+/// Makes the ids of a worker's requests: UUIDs of version 7 (RFC 9562 §5.7), whose random part comes from a sequence
+/// that is seeded once. They must be unique, not secret, and cost no system call.
+pub struct RequestIds {
+    state: Cell<u64>,
+}
+
+impl Default for RequestIds {
+    fn default() -> Self {
+        // The keys of a new `RandomState` come from the system's randomness.
+        Self { state: Cell::new(RandomState::new().hash_one("request ids")) }
+    }
+}
+
+impl RequestIds {
+    fn next(&self, now: SystemTime) -> RequestId {
+        let millis = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
+        let (high, low) = (u128::from(self.random() >> 52), u128::from(self.random() >> 2));
+        RequestId::from_u128((millis << 80) | (0x7 << 76) | (high << 64) | (0b10 << 62) | low)
+    }
+
+    /// The next number of a SplitMix64 sequence.
+    fn random(&self) -> u64 {
+        let state = self.state.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
+        self.state.set(state);
+        let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn ids_are_unique_and_sort_by_time() {
+        let ids = RequestIds::default();
+        let at = |millis| UNIX_EPOCH + Duration::from_millis(millis);
+        let many: HashSet<_> = (0..10_000).map(|_| ids.next(at(1_700_000_000_000))).collect();
+        assert_eq!(many.len(), 10_000);
+        let (early, late) = (ids.next(at(1_700_000_000_000)), ids.next(at(1_700_000_000_001)));
+        assert!(early.as_str() < late.as_str());
+        assert_eq!(&early.as_str()[12..13], "7");
+    }
+
+    #[test]
+    fn a_key_is_found_whatever_the_case_of_its_scheme() {
+        let key = |value: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::AUTHORIZATION, HeaderValue::from_static(value));
+            presented_key(&headers).map(str::to_owned)
+        };
+        assert_eq!(key("Bearer abc").as_deref(), Some("abc"));
+        assert_eq!(key("bearer  abc").as_deref(), Some("abc"));
+        assert_eq!(key("Basic abc"), None);
+        assert_eq!(key("Bearer "), None);
+    }
+
+    #[test]
+    fn escaped_slashes_in_a_models_id_are_read() {
+        assert_eq!(decoded("openai%2Fgpt-4o"), "openai/gpt-4o");
+        assert_eq!(decoded("100%"), "100%");
+    }
+}

@@ -1,0 +1,176 @@
+//! What the client sees: the answer's head, and errors in its own format.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use gw_core::{Error, ErrorCode, RequestId};
+use gw_dialects::error as dialect_error;
+use gw_engine::{Meter, Reply, ReplyBody};
+use gw_http::serve::Refusal;
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
+
+use crate::control::ControlAnswer;
+
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const X_GATEWAY_REQUEST_ID: HeaderName = HeaderName::from_static("x-gateway-request-id");
+const X_CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("x-client-request-id");
+const X_PROVIDER_REQUEST_ID: HeaderName = HeaderName::from_static("x-provider-request-id");
+const X_PROVIDER_USED: HeaderName = HeaderName::from_static("x-provider-used");
+const X_PROVIDER_TYPE: HeaderName = HeaderName::from_static("x-provider-type");
+const X_MODEL_USED: HeaderName = HeaderName::from_static("x-model-used");
+const X_FALLBACK_USED: HeaderName = HeaderName::from_static("x-fallback-used");
+const X_ATTEMPT_COUNT: HeaderName = HeaderName::from_static("x-attempt-count");
+
+/// Headers of a provider that are about its connection to us, or that would speak for us (RFC 9110 §7.6.1).
+const NOT_FORWARDED: [HeaderName; 14] = [
+    header::CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    header::PROXY_AUTHENTICATE,
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+    header::CONTENT_LENGTH,
+    header::SET_COOKIE,
+    header::SERVER,
+    header::DATE,
+    HeaderName::from_static("alt-svc"),
+    header::STRICT_TRANSPORT_SECURITY,
+];
+
+/// An answer of a provider.
+pub fn reply(reply: Reply, mut meter: Box<Meter>) -> Response<ReplyBody> {
+    let Reply { status, mut headers, content } = reply;
+    forwardable(&mut headers);
+    headers.reserve(8);
+    told_by_meter(&mut headers, &meter);
+    meter.status(status.as_u16());
+    build(status, headers, ReplyBody::new(content, meter))
+}
+
+/// An error on the request path, in the client's format.
+pub fn failure(error: &Error, mut meter: Box<Meter>) -> Response<ReplyBody> {
+    meter.failed(error);
+    let (status, mut headers, body) = render(error, meter.request_id());
+    told_by_meter(&mut headers, &meter);
+    build(status, headers, ReplyBody::whole(body, meter))
+}
+
+/// An answer of the gateway itself, which nobody meters.
+pub fn own(answered: Result<Response<Bytes>, Error>, request_id: RequestId) -> Response<ReplyBody> {
+    let (status, mut headers, body) = match answered {
+        Ok(response) => {
+            let (parts, body) = response.into_parts();
+            (parts.status, parts.headers, body)
+        }
+        Err(error) => render(&error, request_id),
+    };
+    identify(&mut headers, request_id);
+    build(status, headers, ReplyBody::unmetered(body))
+}
+
+/// An answer of the door, before there is a request.
+pub fn refusal(refusal: Refusal, request_id: RequestId) -> Response<Bytes> {
+    let (status, mut headers, body) = render(&refusal_error(refusal), request_id);
+    identify(&mut headers, request_id);
+    build(status, headers, body)
+}
+
+/// A JSON answer.
+pub fn json((status, body): (StatusCode, Bytes)) -> Response<Bytes> {
+    let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
+    build(status, headers, body)
+}
+
+/// What the control plane answered.
+pub fn control(answer: ControlAnswer) -> Response<Bytes> {
+    build(answer.status, HeaderMap::from_iter([(header::CONTENT_TYPE, answer.content_type)]), answer.body)
+}
+
+/// An answer without a body.
+pub fn empty(status: StatusCode) -> Response<Bytes> {
+    build(status, HeaderMap::new(), Bytes::new())
+}
+
+fn build<B>(status: StatusCode, headers: HeaderMap, body: B) -> Response<B> {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    response
+}
+
+fn render(error: &Error, request_id: RequestId) -> (StatusCode, HeaderMap, Bytes) {
+    let (status, body) = dialect_error::encode_error(error, request_id.as_str());
+    let mut headers = match &error.upstream {
+        Some(upstream) => upstream.headers.clone(),
+        None => HeaderMap::new(),
+    };
+    forwardable(&mut headers);
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    if let Some(after) = error.retry_after {
+        let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    if error.code == ErrorCode::UpgradeRequired {
+        headers.insert(header::UPGRADE, HeaderValue::from_static("HTTP/1.1"));
+    }
+    if closes_connection(error.code) {
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    (status, headers, body)
+}
+
+fn refusal_error(refusal: Refusal) -> Error {
+    match refusal {
+        Refusal::Malformed => Error::new(ErrorCode::InvalidRequest, "what was sent is not a valid HTTP request"),
+        Refusal::HeadTooLarge => Error::new(
+            ErrorCode::HeadersTooLarge,
+            "the request's path and headers are larger than the limit (server.limits.header_bytes), or too many",
+        ),
+        Refusal::HeadTimeout => Error::new(ErrorCode::RequestTimeout, "the request's headers did not come in time"),
+        Refusal::TooManyConnections => {
+            Error::new(ErrorCode::Overloaded, "the gateway has as many connections as it may; try again later")
+                .with_retry_after(Duration::from_secs(1))
+        }
+        Refusal::Panicked => Error::new(ErrorCode::InternalError, "the gateway broke while it served this request"),
+    }
+}
+
+/// Takes out what a client is not told, and gives the provider's request id its own name.
+fn forwardable(headers: &mut HeaderMap) {
+    for name in &NOT_FORWARDED {
+        headers.remove(name);
+    }
+    if let Some(id) = headers.remove(X_REQUEST_ID) {
+        headers.insert(X_PROVIDER_REQUEST_ID, id);
+    }
+}
+
+fn identify(headers: &mut HeaderMap, request_id: RequestId) {
+    if let Ok(id) = HeaderValue::try_from(request_id.as_str()) {
+        headers.insert(X_GATEWAY_REQUEST_ID, id.clone());
+        headers.insert(X_REQUEST_ID, id);
+    }
+}
+
+/// What the meter knows and the client is told: ids, and which provider and model were used.
+fn told_by_meter(headers: &mut HeaderMap, meter: &Meter) {
+    identify(headers, meter.request_id());
+    if let Some(id) = meter.client_request_id().and_then(|id| HeaderValue::try_from(id).ok()) {
+        headers.insert(X_CLIENT_REQUEST_ID, id);
+    }
+    headers.insert(X_ATTEMPT_COUNT, HeaderValue::from(meter.attempts()));
+    headers.insert(X_FALLBACK_USED, HeaderValue::from_static("false"));
+    if let Some(resolved) = meter.resolved() {
+        let provider = &resolved.choice.provider;
+        headers.insert(X_PROVIDER_USED, provider.name_header.clone());
+        headers.insert(X_PROVIDER_TYPE, provider.type_header.clone());
+        headers.insert(X_MODEL_USED, resolved.model_header.clone());
+    }
+}
+
+/// Whether what follows on the connection may be the rest of a request that was not read to its end.
+fn closes_connection(code: ErrorCode) -> bool {
+    matches!(code, ErrorCode::RequestTooLarge | ErrorCode::RequestTimeout)
+}

@@ -1,0 +1,118 @@
+//! What a path means.
+
+use gw_dialects::{DialectId, paths};
+use http::Method;
+
+/// What a request asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Route<'a> {
+    /// An operation, in a dialect.
+    Operation(DialectId),
+    /// The list of models.
+    Models,
+    /// One model.
+    Model(&'a str),
+    /// Whether the process lives.
+    Live,
+    /// Whether it wants requests.
+    Ready,
+    /// What the control plane answers.
+    Control,
+    /// A WebSocket, which this endpoint does not speak: clients that ask for one fall back at once when told so.
+    Upgrade,
+    /// The path is known, the method is not.
+    WrongMethod(&'static str),
+    /// Nothing.
+    Unknown,
+}
+
+/// What a method and a path mean. `metrics_path` is where metrics are on this port, if they are.
+pub fn route<'a>(method: &Method, path: &'a str, upgrade: Upgrade, metrics_path: Option<&str>) -> Route<'a> {
+    if let Some(dialect) = paths::route(path) {
+        return if method == Method::POST { Route::Operation(dialect) } else { Route::WrongMethod("POST") };
+    }
+    let reads = method == Method::GET || method == Method::HEAD;
+    let path = trimmed(path);
+    let found = match path {
+        "/health/live" => Route::Live,
+        "/health/ready" | "/health" => Route::Ready,
+        "/v1/responses" | "/openai/v1/responses" if upgrade == Upgrade::Asked => return Route::Upgrade,
+        _ if metrics_path.is_some_and(|metrics| metrics == path) => Route::Control,
+        _ => match models(path) {
+            Some(found) => found,
+            None => return Route::Unknown,
+        },
+    };
+    if reads { found } else { Route::WrongMethod("GET, HEAD") }
+}
+
+/// Whether the client asks to speak another protocol on the connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Upgrade {
+    /// It does.
+    Asked,
+    /// It does not.
+    No,
+}
+
+fn models(path: &str) -> Option<Route<'_>> {
+    let rest = path.strip_prefix("/openai").unwrap_or(path);
+    let rest = rest.strip_prefix("/v1").unwrap_or(rest).strip_prefix("/models")?;
+    match rest.strip_prefix('/') {
+        None if rest.is_empty() => Some(Route::Models),
+        Some(model) if !model.is_empty() => Some(Route::Model(model)),
+        None | Some(_) => None,
+    }
+}
+
+fn trimmed(path: &str) -> &str {
+    match path.strip_suffix('/') {
+        Some(rest) if !rest.is_empty() => rest,
+        Some(_) | None => path,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_path_means_one_thing_with_or_without_prefix_and_trailing_slash() {
+        let chat = Route::Operation(DialectId::OpenAiChat);
+        let cases = [
+            ("POST", "/v1/chat/completions", chat),
+            ("POST", "/openai/v1/chat/completions", chat),
+            ("POST", "/chat/completions", chat),
+            ("POST", "/v1/chat/completions/", chat),
+            ("GET", "/v1/chat/completions", Route::WrongMethod("POST")),
+            ("POST", "/v1/embeddings", Route::Operation(DialectId::OpenAiEmbeddings)),
+            ("POST", "/v1/completions", Route::Operation(DialectId::OpenAiCompletions)),
+            ("GET", "/v1/models", Route::Models),
+            ("GET", "/models/", Route::Models),
+            ("GET", "/v1/models/openai/gpt-4o", Route::Model("openai/gpt-4o")),
+            ("GET", "/v1/modelsx", Route::Unknown),
+            ("DELETE", "/v1/models", Route::WrongMethod("GET, HEAD")),
+            ("GET", "/health/live", Route::Live),
+            ("HEAD", "/health/ready", Route::Ready),
+            ("GET", "/metrics", Route::Control),
+            ("GET", "/", Route::Unknown),
+            ("HEAD", "/api/hello", Route::Unknown),
+            ("POST", "/v1/models/x:generateContent", Route::WrongMethod("GET, HEAD")),
+        ];
+        for (method, path, expected) in cases {
+            let method = method.parse().unwrap();
+            assert_eq!(route(&method, path, Upgrade::No, Some("/metrics")), expected, "{method} {path}");
+        }
+    }
+
+    #[test]
+    fn a_websocket_is_refused_in_the_way_that_makes_clients_fall_back_at_once() {
+        assert_eq!(route(&Method::GET, "/v1/responses", Upgrade::Asked, None), Route::Upgrade);
+        assert_eq!(route(&Method::GET, "/v1/responses", Upgrade::No, None), Route::Unknown);
+    }
+
+    #[test]
+    fn metrics_with_a_listener_of_their_own_are_not_on_this_one() {
+        assert_eq!(route(&Method::GET, "/metrics", Upgrade::No, None), Route::Unknown);
+    }
+}

@@ -1,0 +1,195 @@
+//! Every metric: its name, kind, labels and meaning, in one list.
+
+use std::fmt::Write as _;
+
+/// What a metric is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Only grows.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+    /// How often something took how long; the upper bounds of its buckets in microseconds.
+    Histogram(&'static [u64]),
+}
+
+impl Kind {
+    /// The word in the exposition format.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Kind::Counter => "counter",
+            Kind::Gauge => "gauge",
+            Kind::Histogram(_) => "histogram",
+        }
+    }
+}
+
+/// One metric.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Metric {
+    /// The whole name.
+    pub name: &'static str,
+    /// What it is.
+    pub kind: Kind,
+    /// The names of its labels.
+    pub labels: &'static [&'static str],
+    /// What it counts.
+    pub help: &'static str,
+}
+
+/// From 10 ms to 10 minutes.
+const DURATION_US: &[u64] = &[
+    10_000,
+    25_000,
+    50_000,
+    100_000,
+    250_000,
+    500_000,
+    1_000_000,
+    2_500_000,
+    5_000_000,
+    10_000_000,
+    20_000_000,
+    30_000_000,
+    60_000_000,
+    120_000_000,
+    300_000_000,
+    600_000_000,
+];
+
+/// From 10 ms to one minute, finest where people notice.
+const FIRST_TOKEN_US: &[u64] = &[
+    10_000, 25_000, 50_000, 100_000, 200_000, 300_000, 500_000, 750_000, 1_000_000, 1_500_000, 2_000_000, 3_000_000,
+    5_000_000, 10_000_000, 30_000_000, 60_000_000,
+];
+
+/// From 10 µs to one second.
+const OVERHEAD_US: &[u64] =
+    &[10, 25, 50, 75, 100, 150, 200, 300, 500, 1_000, 2_500, 5_000, 10_000, 50_000, 100_000, 1_000_000];
+
+macro_rules! metrics {
+    ($($constant:ident, $kind:expr, $name:literal, [$($label:literal),*], $help:literal;)+) => {
+        $(pub(crate) const $constant: Metric = Metric {
+            name: concat!("ai_gateway_", $name), kind: $kind, labels: &[$($label),*], help: $help,
+        };)+
+
+        /// Every metric, in the order in which they are shown.
+        pub const ALL: &[Metric] = &[$($constant),+];
+    };
+}
+
+metrics! {
+    REQUESTS, Kind::Counter, "requests_total", ["operation", "provider", "model", "status", "outcome"],
+        "Finished requests, by the HTTP status sent to the client (499: it left first) and by how they ended.";
+    ERRORS, Kind::Counter, "errors_total", ["code", "blame", "provider"],
+        "Finished requests that went wrong, by error code and by whose fault it was.";
+    TOKENS, Kind::Counter, "tokens_total", ["provider", "model", "type"],
+        "Tokens as reported by providers. Types input and output are whole; the others are parts of them.";
+    DURATION, Kind::Histogram(DURATION_US), "request_duration_seconds", ["operation", "provider", "model"],
+        "From the head of a request to the last byte of its answer.";
+    FIRST_TOKEN, Kind::Histogram(FIRST_TOKEN_US), "time_to_first_token_seconds", ["operation", "provider", "model"],
+        "From sending a streamed request to the provider to the first byte of the answer's body.";
+    OVERHEAD, Kind::Histogram(OVERHEAD_US), "overhead_seconds", ["operation"],
+        "What the gateway itself added to a request that was sent to a provider.";
+    IN_FLIGHT, Kind::Gauge, "requests_in_flight", [],
+        "Requests that are being answered.";
+    OPEN_STREAMS, Kind::Gauge, "open_streams", [],
+        "Streamed answers that are being forwarded.";
+    CLIENT_CONNECTIONS, Kind::Gauge, "client_connections", [],
+        "Open connections from clients.";
+    CLIENT_CONNECTIONS_REFUSED, Kind::Counter, "client_connections_refused_total", [],
+        "Connections from clients that were turned away because there were too many.";
+    UPSTREAM_CONNECTIONS, Kind::Gauge, "upstream_connections", ["provider", "state"],
+        "Open connections to providers: active ones carry a request, idle ones wait for the next.";
+    UPSTREAM_CONNECTIONS_OPENED, Kind::Counter, "upstream_connections_opened_total", ["provider"],
+        "Connections to providers that were made.";
+    HELD_BYTES, Kind::Gauge, "held_bytes", [],
+        "Bytes of request and answer bodies held in memory.";
+    PANICS, Kind::Counter, "panics_total", [],
+        "Panics that were caught.";
+    WORKER_RESTARTS, Kind::Counter, "worker_restarts_total", [],
+        "Workers that died and were started again.";
+    CONFIG_RELOADS, Kind::Counter, "config_reloads_total", ["result"],
+        "Times the configuration was read again: success, or failure, after which the old one stays.";
+    CONFIG_LAST_RELOAD_SUCCESS, Kind::Gauge, "config_last_reload_success", [],
+        "1 if the configuration last read is the one that runs, 0 if it had to be refused.";
+    CONFIG_GENERATION, Kind::Gauge, "config_generation", [],
+        "The number of the configuration that runs, counted from the start.";
+    RECORDS_DROPPED, Kind::Counter, "records_dropped_total", [],
+        "Finished requests that are missing from the request log because its queue was full.";
+    LOG_LINES_DROPPED, Kind::Counter, "log_lines_dropped_total", [],
+        "Log lines that were lost because they could not be written fast enough, or at all.";
+    SERIES_OVERFLOW, Kind::Counter, "series_overflow_total", [],
+        "Times a request was counted under provider and model \"other\" because there were too many series.";
+    BUILD_INFO, Kind::Gauge, "build_info", ["version"],
+        "Always 1; the label tells the version.";
+}
+
+/// The page docs/reference/metrics.md.
+pub fn reference() -> String {
+    let mut page = String::from(
+        "# Metrics\n\n\
+         Generated by `cargo xtask docs`; do not edit.\n\n\
+         Prometheus text format 0.0.4. Durations are in seconds. Requests that reached no provider have the provider and\n\
+         model `none`. There is a bound on the number of series; beyond it, provider and model are `other`.\n\n\
+         | metric | kind | labels | meaning |\n\
+         |---|---|---|---|\n",
+    );
+    for metric in ALL {
+        let labels: Vec<_> = metric.labels.iter().map(|label| format!("`{label}`")).collect();
+        // Writing to a string cannot fail.
+        let _ = writeln!(
+            page,
+            "| `{}` | {} | {} | {} |",
+            metric.name,
+            metric.kind.name(),
+            labels.join(", "),
+            metric.help
+        );
+    }
+    page.push_str("\n## Buckets\n\nUpper bounds, in seconds.\n\n");
+    for metric in ALL {
+        if let Kind::Histogram(bounds_us) = metric.kind {
+            let bounds: Vec<_> = bounds_us.iter().map(|bound_us| seconds(*bound_us).to_string()).collect();
+            let _ = writeln!(page, "- `{}`: {}", metric.name, bounds.join(", "));
+        }
+    }
+    page
+}
+
+/// Microseconds as seconds, as text: exact below 2^53 µs, which is 285 years.
+pub(crate) fn seconds(micros: u64) -> f64 {
+    micros as f64 / 1e6
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn names_follow_the_conventions_of_prometheus() {
+        let names: HashSet<_> = ALL.iter().map(|metric| metric.name).collect();
+        assert_eq!(names.len(), ALL.len());
+        for metric in ALL {
+            assert!(metric.name.starts_with("ai_gateway_"), "{}", metric.name);
+            assert!(metric.name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'), "{}", metric.name);
+            assert_eq!(metric.name.ends_with("_total"), metric.kind == Kind::Counter, "{}", metric.name);
+            if let Kind::Histogram(bounds_us) = metric.kind {
+                assert!(metric.name.ends_with("_seconds"), "{}", metric.name);
+                assert!(bounds_us.is_sorted_by(|smaller, larger| smaller < larger), "{}", metric.name);
+            }
+        }
+    }
+
+    #[test]
+    fn the_reference_names_every_metric_and_every_label() {
+        let page = reference();
+        for metric in ALL {
+            assert!(page.contains(&format!("| `{}` |", metric.name)), "{}", metric.name);
+            assert!(metric.labels.iter().all(|label| page.contains(&format!("`{label}`"))), "{}", metric.name);
+        }
+        assert!(page.contains("`ai_gateway_overhead_seconds`: 0.00001, 0.000025,"));
+    }
+}

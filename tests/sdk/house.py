@@ -1,0 +1,101 @@
+"""Starts a gateway with the scripted provider behind it, tells where they are in one line of JSON, and ends both when
+its standard input is closed. Both suites use it.
+
+The gateway is the program that the variable AI_GATEWAY_BINARY names. With `--without-gateway` the applications talk to
+the scripted provider directly; that is for work on the provider itself.
+"""
+
+import asyncio
+import json
+import os
+import pathlib
+import socket
+import sys
+import tempfile
+import urllib.error
+import urllib.request
+
+import upstream
+
+START_SECONDS = 20
+KEY = "sk-house-of-the-sdk-tests"
+PROVIDER_KEY = "sk-scripted-provider-0000"
+CONFIGURATION = """\
+profile: local
+listen: "127.0.0.1:{port}"
+auth:
+  mode: required
+  keys:
+    - {{ name: sdk-tests, key: "${{HOUSE_KEY}}" }}
+logging: {{ format: json, level: warn }}
+providers:
+  - name: scripted
+    type: openai-compatible
+    endpoint: http://127.0.0.1:{upstream}/v1
+    api_key: ${{PROVIDER_KEY}}
+    models: [gpt-4o-mini]
+    timeout: {{ idle: 2s }}
+  - name: impatient
+    type: openai-compatible
+    endpoint: http://127.0.0.1:{upstream}/v1
+    timeout: {{ first_byte: 300ms }}
+  - name: nobody-there
+    type: openai-compatible
+    endpoint: http://127.0.0.1:{closed}/v1
+aliases:
+  house-model: scripted/gpt-4o-mini
+"""
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+async def start_gateway(folder, upstream_port):
+    """Starts the gateway and waits until it is ready; returns the process and its address."""
+    port = free_port()
+    file = pathlib.Path(folder) / "gateway.yaml"
+    file.write_text(CONFIGURATION.format(port=port, upstream=upstream_port, closed=free_port()))
+    environment = {"PATH": os.environ.get("PATH", ""), "HOUSE_KEY": KEY, "PROVIDER_KEY": PROVIDER_KEY}
+    process = await asyncio.create_subprocess_exec(
+        os.environ["AI_GATEWAY_BINARY"], "--config", str(file),
+        stdin=asyncio.subprocess.DEVNULL, stdout=sys.stderr, env=environment, cwd=folder)
+    async with asyncio.timeout(START_SECONDS):
+        while not await asyncio.to_thread(ready, port):
+            if process.returncode is not None:
+                raise SystemExit(f"the gateway ended at its start with code {process.returncode}")
+            await asyncio.sleep(0.02)
+    return process, f"http://127.0.0.1:{port}"
+
+
+def ready(port):
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health/ready", timeout=1) as answer:
+            return answer.status == 200
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+async def main():
+    server, upstream_port = await upstream.start()
+    provider = f"http://127.0.0.1:{upstream_port}"
+    gateway, address = None, provider
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            if "--without-gateway" not in sys.argv:
+                gateway, address = await start_gateway(folder, upstream_port)
+            told = {"base_url": f"{address}/v1", "gateway": address, "provider": provider, "key": KEY,
+                    "provider_key": PROVIDER_KEY}
+            print(json.dumps(told), flush=True)
+            await asyncio.to_thread(sys.stdin.read)
+        finally:
+            if gateway is not None and gateway.returncode is None:
+                gateway.kill()
+                await gateway.wait()
+            server.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
