@@ -108,9 +108,7 @@ impl Exchange {
 }
 
 fn chat_head(begin: &str) -> String {
-    format!(
-        r#"{{"messages":[{{"role":"system","content":"{OPENING_PROMPT}"}},{{"role":"user","content":"{begin}"#
-    )
+    format!(r#"{{"messages":[{{"role":"system","content":"{OPENING_PROMPT}"}},{{"role":"user","content":"{begin}"#)
 }
 
 fn chat_tail(options: &str) -> String {
@@ -167,7 +165,10 @@ pub(crate) fn embeddings() -> String {
 
 /// The first event of a stream, which names the role.
 pub(crate) fn stream_opening() -> String {
-    event(r#"[{"index":0,"delta":{"role":"assistant","content":"","refusal":null},"logprobs":null,"finish_reason":null}]"#, "null")
+    event(
+        r#"[{"index":0,"delta":{"role":"assistant","content":"","refusal":null},"logprobs":null,"finish_reason":null}]"#,
+        "null",
+    )
 }
 
 /// An event that carries text.

@@ -3,6 +3,7 @@
 use std::thread;
 
 use anyhow::{Context, Result};
+use hyper::rt::Executor;
 use tokio::runtime::Builder;
 use tokio::task::{JoinHandle, LocalSet};
 
@@ -16,6 +17,16 @@ pub(crate) fn spawn_local<T: 'static>(future: impl Future<Output = T> + 'static)
 #[expect(clippy::disallowed_methods, reason = "the rig uses no crate of the house; its processes live for one run")]
 pub(crate) fn spawn(future: impl Future<Output = ()> + Send + 'static) {
     tokio::spawn(future);
+}
+
+/// Runs hyper's tasks on this thread.
+#[derive(Clone, Copy)]
+pub(crate) struct Here;
+
+impl<F: Future<Output: 'static> + 'static> Executor<F> for Here {
+    fn execute(&self, future: F) {
+        spawn_local(future);
+    }
 }
 
 /// Runs a future on this thread alone; it may start tasks with [`spawn_local`].

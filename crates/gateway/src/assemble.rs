@@ -2,10 +2,11 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use gw_config::config::{Accept, Config, LogFormat};
-use gw_config::environment::Environment;
+use gw_config::Environment;
 use gw_core::RequestRecord;
 use gw_engine::budget::Budget;
 use gw_engine::snapshot::Handle;
@@ -18,9 +19,9 @@ use gw_runtime::mailbox::{self, Sender};
 use gw_runtime::{Clock, Tasks};
 use gw_server::handle::RequestIds;
 use gw_server::{Api, Control, Health};
-use gw_telemetry::bank::Registry;
 use gw_telemetry::log::{self, Format, LogControl};
-use gw_telemetry::request_log;
+use gw_telemetry::request_log::RequestLog;
+use gw_telemetry::Registry;
 use parking_lot::Mutex;
 
 use crate::cli::{Options, say};
@@ -31,6 +32,8 @@ use crate::{banner, control, drain};
 
 /// Finished requests that may wait for each worker; more are counted as lost.
 const RECORDS_PER_WORKER: usize = 2_048;
+/// For the last log lines.
+const FLUSH_LIMIT: Duration = Duration::from_secs(2);
 /// Threads of the control plane.
 const CONTROL_THREADS: usize = 1;
 
@@ -43,6 +46,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let origins = Arc::new(Origins::default());
     let snapshot = settings::build(&settings.config, &origins, 1)?;
     let log = log::init(format(&settings.config), &settings.config.logging.level)?;
+    log::log_panics();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(CONTROL_THREADS)
         .thread_name("control")
@@ -50,7 +54,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         .build()
         .context("the control plane cannot be started")?;
     let ended = runtime.block_on(live(options, settings, Published::new(snapshot), origins, &log));
-    log.flush();
+    log.flush(FLUSH_LIMIT);
     ended
 }
 
@@ -68,7 +72,6 @@ async fn live(
     let registry = Registry::new(env!("CARGO_PKG_VERSION"));
     let health = Arc::new(Health::default());
     health.configured(1);
-    registry.config_reloaded(1);
     let tasks = Tasks::new(tokio::runtime::Handle::current(), |task, message| {
         tracing::error!(task, message, "a background task broke");
     });
@@ -78,7 +81,7 @@ async fn live(
     let house = Arc::new(House {
         published: Arc::clone(&published),
         registry: Arc::clone(&registry),
-        records: Mutex::new(records),
+        records: Mutex::new(config.logging.requests.then_some(records)),
         held_bytes: Budget::new("bytes held in memory", config.server.limits.held_bytes),
         in_flight: Budget::new("requests in flight", config.server.limits.requests_in_flight),
         health: Arc::clone(&health),
@@ -89,8 +92,10 @@ async fn live(
     let certificate = certificate(config)?;
     let workers = Workers::start(&worker_settings(config, certificate.clone()), &house)?;
 
-    tasks.spawn("request log", request_log::run(finished, format(config), log.clone(), config.logging.requests));
-    let metrics = control::Metrics::new(&registry, &house.held_bytes, &house.in_flight);
+    if config.logging.requests {
+        tasks.spawn("request log", RequestLog::new(log).run(finished));
+    }
+    let metrics = control::Metrics::new(&registry, &house.held_bytes, log);
     tasks.spawn("control", control::answer(questions, metrics.clone()));
     if let Some(address) = config.metrics.listen.filter(|_| config.metrics.enabled) {
         let served = control::listen(address, config.metrics.path.clone(), metrics, Arc::clone(&health)).await?;
@@ -121,8 +126,8 @@ async fn live(
 struct House {
     published: Arc<Published>,
     registry: Arc<Registry>,
-    /// Each worker takes a clone, which has a queue of its own.
-    records: Mutex<Sender<RequestRecord>>,
+    /// Each worker takes a clone, which has a queue of its own. `None` where finished requests are not logged.
+    records: Mutex<Option<Sender<RequestRecord>>>,
     held_bytes: Arc<Budget>,
     in_flight: Arc<Budget>,
     health: Arc<Health>,

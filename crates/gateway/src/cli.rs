@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
-use gw_config::environment::Environment;
+use gw_config::Environment;
 
 use crate::{assemble, settings};
 

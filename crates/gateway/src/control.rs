@@ -12,12 +12,13 @@ use bytes::Bytes;
 use gw_engine::budget::Budget;
 use gw_server::Health;
 use gw_server::control::{ControlAnswer, Question};
-use gw_telemetry::bank::Registry;
+use gw_telemetry::log::LogControl;
+use gw_telemetry::registry::CONTENT_TYPE;
+use gw_telemetry::{Registry, Sampled};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
-/// Prometheus' text format (https://prometheus.io/docs/instrumenting/exposition_formats/).
-const PROMETHEUS: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+const PROMETHEUS: HeaderValue = HeaderValue::from_static(CONTENT_TYPE);
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// Renders the metrics.
@@ -25,18 +26,19 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 pub(crate) struct Metrics {
     registry: Arc<Registry>,
     held_bytes: Arc<Budget>,
-    in_flight: Arc<Budget>,
+    log: LogControl,
 }
 
 impl Metrics {
-    pub(crate) fn new(registry: &Arc<Registry>, held_bytes: &Arc<Budget>, in_flight: &Arc<Budget>) -> Self {
-        Self { registry: Arc::clone(registry), held_bytes: Arc::clone(held_bytes), in_flight: Arc::clone(in_flight) }
+    pub(crate) fn new(registry: &Arc<Registry>, held_bytes: &Arc<Budget>, log: &LogControl) -> Self {
+        Self { registry: Arc::clone(registry), held_bytes: Arc::clone(held_bytes), log: log.clone() }
     }
 
     fn render(&self) -> String {
-        self.registry.set_held_bytes(self.held_bytes.taken());
-        self.registry.set_requests_in_flight(self.in_flight.taken());
-        self.registry.render()
+        self.registry.render(&Sampled {
+            held_bytes: self.held_bytes.taken() as u64,
+            log_lines_dropped: self.log.lines_dropped(),
+        })
     }
 }
 

@@ -10,14 +10,14 @@ use std::time::{Duration, SystemTime};
 
 use gw_config::config::Config;
 use gw_config::diagnostic::Diagnostics;
-use gw_config::environment::Environment;
+use gw_config::Environment;
 use gw_engine::Published;
 use gw_engine::budget::Budget;
 use gw_http::Origins;
 use gw_http::tls::ServerCertificate;
 use gw_server::Health;
-use gw_telemetry::bank::Registry;
 use gw_telemetry::log::LogControl;
+use gw_telemetry::{Registry, Reload};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -67,12 +67,12 @@ impl Reloader {
         match self.try_reload() {
             Ok(generation) => {
                 self.health.configured(generation);
-                self.registry.config_reloaded(generation);
+                self.registry.config_reloaded(Reload::Succeeded { generation });
                 tracing::info!(generation, "configuration reloaded");
             }
             Err(error) => {
                 self.health.refused(error.clone());
-                self.registry.config_refused();
+                self.registry.config_reloaded(Reload::Failed);
                 tracing::error!(error, "the new configuration is refused; the old one stays in force");
             }
         }

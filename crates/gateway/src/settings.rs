@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use gw_config::config::Config;
 use gw_config::diagnostic::{Diagnostic, Diagnostics};
-use gw_config::environment::Environment;
-use gw_config::find::{self, Found, FoundBecause};
-use gw_config::load::{LoadOptions, Loaded};
+use gw_config::Environment;
+use gw_config::{Found, FoundBecause};
+use gw_config::{LoadOptions, Loaded};
 use gw_engine::Snapshot;
 use gw_engine::snapshot::{self, Resources};
 use gw_http::Origins;
@@ -43,7 +43,7 @@ pub(crate) struct Settings {
 
 /// Reads the configuration that is to be used, or the one of a gateway that was given none.
 pub(crate) fn read(options: &Options, environment: &Environment) -> Result<Settings, Diagnostics> {
-    let Some(found) = find::find(options.config.as_deref(), environment) else {
+    let Some(found) = gw_config::find(options.config.as_deref(), environment) else {
         return Ok(Settings { config: Config::local(), warnings: Vec::new(), found: None });
     };
     let catalog = Catalog::builtin();
@@ -53,7 +53,7 @@ pub(crate) fn read(options: &Options, environment: &Environment) -> Result<Setti
         unsupported_provider_types: &NOT_YET,
         allow_unauthenticated: options.allow_unauthenticated,
     };
-    let Loaded { config, warnings } = gw_config::load::load(&found.path, environment, &load)?;
+    let Loaded { config, warnings } = gw_config::load(&found.path, environment, &load)?;
     Ok(Settings { config, warnings, found: Some(found) })
 }
 
@@ -88,7 +88,7 @@ pub(crate) fn describe(found: Option<&Found>) -> String {
     let why = match because {
         FoundBecause::Argument => "named by --config",
         FoundBecause::Variable => "named by AI_GATEWAY_CONFIG",
-        FoundBecause::UsualPlace => "found in the working directory",
+        FoundBecause::UsualName => "found in the working directory",
     };
     format!("{} ({why})", display(path))
 }

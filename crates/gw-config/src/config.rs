@@ -297,6 +297,27 @@ impl Config {
     }
 }
 
+impl Provider {
+    /// A provider of this type with nothing configured, named after it.
+    pub fn of_type(kind: &str) -> Self {
+        let named = Spanned { value: kind.to_owned(), place: Place::nowhere() };
+        Self {
+            name: named.clone(),
+            kind: named,
+            endpoint: None,
+            api_key: None,
+            models: Vec::new(),
+            priority: 0,
+            timeouts: ProviderTimeouts::default(),
+            headers: Vec::new(),
+            variables: Vec::new(),
+            tls: ProviderTls::default(),
+            proxy: None,
+            http_version: HttpVersion::Auto,
+        }
+    }
+}
+
 impl Default for Server {
     fn default() -> Self {
         Self {

@@ -2,15 +2,13 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::path::PathBuf;
 
 use crate::config::Spanned;
 use crate::diagnostic::{Diagnostic, Place, Report};
 use crate::interpolate::{References, Resolved};
 use crate::node::{Entry, Node, Value};
 use crate::planned;
-use crate::scalar::{Fault, Json, Scalar, kind};
-use crate::secret::Secret;
+use crate::scalar::{Fault, Scalar};
 use crate::shape::{Presence, Section, Shape};
 use crate::text::{nearest, one_of, quote};
 
@@ -24,19 +22,15 @@ pub(crate) trait Decode: Sized {
 }
 
 /// The value of a key, as far as it could be read.
+#[derive(Default)]
 pub(crate) enum Written<T> {
     /// The key is not there.
+    #[default]
     Absent,
     /// It is there, and what is wrong with it was already reported.
     Broken,
     /// It is there.
     Given(Spanned<T>),
-}
-
-impl<T> Default for Written<T> {
-    fn default() -> Self {
-        Self::Absent
-    }
 }
 
 impl<T> Written<T> {
@@ -56,6 +50,11 @@ impl<T> Written<T> {
     /// Whether nothing is written.
     pub(crate) fn is_absent(&self) -> bool {
         matches!(self, Self::Absent)
+    }
+
+    /// Whether something is written that could not be read.
+    pub(crate) fn is_broken(&self) -> bool {
+        matches!(self, Self::Broken)
     }
 }
 
@@ -140,8 +139,12 @@ impl<'a> Decoder<'a> {
         let resolved = self.text(node, T::NAME)?;
         match T::parse(&resolved.text) {
             Ok(value) => Some(value),
-            Err(fault) => {
+            Err(fault) if T::may_show(&resolved.text) => {
                 self.mistake(&node.place, format_args!("{}: {}", fault.predicate, resolved.shown), Some(&fault.help));
+                None
+            }
+            Err(fault) => {
+                self.fault(&node.place, &fault);
                 None
             }
         }
@@ -209,6 +212,7 @@ impl<'a> Decoder<'a> {
             let help = match entry.key.as_str() {
                 "<<" => Some("merge keys are not supported, write the keys out".to_owned()),
                 key if key.starts_with("//") => Some("comments begin with #".to_owned()),
+                _ if self.report.is_full() => None,
                 key => nearest(key, section.keys()).map(|known| format!("did you mean {}?", quote(known))),
             };
             self.report.add(Diagnostic { help, ..Diagnostic::error(&entry.key_place, message) });
@@ -276,75 +280,4 @@ impl<T: Decode> Decode for Pairs<T> {
         });
         Some(Self(decoded.collect()))
     }
-}
-
-/// A value that must not be shown, and whether it stands in the configuration file itself.
-pub(crate) struct SecretText {
-    pub(crate) secret: Secret,
-    pub(crate) literal: bool,
-}
-
-impl Decode for SecretText {
-    const SHAPE: &'static Shape = &Shape::Scalar(crate::scalar::Kind { name: "a secret", json: Json::Text, check: kind::<String>().check });
-
-    fn decode(node: &Node, decoder: &mut Decoder<'_>) -> Option<Self> {
-        let resolved = decoder.text(node, "a secret")?;
-        Some(Self { secret: Secret::new(resolved.text.to_string()), literal: resolved.literal })
-    }
-}
-
-/// A file that the configuration names, such as a certificate. It is there and can be read.
-impl Decode for PathBuf {
-    const SHAPE: &'static Shape = &Shape::Scalar(crate::scalar::Kind { name: "a file", json: Json::Text, check: kind::<String>().check });
-
-    fn decode(node: &Node, decoder: &mut Decoder<'_>) -> Option<Self> {
-        /// More than any certificate, key or bundle has.
-        const BYTES_MAX: usize = 4 << 20;
-        let resolved = decoder.text(node, "a file")?;
-        let path = decoder.references.file(&resolved.text);
-        match decoder.references.environment.read(&path, BYTES_MAX) {
-            Ok(content) => {
-                drop(zeroize::Zeroizing::new(content));
-                Some(path)
-            }
-            Err(error) => {
-                let predicate = format!("cannot be read ({}): {}", error.kind(), resolved.shown);
-                decoder.mistake(&node.place, predicate, Some("name a file that the gateway may read"));
-                None
-            }
-        }
-    }
-}
-
-/// Makes scalars decodable.
-macro_rules! scalars {
-    ($($scalar:ty),+ $(,)?) => {$(
-        impl Decode for $scalar {
-            const SHAPE: &'static Shape = &Shape::Scalar(kind::<$scalar>());
-
-            fn decode(node: &Node, decoder: &mut Decoder<'_>) -> Option<Self> {
-                decoder.scalar(node)
-            }
-        }
-    )+};
-}
-
-scalars! {
-    bool,
-    i64,
-    u16,
-    f64,
-    std::time::Duration,
-    crate::scalar::Count,
-    crate::scalar::Milliseconds,
-    crate::scalar::Size,
-    crate::names::Address,
-    crate::names::BaseUrl,
-    crate::names::LogLevel,
-    crate::names::ModelName,
-    crate::names::ProviderName,
-    crate::names::UrlPath,
-    crate::names::VariableValue,
-    crate::names::WebOrigin,
-    String,
 }

@@ -150,11 +150,16 @@ pub(crate) struct Report {
 impl Report {
     pub(crate) fn add(&mut self, diagnostic: Diagnostic) {
         self.failed |= diagnostic.severity == Severity::Error;
-        if self.told.len() < TOLD_MAX {
-            self.told.push(diagnostic);
-        } else {
+        if self.is_full() {
             self.untold += 1;
+        } else {
+            self.told.push(diagnostic);
         }
+    }
+
+    /// Whether what is added now is only counted.
+    pub(crate) fn is_full(&self) -> bool {
+        self.told.len() >= TOLD_MAX
     }
 
     /// The warnings, or everything if there is a mistake among it.
@@ -162,7 +167,11 @@ impl Report {
         self.told.sort_by_key(|diagnostic| (diagnostic.place.line, diagnostic.place.column));
         if self.untold > 0 {
             let message = format!("{} more were found; mend these first", self.untold);
-            let place = self.told.first().map_or_else(Place::nowhere, |first| Place { line: 0, column: 0, ..first.place.clone() });
+            let place = self.told.first().map_or_else(Place::nowhere, |first| Place {
+                line: 0,
+                column: 0,
+                ..first.place.clone()
+            });
             self.told.push(Diagnostic::error(&place, message));
         }
         if self.failed { Err(Diagnostics(self.told)) } else { Ok(self.told) }
@@ -179,7 +188,8 @@ mod tests {
 
     #[test]
     fn a_diagnostic_says_where_what_and_what_to_do() {
-        let found = Diagnostic::error(&place(12), "unknown key \"modles\" in providers[0]").with_help("did you mean \"models\"?");
+        let found = Diagnostic::error(&place(12), "unknown key \"modles\" in providers[0]")
+            .with_help("did you mean \"models\"?");
         assert_eq!(
             found.to_string(),
             "ai-gateway-config.yaml:12:5: unknown key \"modles\" in providers[0]; did you mean \"models\"?"

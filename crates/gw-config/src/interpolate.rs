@@ -1,22 +1,24 @@
 //! `${NAME}`, `${NAME:-default}` and `${file:/path}` inside a value, and `$${` for a plain `${`.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
 use crate::environment::Environment;
 use crate::scalar::Fault;
-use crate::text::quote;
+use crate::text::{quote, reason};
 
 /// The most bytes of a value after its references are replaced.
 const VALUE_BYTES_MAX: usize = 64 << 10;
 
-/// Where references lead, and which files were read.
+/// Where references lead.
 pub(crate) struct References<'a> {
     pub(crate) environment: &'a Environment,
     /// The directory of the configuration file: relative paths begin there.
     pub(crate) directory: &'a Path,
-    pub(crate) files: Vec<PathBuf>,
+    /// The files that were read.
+    pub(crate) files: BTreeSet<PathBuf>,
 }
 
 /// A value with its references replaced.
@@ -76,9 +78,7 @@ impl References<'_> {
     /// A file that the configuration names; relative to the configuration file. Its changes are the configuration's.
     pub(crate) fn file(&mut self, path: &str) -> PathBuf {
         let path = self.directory.join(path);
-        if !self.files.contains(&path) {
-            self.files.push(path.clone());
-        }
+        self.files.insert(path.clone());
         path
     }
 
@@ -125,7 +125,11 @@ impl References<'_> {
     fn content(&mut self, path: &str) -> Result<Zeroizing<String>, Fault> {
         let file = self.file(path);
         let content = self.environment.read(&file, VALUE_BYTES_MAX).map_err(|error| {
-            let what = format!("refers to the file {}, which cannot be read ({})", quote(&file.to_string_lossy()), error.kind());
+            let what = format!(
+                "refers to the file {}, which cannot be read ({})",
+                quote(&file.to_string_lossy()),
+                reason(&error)
+            );
             Fault::new(what, "name a file that the gateway may read, of at most 64 KiB")
         })?;
         let mut content = String::from_utf8(content).map(Zeroizing::new).map_err(|error| {
@@ -158,7 +162,10 @@ impl<'a> Reference<'a> {
             return Ok(Self::Variable { name, default });
         }
         if name.starts_with("vault:") {
-            return Err(Fault::new("refers to a vault, which this version cannot read yet", "use ${NAME} or ${file:/path}"));
+            return Err(Fault::new(
+                "refers to a vault, which this version cannot read yet",
+                "use ${NAME} or ${file:/path}",
+            ));
         }
         // What stands here might be a secret that somebody pasted, so it is not repeated.
         Err(Fault::new(
@@ -180,7 +187,7 @@ mod tests {
             .with_file(Path::new("conf/near"), b"near\n")
             .with_file(Path::new("/run/large"), &[b'x'; VALUE_BYTES_MAX + 1])
             .with_file(Path::new("/run/binary"), &[0xff]);
-        References { environment: &environment, directory: Path::new("conf"), files: Vec::new() }.resolve(written)
+        References { environment: &environment, directory: Path::new("conf"), files: BTreeSet::new() }.resolve(written)
     }
 
     fn text(written: &str) -> String {
@@ -220,7 +227,9 @@ mod tests {
 
     #[test]
     fn every_bad_reference_of_a_value_is_told() {
-        let faults = resolve("${A} ${B} ${a b} ${vault:x} ${file:} ${file:/none} ${file:/run/large} ${file:/run/binary} ${").err();
+        let faults =
+            resolve("${A} ${B} ${a b} ${vault:x} ${file:} ${file:/none} ${file:/run/large} ${file:/run/binary} ${")
+                .err();
         assert_eq!(faults.map(|faults| faults.len()), Some(9));
     }
 

@@ -4,12 +4,13 @@
 //! result of it, in four steps: `node` parses YAML or JSON into a tree of values with places (`manifest` takes it out
 //! of a Kubernetes ConfigMap), `decode` reads the tree as the sections that `file` declares (`interpolate` replaces
 //! `${…}`, `planned` refuses what cannot be executed yet), and `meaning` applies defaults and the rules between keys.
-//! `shape` holds the keys as data, from which [`schema`](fn@schema) and [`reference`](fn@reference) are drawn too.
+//! Single values are in `scalar`, `names`, `url` and `values`. `shape` holds the keys as data, from which
+//! [`schema`](fn@schema) and [`reference`](fn@reference) are drawn too.
 //!
 //! **Invariants**
 //! - A mistake never stops the search for others, except where the text is not YAML at all.
 //! - Nothing that is written is ignored: it is executed, switched off, or a mistake.
-//! - No diagnostic and no `Debug` shows a secret, or a value that came from a `${…}`.
+//! - No diagnostic shows a secret or a value that came from a `${…}`, and no `Debug` shows a secret.
 //! - No input panics; file size, depth, number of values, length of values and number of diagnostics are bounded.
 
 pub mod config;
@@ -32,6 +33,8 @@ pub mod secret;
 mod section;
 mod shape;
 mod text;
+mod url;
+mod values;
 
 pub use diagnostic::{Diagnostic, Diagnostics};
 pub use environment::Environment;

@@ -1,5 +1,6 @@
 //! Loading: from a file to the configuration as meant, or to everything that is wrong with it.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -12,6 +13,7 @@ use crate::interpolate::References;
 use crate::manifest::{self, Content};
 use crate::meaning::{self, Meaning};
 use crate::node::{Node, Origin, parse};
+use crate::text::reason;
 
 /// The most bytes of a configuration file.
 const FILE_BYTES_MAX: usize = 4 << 20;
@@ -43,9 +45,13 @@ pub struct Loaded {
 /// Everything that is wrong with it, at once.
 pub fn load(path: &Path, environment: &Environment, options: &LoadOptions<'_>) -> Result<Loaded, Diagnostics> {
     let place = Place::whole(path);
-    let failure = |message: String, help: &str| Diagnostics::from(vec![Diagnostic::error(&place, message).with_help(help)]);
+    let failure =
+        |message: String, help: &str| Diagnostics::from(vec![Diagnostic::error(&place, message).with_help(help)]);
     let content = environment.read(path, FILE_BYTES_MAX).map_err(|error| {
-        failure(format!("cannot be read ({})", error.kind()), "name a file that the gateway may read, of at most 4 MiB")
+        failure(
+            format!("cannot be read ({})", reason(&error)),
+            "name a file that the gateway may read, of at most 4 MiB",
+        )
     })?;
     match String::from_utf8(content) {
         Ok(text) => load_str(&text, path, environment, options),
@@ -63,10 +69,16 @@ pub fn load(path: &Path, environment: &Environment, options: &LoadOptions<'_>) -
 /// # Errors
 ///
 /// Everything that is wrong with it, at once.
-pub fn load_str(text: &str, path: &Path, environment: &Environment, options: &LoadOptions<'_>) -> Result<Loaded, Diagnostics> {
+pub fn load_str(
+    text: &str,
+    path: &Path,
+    environment: &Environment,
+    options: &LoadOptions<'_>,
+) -> Result<Loaded, Diagnostics> {
     let mut report = Report::default();
     let config = if text.len() > FILE_BYTES_MAX {
-        report.add(Diagnostic::error(&Place::whole(path), "the file is larger than 4 MiB").with_help("make it smaller"));
+        report
+            .add(Diagnostic::error(&Place::whole(path), "the file is larger than 4 MiB").with_help("make it smaller"));
         Config::local()
     } else {
         read(text, path, environment, options, &mut report)
@@ -76,10 +88,9 @@ pub fn load_str(text: &str, path: &Path, environment: &Environment, options: &Lo
 
 /// Reads a configuration. It is only to be used if the report holds no mistake afterwards.
 fn read(text: &str, path: &Path, environment: &Environment, options: &LoadOptions<'_>, report: &mut Report) -> Config {
-    let origin = Origin { file: Some(Arc::new(path.to_owned())), lines_above: 0, columns_left: 0 };
+    let origin = Origin::Text { file: Some(Arc::new(path.to_owned())), lines_above: 0, columns_left: 0 };
     let directory = path.parent().unwrap_or(Path::new(""));
-    let files = vec![path.to_owned()];
-    let references = References { environment, directory, files };
+    let references = References { environment, directory, files: BTreeSet::new() };
     let mut decoder = Decoder::new(references, report);
     let (file, root) = match document(text, &origin, decoder.report) {
         // An empty file is a configuration in which nothing is set.
@@ -89,13 +100,14 @@ fn read(text: &str, path: &Path, environment: &Environment, options: &LoadOption
     let Decoder { references, report, shown, .. } = decoder;
     let profile = file.profile.value().copied().unwrap_or(Profile::Local);
     let mut meaning = Meaning { options, report, root: &root, profile, shown: &shown };
-    meaning::mean(&file, references.files, &mut meaning)
+    let files = std::iter::once(path.to_owned()).chain(references.files).collect();
+    meaning::mean(&file, files, &mut meaning)
 }
 
 /// The configuration's tree; `None` if the file is empty, or if something is wrong that was reported.
 fn document(text: &str, origin: &Origin, report: &mut Report) -> Option<Node> {
     let node = parse(text, origin, report).filter(|node| !node.is_null())?;
-    match manifest::unwrap(node, origin, report) {
+    match manifest::unwrap(node, report) {
         Content::Plain(node) => Some(node),
         Content::Wrapped(inner) => inner.filter(|node| !node.is_null()),
     }

@@ -18,7 +18,7 @@ pub(crate) enum Content {
 }
 
 /// Looks whether a document is a ConfigMap, and unwraps it.
-pub(crate) fn unwrap(node: Node, origin: &Origin, report: &mut Report) -> Content {
+pub(crate) fn unwrap(node: Node, report: &mut Report) -> Content {
     let Value::Map(entries) = &node.value else {
         return Content::Plain(node);
     };
@@ -33,12 +33,15 @@ pub(crate) fn unwrap(node: Node, origin: &Origin, report: &mut Report) -> Conten
         report.add(Diagnostic::error(&kind.value.place, message).with_help("put the configuration into a ConfigMap"));
         return Content::Wrapped(None);
     }
-    Content::Wrapped(configuration(&node, entries, origin, report))
+    Content::Wrapped(configuration(&node, entries, report))
 }
 
-fn configuration(manifest: &Node, entries: &[Entry], origin: &Origin, report: &mut Report) -> Option<Node> {
+fn configuration(manifest: &Node, entries: &[Entry], report: &mut Report) -> Option<Node> {
     let Some(data) = find(entries, "data") else {
-        report.add(Diagnostic::error(&manifest.place, "the ConfigMap has no \"data\"").with_help("add \"data\" with \"config.yaml\" in it"));
+        report.add(
+            Diagnostic::error(&manifest.place, "the ConfigMap has no \"data\"")
+                .with_help("add \"data\" with \"config.yaml\" in it"),
+        );
         return None;
     };
     let Value::Map(files) = &data.value.value else {
@@ -53,21 +56,29 @@ fn configuration(manifest: &Node, entries: &[Entry], origin: &Origin, report: &m
         report.add(Diagnostic::error(&data.key_place, message).with_help("name the configuration \"config.yaml\""));
         return None;
     };
+    for unread in files.iter().filter(|other| other.key != file.key) {
+        let message = format!("{} in \"data\" of the ConfigMap is not read", quote(&unread.key));
+        let help = "move what the gateway needs into \"config.yaml\"";
+        report.add(Diagnostic::warning(&unread.key_place, message).with_help(help));
+    }
     let Value::Scalar(scalar) = &file.value.value else {
-        let message = format!("{} in \"data\" of the ConfigMap must be text, not {}", quote(&file.key), file.value.what());
+        let message =
+            format!("{} in \"data\" of the ConfigMap must be text, not {}", quote(&file.key), file.value.what());
         let help = format!("write \"{}: |\" and the configuration indented below it", file.key);
         report.add(Diagnostic::error(&file.value.place, message).with_help(help));
         return None;
     };
+    let place = &file.value.place;
     let inner = match scalar.style {
         // The text of a literal block begins at its first line that is not empty, and has the lines of the file.
-        ScalarStyle::Literal => Origin {
-            file: origin.file.clone(),
-            lines_above: file.value.place.line.saturating_sub(1 + leading_newlines(&scalar.text)),
-            columns_left: file.value.place.column.saturating_sub(1),
+        ScalarStyle::Literal => Origin::Text {
+            file: place.file.clone(),
+            lines_above: place.line.saturating_sub(1 + leading_newlines(&scalar.text)),
+            columns_left: place.column.saturating_sub(1),
         },
-        // Other styles do not keep their lines.
-        _ => Origin { file: origin.file.clone(), lines_above: file.value.place.line.saturating_sub(1), columns_left: 0 },
+        ScalarStyle::Plain | ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted | ScalarStyle::Folded => {
+            Origin::Point(place.clone())
+        }
     };
     parse(&scalar.text, &inner, report)
 }

@@ -50,7 +50,8 @@ impl Node {
     pub(crate) fn is_null(&self) -> bool {
         match &self.value {
             Value::Scalar(scalar) => {
-                scalar.style == ScalarStyle::Plain && matches!(scalar.text.as_str(), "" | "~" | "null" | "Null" | "NULL")
+                scalar.style == ScalarStyle::Plain
+                    && matches!(scalar.text.as_str(), "" | "~" | "null" | "Null" | "NULL")
             }
             Value::List(_) | Value::Map(_) => false,
         }
@@ -66,22 +67,26 @@ impl Node {
     }
 }
 
-/// From where a text's lines and columns are counted.
+/// Where a text stands.
 #[derive(Clone)]
-pub(crate) struct Origin {
-    pub(crate) file: Option<Arc<PathBuf>>,
-    /// Lines of the file above the text.
-    pub(crate) lines_above: u32,
-    /// Columns of the file left of the text.
-    pub(crate) columns_left: u32,
+pub(crate) enum Origin {
+    /// Its lines are lines of a file, from below some and right of some columns.
+    Text { file: Option<Arc<PathBuf>>, lines_above: u32, columns_left: u32 },
+    /// It is all in one place, because its own lines are none of the file.
+    Point(Place),
 }
 
 impl Origin {
     fn place(&self, marker: &Marker) -> Place {
-        // The parser counts columns from 0.
-        let line = u32::try_from(marker.line()).unwrap_or(u32::MAX).saturating_add(self.lines_above);
-        let column = u32::try_from(marker.col()).unwrap_or(u32::MAX).saturating_add(self.columns_left).saturating_add(1);
-        Place { file: self.file.clone(), line, column }
+        match self {
+            Self::Text { file, lines_above, columns_left } => {
+                // The parser counts columns from 0.
+                let line = u32::try_from(marker.line()).unwrap_or(u32::MAX).saturating_add(*lines_above);
+                let column = u32::try_from(marker.col()).unwrap_or(u32::MAX).saturating_add(*columns_left);
+                Place { file: file.clone(), line, column: column.saturating_add(1) }
+            }
+            Self::Point(place) => place.clone(),
+        }
     }
 }
 
@@ -89,9 +94,8 @@ impl Origin {
 pub(crate) fn parse(text: &str, origin: &Origin, report: &mut Report) -> Option<Node> {
     let options = granit_parser::options! {
         emit_unresolved_aliases: true,
-        // One more than ours, so that it is ours that is told.
-        flow_nesting_limit: DEPTH_MAX + 1,
-        block_nesting_limit: DEPTH_MAX + 1,
+        flow_nesting_limit: DEPTH_MAX,
+        block_nesting_limit: DEPTH_MAX,
     };
     let mut builder = Builder { origin, report, open: Vec::new(), root: None, nodes: 0, documents: 0 };
     for event in Parser::new_from_str_with_options(text, options) {
@@ -125,7 +129,10 @@ enum Open {
 /// What a map expects next.
 enum Awaiting {
     Key,
-    ValueOf { key: String, key_place: Place },
+    ValueOf {
+        key: String,
+        key_place: Place,
+    },
     /// The value of a key that was refused.
     Nothing,
 }
@@ -151,7 +158,8 @@ impl Builder<'_> {
             Event::SequenceEnd | Event::MappingEnd => self.end(),
             Event::Alias(_) | Event::UnresolvedAlias(_) => {
                 self.mistake(&place, "aliases (*name) are not supported", "write the value out");
-                self.add(Node { place, value: Value::Scalar(Scalar { text: String::new(), style: ScalarStyle::Plain }) })
+                self.leave_out();
+                true
             }
             // The parser's list of events may grow by ones that carry no value.
             _ => true,
@@ -169,8 +177,8 @@ impl Builder<'_> {
     fn begin(&mut self, open: Open) -> bool {
         if self.open.len() >= DEPTH_MAX {
             let (Open::List { place, .. } | Open::Map { place, .. }) = &open;
-            self.mistake(place, &format!("values nest deeper than {DEPTH_MAX}"), "make it flatter");
-            return false;
+            let place = place.clone();
+            return self.too_deep(&place);
         }
         self.open.push(open);
         true
@@ -201,6 +209,16 @@ impl Builder<'_> {
             },
         }
         true
+    }
+
+    /// Goes on as if a node that was refused were not there.
+    fn leave_out(&mut self) {
+        if let Some(Open::Map { awaiting, .. }) = self.open.last_mut() {
+            *awaiting = match awaiting {
+                Awaiting::Key => Awaiting::Nothing,
+                Awaiting::ValueOf { .. } | Awaiting::Nothing => Awaiting::Key,
+            };
+        }
     }
 
     /// Takes a node as the next key of the innermost map.
@@ -243,6 +261,9 @@ impl Builder<'_> {
     fn not_yaml(&mut self, text: &str, error: &ScanError) -> bool {
         let place = self.origin.place(error.marker());
         let line = text.lines().nth(error.marker().line().saturating_sub(1)).unwrap_or_default();
+        if matches!(error.kind(), ErrorKind::RecursionLimitExceeded) {
+            return self.too_deep(&place);
+        }
         let help = match error.kind() {
             ErrorKind::TabInBlockIndentation => "indent with spaces",
             ErrorKind::MappingValueNotAllowed => "look at the indentation, and put values with \": \" in quotes",
@@ -251,6 +272,11 @@ impl Builder<'_> {
             _ => "look at the indentation, brackets and quotes here and above",
         };
         self.mistake(&place, &format!("this is not valid YAML or JSON: {}", error.info()), help);
+        false
+    }
+
+    fn too_deep(&mut self, place: &Place) -> bool {
+        self.mistake(place, &format!("values nest deeper than {DEPTH_MAX}"), "make it flatter");
         false
     }
 

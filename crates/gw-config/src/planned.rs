@@ -36,7 +36,9 @@ fn judge(decoder: &mut Decoder<'_>, siblings: &[Entry], entry: &Entry, planned: 
             let (Shape::Section(section), Value::Map(entries)) = (planned.shape, &entry.value.value) else { return };
             decoder.within(&entry.key, |decoder| {
                 for inner in entries {
-                    if let Some(planned) = section.planned.iter().find(|planned| is_named(inner, planned.key, planned.alias)) {
+                    if let Some(planned) =
+                        section.planned.iter().find(|planned| is_named(inner, planned.key, planned.alias))
+                    {
                         judge(decoder, entries, inner, planned);
                     }
                 }

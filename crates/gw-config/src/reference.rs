@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use crate::file::File;
-use crate::shape::{Field, Planned, Presence, Section, Shape};
+use crate::shape::{Field, Off, Planned, Presence, Section, Shape};
 
 const OPENING: &str = "\
 # Configuration reference
@@ -46,6 +46,9 @@ fn section(page: &mut String, title: &str, path: &str, section: &Section) {
     }
     for planned in section.planned {
         planned_row(page, planned);
+        if matches!(planned.off, Off::Inside) {
+            nested(&join(path, planned.key), planned.shape, &mut inner);
+        }
     }
     for (path, found) in inner {
         self::section(page, &format!("`{path}`"), &path, found);
@@ -69,12 +72,13 @@ fn row(page: &mut String, field: &Field) {
 }
 
 fn planned_row(page: &mut String, planned: &Planned) {
-    use crate::shape::Off;
     let off = match planned.off {
         Off::Never => "if empty".to_owned(),
         Off::Switch => "with `enabled: false`".to_owned(),
         Off::When(value) => format!("as `{value}`"),
-        Off::With(governors) => format!("beside {}", governors.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ")),
+        Off::With(governors) => {
+            format!("beside {}", governors.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", "))
+        }
         Off::Inside => "if all in it is off".to_owned(),
     };
     let key = spelling(planned.key, planned.alias);
@@ -92,9 +96,13 @@ fn spelling(key: &str, alias: Option<&str>) -> String {
 fn value(shape: &Shape) -> String {
     match shape {
         Shape::Scalar(kind) => kind.name.to_owned(),
-        Shape::Choice(choices) => choices.iter().map(|choice| format!("`{}`", choice.word)).collect::<Vec<_>>().join(", "),
+        Shape::Choice(choices) => {
+            choices.iter().map(|choice| format!("`{}`", choice.word)).collect::<Vec<_>>().join(", ")
+        }
         Shape::List(item) => format!("list of {}", value(item).trim_start_matches("a ").trim_start_matches("an ")),
-        Shape::Map(item) => format!("map of names to {}", value(item).trim_start_matches("a ").trim_start_matches("an ")),
+        Shape::Map(item) => {
+            format!("map of names to {}", value(item).trim_start_matches("a ").trim_start_matches("an "))
+        }
         Shape::Section(_) => "a section".to_owned(),
         Shape::Either(one, other) => format!("{} or {}", value(one), value(other)),
     }
@@ -103,7 +111,9 @@ fn value(shape: &Shape) -> String {
 /// What the words of a choice mean.
 fn words(shape: &Shape) -> String {
     match shape {
-        Shape::Choice(choices) => choices.iter().map(|choice| format!(" `{}`: {}", choice.word, choice.about)).collect(),
+        Shape::Choice(choices) => {
+            choices.iter().map(|choice| format!(" `{}`: {}", choice.word, choice.about)).collect()
+        }
         Shape::Scalar(_) | Shape::List(_) | Shape::Map(_) | Shape::Section(_) | Shape::Either(..) => String::new(),
     }
 }

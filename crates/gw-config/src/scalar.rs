@@ -26,6 +26,11 @@ pub(crate) trait Scalar: Sized {
 
     /// Reads it.
     fn parse(text: &str) -> Result<Self, Fault>;
+
+    /// Whether a message may repeat a text that is not one; not if a password may be in it.
+    fn may_show(_text: &str) -> bool {
+        true
+    }
 }
 
 /// What JSON Schema says of a scalar.
@@ -149,7 +154,8 @@ impl Scalar for Size {
             _ => None,
         };
         let size = factor.zip(digits.parse::<usize>().ok()).and_then(|(factor, number)| number.checked_mul(factor));
-        more_than_zero(size.ok_or_else(|| Fault::new("is not a size", "write 32MiB, 64KB or a number of bytes"))?).map(Size)
+        more_than_zero(size.ok_or_else(|| Fault::new("is not a size", "write 32MiB, 64KB or a number of bytes"))?)
+            .map(Size)
     }
 }
 
@@ -183,7 +189,8 @@ impl Scalar for Milliseconds {
     const JSON: Json = Json::Integer { minimum: 1 };
 
     fn parse(text: &str) -> Result<Self, Fault> {
-        let number = text.parse::<u32>().map_err(|_| Fault::new("is not a number of milliseconds", "write digits only"))?;
+        let number =
+            text.parse::<u32>().map_err(|_| Fault::new("is not a number of milliseconds", "write digits only"))?;
         duration(Some(f64::from(number) / 1_000.0)).map(Milliseconds)
     }
 }
@@ -207,7 +214,11 @@ fn split_unit(text: &str) -> (&str, &str) {
 
 /// Zero would mean "never" to one reader and "without end" to another.
 fn more_than_zero<T: Default + PartialEq>(value: T) -> Result<T, Fault> {
-    if value == T::default() { Err(Fault::new("must be more than zero", "remove it to get the default")) } else { Ok(value) }
+    if value == T::default() {
+        Err(Fault::new("must be more than zero", "remove it to get the default"))
+    } else {
+        Ok(value)
+    }
 }
 
 fn not_empty(text: &str) -> Result<&str, Fault> {
@@ -231,10 +242,14 @@ mod tests {
 
     #[test]
     fn durations_are_read_with_any_unit_and_without() {
-        for (text, ms) in [("30s", 30_000), ("500ms", 500), ("2m", 120_000), ("1h", 3_600_000), ("1.5", 1_500), ("1 d", 86_400_000)] {
+        for (text, ms) in
+            [("30s", 30_000), ("500ms", 500), ("2m", 120_000), ("1h", 3_600_000), ("1.5", 1_500), ("1 d", 86_400_000)]
+        {
             assert_eq!(Duration::parse(text), Ok(Duration::from_millis(ms)), "{text}");
         }
-        for text in ["", "s", "1.2.3s", "-1s", "30 sec", "1e3", "inf", "NaN", "99999999999999999999d", "367d", "0", "0ms"] {
+        for text in
+            ["", "s", "1.2.3s", "-1s", "30 sec", "1e3", "inf", "NaN", "99999999999999999999d", "367d", "0", "0ms"]
+        {
             assert!(Duration::parse(text).is_err(), "{text}");
         }
     }

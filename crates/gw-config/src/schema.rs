@@ -21,7 +21,8 @@ fn shape(shape: &Shape) -> Value {
         Shape::Scalar(kind) => scalar(kind),
         Shape::Choice(choices) => {
             let words: Vec<&str> = choices.iter().map(|choice| choice.word).collect();
-            let about: Vec<String> = choices.iter().map(|choice| format!("`{}`: {}", choice.word, choice.about)).collect();
+            let about: Vec<String> =
+                choices.iter().map(|choice| format!("`{}`: {}", choice.word, choice.about)).collect();
             // A word of digits may be written as a number.
             let numbers = words.iter().filter_map(|word| word.parse::<i64>().ok()).map(Value::from);
             let all: Vec<Value> = words.iter().map(|word| json!(word)).chain(numbers).collect();
@@ -105,7 +106,9 @@ fn reference() -> Value {
 fn default_value(default: &str, shape: &Shape) -> Value {
     match shape {
         Shape::Scalar(kind) => match kind.json {
-            Json::Boolean | Json::Integer { .. } | Json::Number => serde_json::from_str(default).unwrap_or_else(|_| json!(default)),
+            Json::Boolean | Json::Integer { .. } | Json::Number => {
+                serde_json::from_str(default).unwrap_or_else(|_| json!(default))
+            }
             Json::Text | Json::Pattern(_) | Json::NumberOr(_) | Json::Anything => json!(default),
         },
         Shape::Choice(_) | Shape::List(_) | Shape::Map(_) | Shape::Section(_) | Shape::Either(..) => json!(default),

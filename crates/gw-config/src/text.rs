@@ -1,5 +1,7 @@
 //! Words in messages: quoting what somebody wrote, and guessing what was meant.
 
+use std::io::ErrorKind;
+
 /// The most characters of somebody's text that a message repeats.
 const SHOWN_MAX: usize = 60;
 
@@ -14,7 +16,7 @@ pub(crate) fn quote(text: &str) -> String {
 /// The word that was probably meant, if one is near.
 pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let length = word.chars().count();
-    if length > SHOWN_MAX {
+    if !(3..=SHOWN_MAX).contains(&length) {
         return None;
     }
     let folded = fold(word);
@@ -22,7 +24,17 @@ pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
         .into_iter()
         .map(|candidate| (strsim::damerau_levenshtein(&folded, &fold(candidate)), candidate))
         .min_by_key(|(distance, _)| *distance)?;
-    (distance <= (length / 3).max(1)).then_some(found)
+    (distance <= length / 3).then_some(found)
+}
+
+/// Why a file cannot be read.
+pub(crate) fn reason(error: &std::io::Error) -> String {
+    match error.kind() {
+        ErrorKind::NotFound => "no such file".to_owned(),
+        ErrorKind::IsADirectory => "it is a directory".to_owned(),
+        ErrorKind::FileTooLarge => "it is too large".to_owned(),
+        other => other.to_string(),
+    }
 }
 
 /// The words as a list: `a, b or c`.
@@ -50,6 +62,7 @@ mod tests {
         assert_eq!(nearest("modles", known), Some("models"));
         assert_eq!(nearest("apiKey", known), Some("api_key"));
         assert_eq!(nearest("weather", known), None);
+        assert_eq!(nearest("3", ["1", "2"]), None);
         assert_eq!(nearest(&"m".repeat(1_000), known), None);
     }
 

@@ -1,1 +1,18 @@
-//! Placeholder.
+//! The wire formats of the operations: bytes in, values out. Read in this order: [`paths`] (which path means which
+//! dialect), [`scan`] (one pass over a JSON object), [`head`] (what the gateway reads of a request), [`edit`] (what it
+//! changes), [`sse`] (event streams by the standard); then OpenAI's own: [`request`], [`response`], [`usage`],
+//! [`stream`], [`error`].
+//!
+//! **Invariants.** No I/O, no clock, no log. What is not understood goes through byte for byte; nothing is serialised
+//! again. No input makes this crate panic, and what it holds of an input is bounded. A message never quotes a request.
+
+mod dialect;
+pub mod edit;
+pub mod head;
+mod openai;
+pub mod paths;
+pub mod scan;
+pub mod sse;
+
+pub use dialect::DialectId;
+pub use openai::{error, request, response, stream, usage};

@@ -78,6 +78,7 @@ impl Attempt<'_> {
         let entry = provider.entry.dialect(call.dialect).ok_or_else(|| not_spoken(provider, call))?;
         let (request, withhold_usage) = self.request(provider, entry, call, head)?;
 
+        meter.dropped(quirks::dropped(&entry.quirks, head, &call.body));
         meter.attempt();
         let sending = attempt::send(&provider.destination, &self.ports.pools, request, provider.timeouts, self.deadline);
         let response = sending.await.map_err(|error| self.failed(&error))?;

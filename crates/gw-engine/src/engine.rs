@@ -46,8 +46,8 @@ pub struct Ports {
     pub pools: Rc<Pools>,
     /// Counters.
     pub bank: Rc<Bank>,
-    /// Where finished requests go.
-    pub records: Sender<RequestRecord>,
+    /// Where finished requests go, if anybody wants them.
+    pub records: Option<Sender<RequestRecord>>,
     /// The time.
     pub clock: Clock,
     /// Bytes of bodies held by the process.
@@ -58,8 +58,10 @@ pub struct Ports {
 
 impl Ports {
     /// Hands a finished request over. It never waits: where the mailbox is full, the record is counted as lost.
-    pub(crate) fn remember(&self, record: RequestRecord) {
-        if self.records.push(record).is_err() {
+    pub(crate) fn remember(&self, record: impl FnOnce() -> RequestRecord) {
+        if let Some(records) = &self.records
+            && records.push(record()).is_err()
+        {
             self.bank.record_dropped();
         }
     }

@@ -24,6 +24,7 @@ pub struct Meter {
     outcome: Option<Outcome>,
     marks: Marks,
     streams: bool,
+    dropped: String,
     _in_flight: Option<Taken>,
 }
 
@@ -72,7 +73,7 @@ impl Meter {
             forwarded: None,
         };
         ports.bank.request_started();
-        Box::new(Self { ports: Rc::clone(ports), record, resolved: None, outcome: None, marks, streams: false, _in_flight: None })
+        Box::new(Self { ports: Rc::clone(ports), record, resolved: None, outcome: None, marks, streams: false, dropped: String::new(), _in_flight: None })
     }
 
     /// The id of the request.
@@ -140,6 +141,21 @@ impl Meter {
     /// What the model's name stands for, once that is known.
     pub fn resolved(&self) -> Option<&Resolved> {
         self.resolved.as_deref()
+    }
+
+    /// Members of the request that the provider is not sent, because it would refuse them.
+    pub fn dropped<'a>(&mut self, names: impl Iterator<Item = &'a str>) {
+        for name in names {
+            if !self.dropped.is_empty() {
+                self.dropped.push_str(", ");
+            }
+            self.dropped.push_str(name);
+        }
+    }
+
+    /// The names of those members, with a comma between them, if there are any.
+    pub fn dropped_members(&self) -> Option<&str> {
+        Some(self.dropped.as_str()).filter(|names| !names.is_empty())
     }
 
     /// A provider is about to be asked.
@@ -250,7 +266,7 @@ impl Drop for Meter {
         }
         let series = self.resolved.as_ref().map(|resolved| &*resolved.series);
         self.ports.bank.request_finished(&self.record, series);
-        self.ports.remember(self.record.clone());
+        self.ports.remember(|| self.record.clone());
     }
 }
 

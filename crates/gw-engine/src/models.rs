@@ -137,7 +137,7 @@ impl Models {
             let owner = &provider.type_id;
             names.extend(provider.models.iter().map(|model| (model.to_string(), Arc::clone(owner))));
             if provider.models.is_empty() {
-                let known = provider.entry.known_models();
+                let known = provider.known_models();
                 names.extend(known.map(|model| (format!("{}/{model}", provider.name), Arc::clone(owner))));
             }
         }

@@ -139,7 +139,10 @@ impl Events {
                     meter.received();
                     match self.scan.feed(bytes) {
                         Ok(pieces) => self.ready.extend(pieces),
-                        Err(fault) => self.break_off(meter, &fault.into_error()),
+                        Err(mut fault) => {
+                            self.ready.extend(std::mem::take(&mut fault.before));
+                            self.break_off(meter, &fault.into_error());
+                        }
                     }
                 }
                 Poll::Ready(Some(Err(error))) => self.end(meter, Some(&error)),

@@ -40,14 +40,23 @@ pub struct OriginSettings {
     pub version: Version,
     /// Authorities to trust in place of the platform's, PEM.
     pub ca_pem: Option<Arc<[u8]>>,
-    /// Our certificate chain and private key, PEM.
-    pub identity_pem: Option<(Arc<[u8]>, Arc<[u8]>)>,
+    /// What we show of ourselves.
+    pub identity: Option<Identity>,
     /// How to get there.
     pub proxy: ProxyChoice,
     /// For a connection, the TLS handshake included.
     pub connect_timeout: Duration,
     /// While the other side reads nothing of the request.
     pub write_timeout: Duration,
+}
+
+/// A client certificate.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Identity {
+    /// The certificate chain, PEM.
+    pub certificate_pem: Arc<[u8]>,
+    /// The private key, PEM.
+    pub key_pem: Arc<[u8]>,
 }
 
 /// A place where requests go.
@@ -130,7 +139,7 @@ fn make(settings: OriginSettings, id: OriginId) -> Result<Origin, OriginError> {
     };
     let host_header = HeaderValue::try_from(authority(&settings)).map_err(|_| wrong_host())?;
     let tls = OnceLock::new();
-    if settings.secure && (settings.ca_pem.is_some() || settings.identity_pem.is_some()) {
+    if settings.secure && (settings.ca_pem.is_some() || settings.identity.is_some()) {
         let config = tls::client_config(&settings).map_err(OriginError::Tls)?;
         let _ = tls.set(Ok(config));
     }
@@ -156,7 +165,7 @@ pub(crate) mod tests {
             port,
             version: Version::Auto,
             ca_pem: None,
-            identity_pem: None,
+            identity: None,
             proxy: ProxyChoice::Direct,
             connect_timeout: Duration::from_secs(2),
             write_timeout: Duration::from_secs(2),

@@ -8,7 +8,7 @@ use pin_project_lite::pin_project;
 
 /// A panic was caught. What it said went to the panic hook.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Panicked;
+pub(crate) struct Panicked;
 
 pin_project! {
     /// A future whose panic is a value. After one, it must not be polled again.

@@ -90,12 +90,12 @@ pub(crate) fn client_config(settings: &OriginSettings) -> Result<Arc<ClientConfi
             builder.with_root_certificates(roots_from(&found)?)
         }
     };
-    let mut config = match &settings.identity_pem {
+    let mut config = match &settings.identity {
         None => builder.with_no_client_auth(),
-        Some((certificate, key)) => {
-            let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(certificate).collect();
+        Some(identity) => {
+            let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&identity.certificate_pem).collect();
             let chain = chain.map_err(|error| format!("the client certificate cannot be read: {error}"))?;
-            let key = PrivateKeyDer::from_pem_slice(key)
+            let key = PrivateKeyDer::from_pem_slice(&identity.key_pem)
                 .map_err(|error| format!("the client certificate's key cannot be read: {error}"))?;
             builder.with_client_auth_cert(chain, key).map_err(|error| format!("the client certificate: {error}"))?
         }

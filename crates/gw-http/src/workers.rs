@@ -115,10 +115,10 @@ impl Workers {
     /// If an address cannot be listened on or a thread cannot be started.
     pub fn start<A: Application>(settings: &Settings, application: &Arc<A>) -> Result<Self, StartError> {
         let count = settings.workers.max(1);
-        let (sources, handoffs, addresses) = sources(settings, count)?;
+        let Sources { workers, acceptors, addresses } = sources(settings, count)?;
         let (stage, _) = watch::channel(Stage::Running);
         let mut finished = Vec::with_capacity(count);
-        for (index, source) in sources.into_iter().enumerate() {
+        for (index, source) in workers.into_iter().enumerate() {
             let (done, waiting) = oneshot::channel();
             finished.push(waiting);
             let seat = Seat {
@@ -133,7 +133,7 @@ impl Workers {
                 let _ = done.send(());
             })?;
         }
-        for (listener, senders) in handoffs {
+        for (listener, senders) in acceptors {
             let stage = stage.subscribe();
             spawn_thread("acceptor".to_owned(), move || hand_off(listener, &senders, stage))?;
         }
@@ -168,22 +168,30 @@ enum Source {
 
 type Handoff = (StdListener, Vec<mpsc::Sender<(StdStream, SocketAddr)>>);
 
-fn sources(settings: &Settings, count: usize) -> Result<(Vec<Source>, Vec<Handoff>, Vec<SocketAddr>), StartError> {
+/// Where the workers' connections come from, the acceptors that this takes, and the addresses that are listened on.
+struct Sources {
+    workers: Vec<Source>,
+    acceptors: Vec<Handoff>,
+    addresses: Vec<SocketAddr>,
+}
+
+fn sources(settings: &Settings, count: usize) -> Result<Sources, StartError> {
     let fail = |address, error| StartError::Bind { address, error };
     if settings.accepting == Accepting::Shared
         && let Some((listeners, addresses)) = shared_listeners(settings, count)?
     {
-        return Ok((listeners.into_iter().map(Source::Listeners).collect(), Vec::new(), addresses));
+        let workers = listeners.into_iter().map(Source::Listeners).collect();
+        return Ok(Sources { workers, acceptors: Vec::new(), addresses });
     }
     let (senders, receivers): (Vec<_>, Vec<_>) = (0..count).map(|_| mpsc::channel(HANDOFF_QUEUE)).unzip();
-    let mut handoffs = Vec::new();
+    let mut acceptors = Vec::new();
     let mut addresses = Vec::new();
     for address in &settings.addresses {
         let listener = bind(*address, Sharing::Exclusive).map_err(|error| fail(*address, error))?;
         addresses.push(listener.local_addr().map_err(|error| fail(*address, error))?);
-        handoffs.push((listener, senders.clone()));
+        acceptors.push((listener, senders.clone()));
     }
-    Ok((receivers.into_iter().map(Source::Handoff).collect(), handoffs, addresses))
+    Ok(Sources { workers: receivers.into_iter().map(Source::Handoff).collect(), acceptors, addresses })
 }
 
 type SharedListeners = (Vec<Vec<StdListener>>, Vec<SocketAddr>);

@@ -1,3 +1,10 @@
-//! Placeholder.
+//! Providers: [`catalog`] (which there are, as data), [`quirks`] (where they differ), [`attempt`] (one try at one of
+//! them), [`sandbox`] (the one that is built in).
+//!
+//! **Invariants.** A provider of the catalogue is a file and no code. Nothing here retries or chooses. Dropping an
+//! attempt or its answer cancels it.
 
+pub mod attempt;
+pub mod catalog;
+pub mod quirks;
 pub mod sandbox;

@@ -19,6 +19,7 @@ const X_PROVIDER_USED: HeaderName = HeaderName::from_static("x-provider-used");
 const X_PROVIDER_TYPE: HeaderName = HeaderName::from_static("x-provider-type");
 const X_MODEL_USED: HeaderName = HeaderName::from_static("x-model-used");
 const X_FALLBACK_USED: HeaderName = HeaderName::from_static("x-fallback-used");
+const X_GATEWAY_DROPPED_PARAMS: HeaderName = HeaderName::from_static("x-gateway-dropped-params");
 const X_ATTEMPT_COUNT: HeaderName = HeaderName::from_static("x-attempt-count");
 
 /// Headers of a provider that are about its connection to us, or that would speak for us (RFC 9110 §7.6.1).
@@ -162,6 +163,9 @@ fn told_by_meter(headers: &mut HeaderMap, meter: &Meter) {
     }
     headers.insert(X_ATTEMPT_COUNT, HeaderValue::from(meter.attempts()));
     headers.insert(X_FALLBACK_USED, HeaderValue::from_static("false"));
+    if let Some(names) = meter.dropped_members().and_then(|names| HeaderValue::try_from(names).ok()) {
+        headers.insert(X_GATEWAY_DROPPED_PARAMS, names);
+    }
     if let Some(resolved) = meter.resolved() {
         let provider = &resolved.choice.provider;
         headers.insert(X_PROVIDER_USED, provider.name_header.clone());

@@ -21,6 +21,8 @@ mod request_line;
 pub mod request_log;
 mod rfc3339;
 mod series;
+#[cfg(test)]
+mod testing;
 mod totals;
 mod writer;
 

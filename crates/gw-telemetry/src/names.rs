@@ -120,7 +120,7 @@ metrics! {
     LOG_LINES_DROPPED, Kind::Counter, "log_lines_dropped_total", [],
         "Log lines that were lost because they could not be written fast enough, or at all.";
     SERIES_OVERFLOW, Kind::Counter, "series_overflow_total", [],
-        "Times a request was counted under provider and model \"other\" because there were too many series.";
+        "Times that a series was asked for and refused because there were too many: it counts as provider and model other.";
     BUILD_INFO, Kind::Gauge, "build_info", ["version"],
         "Always 1; the label tells the version.";
 }
@@ -138,14 +138,8 @@ pub fn reference() -> String {
     for metric in ALL {
         let labels: Vec<_> = metric.labels.iter().map(|label| format!("`{label}`")).collect();
         // Writing to a string cannot fail.
-        let _ = writeln!(
-            page,
-            "| `{}` | {} | {} | {} |",
-            metric.name,
-            metric.kind.name(),
-            labels.join(", "),
-            metric.help
-        );
+        let _ =
+            writeln!(page, "| `{}` | {} | {} | {} |", metric.name, metric.kind.name(), labels.join(", "), metric.help);
     }
     page.push_str("\n## Buckets\n\nUpper bounds, in seconds.\n\n");
     for metric in ALL {

@@ -20,7 +20,7 @@ pub(crate) const TOKEN_TYPES: [&str; 7] =
     ["input", "output", "cached_input", "cache_write", "reasoning", "audio_input", "audio_output"];
 
 /// What a request is counted under.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct SeriesKey {
     /// What was asked for.
     pub operation: Operation,

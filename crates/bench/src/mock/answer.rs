@@ -39,7 +39,7 @@ impl Texts {
 }
 
 /// The body of an answer.
-pub(super) enum Answer {
+pub(crate) enum Answer {
     /// All of it at once; empty when sent.
     Whole(Bytes),
     /// One event after the other.
@@ -47,7 +47,7 @@ pub(super) enum Answer {
 }
 
 /// A stream that is being sent.
-pub(super) struct Events {
+pub(crate) struct Events {
     texts: Rc<Texts>,
     directive: Directive,
     usage: bool,

@@ -41,49 +41,63 @@ pub(crate) struct Options {
 pub(crate) fn run(options: Options) -> Result<()> {
     system::die_with_parent()?;
     let received = Arc::new(AtomicU64::new(0));
-    task::per_core(options.threads, move || accept(options.listen, Arc::clone(&received)))
+    task::per_core(options.threads, move || accept(options.listen, Mock::new(Arc::clone(&received))))
 }
 
-async fn accept(address: SocketAddr, received: Arc<AtomicU64>) -> Result<()> {
+async fn accept(address: SocketAddr, mock: Mock) -> Result<()> {
     let listener = listen::listen(address)?;
-    let texts = Rc::new(Texts::prepare());
     loop {
         let Ok((stream, _)) = listener.accept().await else { continue };
         stream.set_nodelay(true)?;
-        let (received, texts) = (Arc::clone(&received), Rc::clone(&texts));
+        let mock = mock.clone();
         task::spawn_local(async move {
-            let service = service_fn(|request| serve(request, &received, &texts));
+            let service = service_fn(|request| mock.serve(request));
             // A client that leaves in the middle of an answer is not the mock's mistake: the load generator counts.
             let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
         });
     }
 }
 
-async fn serve(
-    request: Request<Incoming>,
-    received: &AtomicU64,
-    texts: &Rc<Texts>,
-) -> Result<Response<Answer>, Infallible> {
-    let (head, body) = request.into_parts();
-    if head.method == Method::GET {
-        let count = Bytes::from(received.load(Relaxed).to_string());
-        return Ok(response(StatusCode::OK, "text/plain", Answer::Whole(count)));
+/// What answers.
+#[derive(Clone)]
+pub(crate) struct Mock {
+    received: Arc<AtomicU64>,
+    texts: Rc<Texts>,
+}
+
+impl Mock {
+    /// Prepares the answers; requests are counted.
+    pub(crate) fn new(received: Arc<AtomicU64>) -> Self {
+        Self { received, texts: Rc::new(Texts::prepare()) }
     }
-    received.fetch_add(1, Relaxed);
-    let Ok(body) = body.collect().await else { return Ok(refuse("the request's body was cut")) };
-    let body = body.to_bytes();
-    let Some(directive) = Directive::read(&body) else { return Ok(refuse("the request is not whole")) };
-    let answer = match head.uri.path() {
-        "/v1/embeddings" => Answer::Whole(texts.embeddings.filled(directive.nonce, 0)),
-        "/v1/chat/completions" if !asks(&body, "stream") => Answer::Whole(texts.chat.filled(directive.nonce, 0)),
-        "/v1/chat/completions" => Answer::stream(Rc::clone(texts), directive, asks(&body, "include_usage")),
-        _ => return Ok(refuse("the path is not one of the mock's")),
-    };
-    let content_type = match &answer {
-        Answer::Stream(_) => "text/event-stream; charset=utf-8",
-        Answer::Whole(_) => "application/json",
-    };
-    Ok(response(StatusCode::OK, content_type, answer))
+
+    /// Answers one request.
+    pub(crate) async fn serve(&self, request: Request<Incoming>) -> Result<Response<Answer>, Infallible> {
+        let (head, body) = request.into_parts();
+        if head.method == Method::GET {
+            let count = Bytes::from(self.received.load(Relaxed).to_string());
+            return Ok(response(StatusCode::OK, "text/plain", Answer::Whole(count)));
+        }
+        self.received.fetch_add(1, Relaxed);
+        let Ok(body) = body.collect().await else { return Ok(refuse("the request's body was cut")) };
+        let body = body.to_bytes();
+        let Some(directive) = Directive::read(&body) else { return Ok(refuse("the request is not whole")) };
+        let template = match head.uri.path() {
+            "/v1/embeddings" => &self.texts.embeddings,
+            "/v1/chat/completions" if !asks(&body, "stream") => &self.texts.chat,
+            "/v1/chat/completions" => return Ok(self.stream(directive, asks(&body, "include_usage"))),
+            _ => return Ok(refuse("the path is not one of the mock's")),
+        };
+        Ok(response(StatusCode::OK, "application/json", Answer::Whole(template.filled(directive.nonce, 0))))
+    }
+
+    fn stream(&self, directive: Directive, usage: bool) -> Response<Answer> {
+        let answer = Answer::stream(Rc::clone(&self.texts), directive, usage);
+        let mut streamed = response(StatusCode::OK, "text/event-stream; charset=utf-8", answer);
+        // As servers of streams tell nginx, which would collect them otherwise.
+        streamed.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
+        streamed
+    }
 }
 
 /// Whether a flag stands in the body, set to true. Quotes inside of strings are escaped, so prompts cannot set it.

@@ -38,8 +38,7 @@ pub(crate) struct Running {
 impl Running {
     /// Starts a program.
     pub(crate) fn start(launch: &Launch) -> Result<Self> {
-        let log =
-            File::create(&launch.log).with_context(|| format!("cannot write to {}", launch.log.display()))?;
+        let log = File::create(&launch.log).with_context(|| format!("cannot write to {}", launch.log.display()))?;
         let mut command = Command::new(env::current_exe().context("cannot find this program's own file")?);
         command.arg("exec");
         if !launch.processors.is_empty() {

@@ -27,7 +27,8 @@ section! {
     File {
         /// What kind of place the gateway runs in; decides some of the other defaults.
         profile: Profile, default "local";
-        /// Addresses on which applications are served: one, or a list. The port may be left out, or stand alone. The default in the server profile is `0.0.0.0:8080`.
+        /// Addresses on which applications are served: one, or a list. The port may be left out, or stand alone. The
+        /// default in the server profile is `0.0.0.0:8080`.
         listen: Addresses, default "127.0.0.1:8787";
         /// The door: workers, TLS, limits, timeouts.
         server: Server;
@@ -35,7 +36,8 @@ section! {
         auth: Auth;
         /// The providers, in any order.
         providers: Vec<Spanned<Provider>>;
-        /// Other names for models: a name that applications may use, and the `provider/model` or model that it stands for.
+        /// Other names for models: a name that applications may use, and the `provider/model` or model that it stands
+        /// for.
         aliases: Pairs<ModelName>;
         /// Names for models with their targets written out. This version executes one target in each.
         routes: Vec<Spanned<Route>>;
@@ -47,28 +49,37 @@ section! {
         metrics: Metrics;
         /// The JSON form: how a target is chosen.
         strategy: Strategy;
-        /// The JSON form, in place of `providers`: each target is a provider, and the model that every request to it gets. This version executes one.
+        /// The JSON form, in place of `providers`: each target is a provider, and the model that every request to it
+        /// gets. This version executes one.
         targets: Vec<Spanned<JsonTarget>>;
         /// The JSON form: milliseconds that a target may take until its answer begins, where the target does not say.
         request_timeout: Milliseconds;
     }
     planned: [
-        planned("routing", &Shape::Section(&routing::ROUTING), "How a provider is chosen, and what follows a failure.").off(Off::Inside),
+        planned("routing", &Shape::Section(&routing::ROUTING), "How a provider is chosen, and what follows a failure.")
+            .off(Off::Inside),
         planned("retry", &Shape::Section(&routing::RETRY), "Further tries after a failure.").off(Off::Inside),
-        planned("circuit_breaker", &Shape::Section(&routing::CIRCUIT_BREAKER), "Leaving out a provider that fails.").off(Off::Switch),
-        planned("health_checks", &Shape::Section(&routing::HEALTH_CHECKS), "Asking providers for their health.").off(Off::Switch),
-        planned("canary", &Shape::Section(&routing::CANARY), "Giving a new provider a part of the traffic.").off(Off::Switch),
-        planned("cost_management", &Shape::Section(&cost::COST_MANAGEMENT), "Prices, budgets and what happens beyond them.").off(Off::Switch),
+        planned("circuit_breaker", &Shape::Section(&routing::CIRCUIT_BREAKER), "Leaving out a provider that fails.")
+            .off(Off::Switch),
+        planned("health_checks", &Shape::Section(&routing::HEALTH_CHECKS), "Asking providers for their health.")
+            .off(Off::Switch),
+        planned("canary", &Shape::Section(&routing::CANARY), "Giving a new provider a part of the traffic.")
+            .off(Off::Switch),
+        planned("cost_management", &Shape::Section(&cost::COST_MANAGEMENT), "Prices, budgets and what happens beyond them.")
+            .off(Off::Switch),
         planned("consumer", &crate::shape::TEXT, "The team that a budget is for."),
         planned("budget", &Shape::Section(&cost::TEAM_BUDGET), "What a team may spend in a month."),
         planned("roles", &Shape::List(&Shape::Section(&access::ROLE)), "What people may do."),
         planned("users", &Shape::List(&Shape::Section(&access::USER)), "Who has which role."),
-        planned("security", &Shape::Section(&access::SECURITY), "Masking of personal data, and the audit log.").off(Off::Inside),
+        planned("security", &Shape::Section(&access::SECURITY), "Masking of personal data, and the audit log.")
+            .off(Off::Inside),
         planned("compliance", &Shape::Section(&access::COMPLIANCE), "Regulations to keep.").off(Off::Inside),
-        planned("access_control", &Shape::Section(&access::ACCESS_CONTROL), "From where and when one may call.").off(Off::Inside),
+        planned("access_control", &Shape::Section(&access::ACCESS_CONTROL), "From where and when one may call.")
+            .off(Off::Inside),
         planned("caching", &Shape::Section(&caching::CACHING), "Keeping answers for equal requests.").off(Off::Switch),
         planned("cache", &Shape::Section(&caching::CACHE), "The JSON form of `caching`."),
-        planned("cache_rules", &Shape::Section(&caching::CACHE_RULES), "Which paths may be cached.").alias("cacheRules"),
+        planned("cache_rules", &Shape::Section(&caching::CACHE_RULES), "Which paths may be cached.")
+            .alias("cacheRules"),
         planned("instana", &Shape::Section(&observe::INSTANA), "Metrics and traces for Instana.").off(Off::Switch),
         planned("alerts", &Shape::List(&Shape::Section(&observe::ALERT)), "When somebody is to be told."),
         planned("dashboards", &Shape::List(&Shape::Section(&observe::DASHBOARD)), "Panels to show."),
@@ -94,7 +105,11 @@ impl Decode for Addresses {
                 let value = Address::decode(node, decoder)?;
                 Some(Self(vec![Spanned { value, place: node.place.clone() }]))
             }
-            Value::List(_) | Value::Map(_) => Vec::decode(node, decoder).map(Self),
+            Value::List(_) => Vec::decode(node, decoder).map(Self),
+            Value::Map(_) => {
+                decoder.mistake(&node.place, "must be an address or a list of addresses, not a map", None);
+                None
+            }
         }
     }
 }

@@ -5,13 +5,15 @@ use std::time::Duration;
 
 use super::later::routing;
 use crate::config::{HttpVersion, Proxy, Spanned};
-use crate::decode::{Decode, Decoder, Pairs, SecretText};
-use crate::names::{BaseUrl, ModelName, ProviderName, VariableValue, check_proxy_url};
+use crate::decode::{Decode, Decoder, Pairs};
+use crate::names::{ModelName, ProviderName};
 use crate::node::{Node, Value};
 use crate::scalar::{Json, Kind};
 use crate::secret::Secret;
 use crate::section::{choices, section};
 use crate::shape::{DURATION, INTEGER, Off, Shape, planned};
+use crate::url::{BaseUrl, VariableValue, check_proxy_url};
+use crate::values::SecretText;
 
 section! {
     /// A provider.
@@ -36,7 +38,8 @@ section! {
         variables: Pairs<VariableValue>;
         /// TLS towards it.
         tls: Tls;
-        /// `direct`, or `http://[user:password@]host:port`; the environment's proxy (`HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`) if left out.
+        /// `direct`, or `http://[user:password@]host:port`; the environment's proxy (`HTTPS_PROXY`, `HTTP_PROXY`,
+        /// `NO_PROXY`) if left out.
         proxy: Proxy;
         /// Which HTTP version is spoken to it.
         http_version: HttpVersion, default "auto";
@@ -44,7 +47,8 @@ section! {
     planned: [
         planned("max_requests_per_minute", &INTEGER, "How many requests a minute it gets."),
         planned("retry", &Shape::Section(&routing::RETRY), "Further tries after a failure.").off(Off::Inside),
-        planned("circuit_breaker", &Shape::Section(&routing::CIRCUIT_BREAKER), "Leaving it out while it fails.").off(Off::Switch),
+        planned("circuit_breaker", &Shape::Section(&routing::CIRCUIT_BREAKER), "Leaving it out while it fails.")
+            .off(Off::Switch),
     ]
 }
 
@@ -96,8 +100,11 @@ section! {
 }
 
 impl Decode for Proxy {
-    const SHAPE: &'static Shape =
-        &Shape::Scalar(Kind { name: "direct or a URL", json: Json::Pattern("^(direct|http://.+)$"), check: check_proxy_url });
+    const SHAPE: &'static Shape = &Shape::Scalar(Kind {
+        name: "direct or a URL",
+        json: Json::Pattern("^(direct|http://.+)$"),
+        check: check_proxy_url,
+    });
 
     fn decode(node: &Node, decoder: &mut Decoder<'_>) -> Option<Self> {
         let resolved = decoder.text(node, "direct or a URL")?;

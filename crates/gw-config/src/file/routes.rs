@@ -2,12 +2,14 @@
 
 use super::later::{access, caching, routing};
 use crate::config::Spanned;
-use crate::decode::{Decode, Decoder, SecretText, Written};
-use crate::names::{BaseUrl, ModelName, ProviderName};
+use crate::decode::{Decode, Decoder, Written};
+use crate::names::{ModelName, ProviderName};
 use crate::node::Node;
 use crate::scalar::{Milliseconds, kind};
 use crate::section::{choices, section};
-use crate::shape::{ANYTHING, BOOLEAN, Field, NUMBERS, Off, Presence, Section, Shape, TEXT, TEXTS, planned};
+use crate::shape::{ANYTHING, BOOLEAN, Field, NUMBER, NUMBERS, Off, Presence, Section, Shape, TEXT, TEXTS, planned};
+use crate::url::BaseUrl;
+use crate::values::SecretText;
 
 section! {
     /// A name for a model with its targets written out.
@@ -32,7 +34,7 @@ section! {
 section! {
     /// The JSON form: how a target is chosen.
     Strategy {
-        /// The way. With one target they are all the same.
+        /// The way. With one target they are all the same, and this version executes no more.
         mode: StrategyMode;
     }
     planned: [
@@ -60,9 +62,9 @@ pub(crate) enum StrategyMode {
 choices! {
     StrategyMode {
         "single" => StrategyMode::Single, "The first target.";
-        "fallback" => StrategyMode::Fallback, "The first target that answers. This version executes it with one target.";
-        "loadbalance" => StrategyMode::Loadbalance, "Targets by their weight. This version executes it with one target.";
-        "conditional" => StrategyMode::Conditional, "Targets by conditions on the request. This version executes it with one target.";
+        "fallback" => StrategyMode::Fallback, "The first target that answers.";
+        "loadbalance" => StrategyMode::Loadbalance, "Targets by their weight.";
+        "conditional" => StrategyMode::Conditional, "Targets by conditions on the request.";
     }
 }
 
@@ -83,10 +85,10 @@ section! {
         override_params: OverrideParams;
         /// Milliseconds that it may take until its answer begins.
         request_timeout: Milliseconds;
-        /// Its share of the requests. With one target it has all.
-        weight: f64, default "1";
     }
     planned: [
+        planned("weight", &NUMBER, "Its share of the requests; with one target it has all.")
+            .off(Off::With(&["provider"])),
         planned("retry", &Shape::Section(&routing::RETRY), "Further tries after a failure.").off(Off::Inside),
         planned("cache", &Shape::Section(&caching::CACHE), "Keeping answers for equal requests."),
         planned("strategy", &ANYTHING, "How one of its own targets is chosen."),

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::config::{Accept, Spanned};
-use crate::names::WebOrigin;
 use crate::scalar::{Count, Size};
 use crate::section::{choices, section};
+use crate::url::WebOrigin;
 
 section! {
     /// The door: workers, TLS, limits, timeouts.

@@ -2,9 +2,10 @@
 
 use super::later::observe;
 use crate::config::LogFormat;
-use crate::names::{Address, LogLevel, UrlPath};
+use crate::names::{Address, LogLevel};
 use crate::section::{choices, section};
-use crate::shape::{Off, Shape, planned};
+use crate::shape::{Shape, planned};
+use crate::url::UrlPath;
 
 section! {
     /// The gateway's log.
@@ -31,7 +32,7 @@ section! {
         path: UrlPath, default "/metrics";
     }
     planned: [
-        planned("custom_metrics", &Shape::List(&Shape::Section(&observe::CUSTOM_METRIC)), "Further metrics.").off(Off::Never),
+        planned("custom_metrics", &Shape::List(&Shape::Section(&observe::CUSTOM_METRIC)), "Further metrics."),
     ]
 }
 

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::Meaning;
 use crate::config::{Auth, AuthMode, Config, NamedKey, Profile, Spanned};
+use crate::decode::Written;
 use crate::file;
 use crate::names::check_header_value;
 
@@ -12,7 +13,8 @@ const KEY_CHARACTERS_MIN: usize = 16;
 
 impl Meaning<'_> {
     /// Who may call.
-    pub(super) fn auth(&mut self, written: Option<&file::Auth>) -> Auth {
+    pub(super) fn auth(&mut self, section: &Written<file::Auth>) -> Auth {
+        let written = section.value();
         let default = match self.profile {
             Profile::Local => Config::local().auth.mode,
             Profile::Server => AuthMode::Required,
@@ -24,7 +26,8 @@ impl Meaning<'_> {
         self.refuse_equal_keys(&keys);
 
         // Keys that could not be read were reported; they are not missing.
-        let nobody = written.is_none_or(|written| written.keys.is_absent() || written.keys.value().is_some_and(Vec::is_empty));
+        let nobody = section.is_absent()
+            || written.is_some_and(|auth| auth.keys.is_absent() || auth.keys.value().is_some_and(Vec::is_empty));
         if mode == AuthMode::Required && nobody {
             let given = written.and_then(|written| written.mode.given());
             let place = given.map_or(self.root, |mode| &mode.place).clone();

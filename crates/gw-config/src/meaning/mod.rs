@@ -6,7 +6,7 @@ mod providers;
 mod routes;
 mod server;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 
 use crate::config::{Config, LogFormat, Logging, Profile, Spanned};
@@ -31,10 +31,11 @@ pub(crate) struct Meaning<'a> {
 pub(crate) fn mean(file: &File, files: Vec<PathBuf>, meaning: &mut Meaning<'_>) -> Config {
     let profile = meaning.profile;
     let listen = meaning.listen(file);
-    let auth = meaning.auth(file.auth.value());
+    let auth = meaning.auth(&file.auth);
     let mut providers = meaning.providers(file);
-    let mut routes = meaning.routes(file, &providers);
-    let mut default_route = meaning.default_route(file, &providers, &mut routes);
+    let names: HashSet<&str> = providers.iter().map(|provider| provider.name.value.as_str()).collect();
+    let mut routes = meaning.routes(file, &names);
+    let mut default_route = meaning.default_route(file, &names, &mut routes);
     let mut default_route_overrides = false;
     if let Some(target) = meaning.json_target(file) {
         default_route_overrides = target.overrides;
@@ -42,6 +43,7 @@ pub(crate) fn mean(file: &File, files: Vec<PathBuf>, meaning: &mut Meaning<'_>) 
         providers.push(target.provider);
         routes.push(target.route);
     }
+    meaning.refuse_twins("route or alias", routes.iter().map(|route| &route.name));
     let config = Config {
         files,
         profile,
@@ -94,7 +96,8 @@ impl Meaning<'_> {
         let mut seen: HashMap<&str, u32> = HashMap::new();
         for name in names {
             if let Some(line) = seen.get(name.value.as_str()) {
-                let message = format!("there is already a {what} {} in line {line}", self.show(&name.value, &name.place));
+                let message =
+                    format!("there is already a {what} {} in line {line}", self.show(&name.value, &name.place));
                 self.mistake(&name.place, message, "give one of them another name");
             } else {
                 seen.insert(&name.value, name.place.line);

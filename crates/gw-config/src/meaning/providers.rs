@@ -5,29 +5,31 @@ use std::time::Duration;
 
 use super::Meaning;
 use crate::config::{HttpVersion, Profile, Provider, ProviderTimeouts, ProviderTls, Spanned};
-use crate::decode::{Pairs, SecretText, Written};
+use crate::decode::{Pairs, Written};
 use crate::diagnostic::{Diagnostic, Place};
 use crate::file::{self, File, Timeout};
-use crate::names::{ModelName, ProviderName, check_header_name, check_header_value, check_variable_name};
+use crate::names::{ModelName, ProviderName, check_header_name, check_header_value};
 use crate::scalar::Scalar;
 use crate::secret::Secret;
 use crate::text::{nearest, quote};
+use crate::url::{VariableValue, check_variable_name};
+use crate::values::SecretText;
 
 impl Meaning<'_> {
     /// The configured providers, in the order of the file.
     pub(super) fn providers(&mut self, file: &File) -> Vec<Provider> {
         let written = file.providers.value().into_iter().flatten();
-        let providers: Vec<Provider> = written.filter_map(|written| self.provider(&written.value, &written.place)).collect();
+        let providers: Vec<Provider> =
+            written.filter_map(|written| self.provider(&written.value, &written.place)).collect();
         self.refuse_twins("provider", providers.iter().map(|provider| &provider.name));
         providers
     }
 
     fn provider(&mut self, written: &file::Provider, place: &Place) -> Option<Provider> {
         // The rest is looked at first, so that its mistakes are told even if nobody knows the type.
-        let subject = written
-            .name
-            .given()
-            .map_or_else(|| "a provider".to_owned(), |name| format!("provider {}", self.show(&name.value.0, &name.place)));
+        let name = written.name.given().map(|name| self.show(&name.value.0, &name.place));
+        let kind = || written.kind.given().map(|kind| self.show(&kind.value, &kind.place));
+        let subject = name.or_else(kind).map_or_else(|| "a provider".to_owned(), |shown| format!("provider {shown}"));
         let api_key = self.credential(&written.api_key, &subject);
         let headers = self.headers(written.headers.value(), &subject);
         let variables = self.variables(written.variables.value(), &subject);
@@ -37,7 +39,10 @@ impl Meaning<'_> {
         Some(Provider {
             name,
             kind,
-            endpoint: written.endpoint.given().map(|url| Spanned { value: url.value.0.clone(), place: url.place.clone() }),
+            endpoint: written
+                .endpoint
+                .given()
+                .map(|url| Spanned { value: url.value.0.clone(), place: url.place.clone() }),
             api_key,
             models,
             priority: written.priority.value().copied().unwrap_or(0),
@@ -63,7 +68,10 @@ impl Meaning<'_> {
                 if self.options.provider_types.contains(&name.value.as_str()) {
                     return Some((name.clone(), name));
                 }
-                let message = format!("provider {} has no \"type\", and its name is not one", self.show(&name.value, &name.place));
+                let message = format!(
+                    "provider {} has no \"type\", and its name is not one",
+                    self.show(&name.value, &name.place)
+                );
                 self.mistake(&name.place, message, "add \"type: openai\", or whichever it is");
                 None
             }
@@ -98,7 +106,9 @@ impl Meaning<'_> {
         let help = match nearest(value, known.copied()) {
             // What came from elsewhere is not guessed at: the guess would tell it.
             Some(near) if shown == quote(value) => format!("did you mean {}?", quote(near)),
-            Some(_) | None => "for a server that speaks OpenAI's format write openai-compatible and its endpoint".to_owned(),
+            Some(_) | None => {
+                "for a server that speaks OpenAI's format write openai-compatible and its endpoint".to_owned()
+            }
         };
         self.report.add(Diagnostic::error(place, format!("unknown provider type {shown}")).with_help(help));
         false
@@ -135,7 +145,8 @@ impl Meaning<'_> {
     }
 
     fn headers(&mut self, written: Option<&Pairs<SecretText>>, subject: &str) -> Vec<(Spanned<String>, Secret)> {
-        let mut headers: Vec<(Spanned<String>, Secret)> = Vec::new();
+        let mut seen = HashSet::new();
+        let mut headers = Vec::new();
         for (name, value) in written.map(|pairs| pairs.0.as_slice()).unwrap_or_default() {
             let shown = format!("header {} of {subject}", quote(&name.value));
             let lower = match check_header_name(&name.value) {
@@ -145,7 +156,7 @@ impl Meaning<'_> {
                     continue;
                 }
             };
-            if headers.iter().any(|(other, _)| other.value == lower) {
+            if !seen.insert(lower.clone()) {
                 self.mistake(&name.place, format!("{shown} stands twice"), "keep one of them");
             }
             if let Err(fault) = check_header_value(value.value.secret.expose()) {
@@ -158,7 +169,7 @@ impl Meaning<'_> {
 
     fn variables(
         &mut self,
-        written: Option<&Pairs<crate::names::VariableValue>>,
+        written: Option<&Pairs<VariableValue>>,
         subject: &str,
     ) -> Vec<(Spanned<String>, Spanned<String>)> {
         let pairs = written.map(|pairs| pairs.0.as_slice()).unwrap_or_default();
@@ -168,7 +179,8 @@ impl Meaning<'_> {
                 self.mistake(&name.place, message, &fault.help);
             }
         }
-        let value = |value: &Spanned<crate::names::VariableValue>| Spanned { value: value.value.0.clone(), place: value.place.clone() };
+        let value =
+            |value: &Spanned<VariableValue>| Spanned { value: value.value.0.clone(), place: value.place.clone() };
         pairs.iter().map(|(name, written)| (name.clone(), value(written))).collect()
     }
 

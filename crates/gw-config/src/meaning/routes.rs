@@ -3,17 +3,19 @@
 use std::collections::HashSet;
 
 use super::Meaning;
-use crate::config::{HttpVersion, Provider, ProviderTimeouts, ProviderTls, Route, Spanned, Target};
+use crate::config::{Provider, ProviderTimeouts, Route, Spanned, Target};
 use crate::diagnostic::Place;
 use crate::file::{self, File, JsonTarget, StrategyMode};
 use crate::names::ModelName;
+use crate::scalar::Scalar;
+use crate::secret::Secret;
 use crate::text::quote;
 
 /// The name of the route that the JSON form makes.
 const JSON_ROUTE: &str = "default";
 
 /// What the JSON form's target becomes.
-pub(super) struct FromJson {
+pub(super) struct JsonForm {
     pub(super) provider: Provider,
     pub(super) route: Route,
     /// Whether its model takes the place of the one that a request names.
@@ -22,18 +24,17 @@ pub(super) struct FromJson {
 
 impl Meaning<'_> {
     /// The names that applications may use: aliases, then routes.
-    pub(super) fn routes(&mut self, file: &File, providers: &[Provider]) -> Vec<Route> {
+    pub(super) fn routes(&mut self, file: &File, providers: &HashSet<&str>) -> Vec<Route> {
         let mut routes = Vec::new();
         for (name, stands_for) in file.aliases.value().map(|aliases| aliases.0.as_slice()).unwrap_or_default() {
-            if name.value.is_empty() {
-                self.mistake(&name.place, "an alias has no name".to_owned(), "write the name that applications use");
+            if let Err(fault) = ModelName::parse(&name.value) {
+                self.mistake(&name.place, format!("the name of an alias {}", fault.predicate), &fault.help);
             }
             routes.push(Route { name: name.clone(), targets: vec![self.target(stands_for, providers)] });
         }
         for route in file.routes.value().into_iter().flatten() {
             routes.extend(self.route(&route.value));
         }
-        self.refuse_twins("route or alias", routes.iter().map(|route| &route.name));
         self.refuse_chains(&routes);
         routes
     }
@@ -57,22 +58,25 @@ impl Meaning<'_> {
             }
         }
         let targets = targets.value.iter().map(|target| Target {
-            provider: target.value.provider.given().map(|name| Spanned { value: name.value.0.clone(), place: name.place.clone() }),
+            provider: target
+                .value
+                .provider
+                .given()
+                .map(|name| Spanned { value: name.value.0.clone(), place: name.place.clone() }),
             model: target.value.model.given().map(spanned),
         });
         Some(Route { name, targets: targets.collect() })
     }
 
     /// `provider/model` if what stands before the slash is the name or the type of a provider, else a model.
-    fn target(&self, written: &Spanned<ModelName>, providers: &[Provider]) -> Target {
+    fn target(&self, written: &Spanned<ModelName>, providers: &HashSet<&str>) -> Target {
         let text = written.value.0.as_str();
         let place = &written.place;
         let whole = || Target { provider: None, model: Some(spanned(written)) };
         let Some((provider, model)) = text.split_once('/').filter(|(_, model)| !model.is_empty()) else {
             return whole();
         };
-        let is_named = providers.iter().any(|known| known.name.value == provider);
-        if !is_named && !self.options.provider_types.contains(&provider) {
+        if !providers.contains(provider) && !self.options.provider_types.contains(&provider) {
             return whole();
         }
         let part = |value: &str| Some(Spanned { value: value.to_owned(), place: place.clone() });
@@ -92,7 +96,12 @@ impl Meaning<'_> {
     }
 
     /// The route of requests that name no model; it is added if it is none yet.
-    pub(super) fn default_route(&mut self, file: &File, providers: &[Provider], routes: &mut Vec<Route>) -> Option<usize> {
+    pub(super) fn default_route(
+        &mut self,
+        file: &File,
+        providers: &HashSet<&str>,
+        routes: &mut Vec<Route>,
+    ) -> Option<usize> {
         let model = file.default_model.given()?;
         if let Some(targets) = file.targets.given().filter(|targets| !targets.value.is_empty()) {
             let message = "\"targets\" and \"default_model\" both say where requests go".to_owned();
@@ -106,7 +115,7 @@ impl Meaning<'_> {
     }
 
     /// The JSON form: its target as a provider and the default route.
-    pub(super) fn json_target(&mut self, file: &File) -> Option<FromJson> {
+    pub(super) fn json_target(&mut self, file: &File) -> Option<JsonForm> {
         let mode = file.strategy.value().and_then(|strategy| strategy.mode.given());
         let Some(targets) = file.targets.given().filter(|targets| !targets.value.is_empty()) else {
             self.refuse_idle_json_keys(file);
@@ -131,8 +140,13 @@ impl Meaning<'_> {
             [] | [_] => {}
         }
         let used = if is_single { 1 } else { targets.value.len() };
-        let made = targets.value.iter().take(used).map(|target| self.from_json(file, &target.value, &targets.place));
-        made.collect::<Vec<_>>().into_iter().next().flatten()
+        let mut made = Vec::new();
+        for (index, target) in targets.value.iter().take(used).enumerate() {
+            let subject = format!("targets[{index}]");
+            let api_key = self.credential(&target.value.api_key, &subject);
+            made.push(self.made_of_target(file, &target.value, &targets.place, api_key));
+        }
+        made.into_iter().next().flatten()
     }
 
     fn refuse_idle_json_keys(&mut self, file: &File) {
@@ -144,7 +158,13 @@ impl Meaning<'_> {
         }
     }
 
-    fn from_json(&mut self, file: &File, written: &JsonTarget, place: &Place) -> Option<FromJson> {
+    fn made_of_target(
+        &mut self,
+        file: &File,
+        written: &JsonTarget,
+        place: &Place,
+        api_key: Option<Secret>,
+    ) -> Option<JsonForm> {
         let params = written.override_params.value().and_then(|params| params.model.given());
         if let (Some(model), Some(params)) = (written.model.given(), params)
             && model.value.0 != params.value.0
@@ -152,7 +172,6 @@ impl Meaning<'_> {
             let message = "\"model\" and \"override_params.model\" name different models".to_owned();
             self.mistake(&model.place, message, "keep one of them");
         }
-        let api_key = self.credential(&written.api_key, "a target");
         let (by_type, kind) = self.named_by_type(written.provider.given()?)?;
         let name = written.name.given().map(|name| Spanned { value: name.value.0.clone(), place: name.place.clone() });
         let name = name.unwrap_or(by_type);
@@ -167,21 +186,11 @@ impl Meaning<'_> {
         let overrides = model.is_some();
         let target = Target { provider: Some(name.clone()), model };
         let route_name = Spanned { value: JSON_ROUTE.to_owned(), place: place.clone() };
-        let provider = Provider {
-            name,
-            kind,
-            endpoint: written.custom_host.given().map(|url| Spanned { value: url.value.0.clone(), place: url.place.clone() }),
-            api_key,
-            models: Vec::new(),
-            priority: 0,
-            timeouts,
-            headers: Vec::new(),
-            variables: Vec::new(),
-            tls: ProviderTls::default(),
-            proxy: None,
-            http_version: HttpVersion::Auto,
-        };
-        Some(FromJson { provider, route: Route { name: route_name, targets: vec![target] }, overrides })
+        let plain = Provider::of_type(&kind.value);
+        let endpoint =
+            written.custom_host.given().map(|url| Spanned { value: url.value.0.clone(), place: url.place.clone() });
+        let provider = Provider { name, kind, endpoint, api_key, timeouts, ..plain };
+        Some(JsonForm { provider, route: Route { name: route_name, targets: vec![target] }, overrides })
     }
 }
 

@@ -1,10 +1,10 @@
 //! The door as meant: listeners, limits, timeouts, and who might come in.
 
+use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use super::Meaning;
 use crate::config::{AuthMode, Config, Metrics, Profile, Server, ServerLimits, ServerTimeouts, ServerTls};
-use crate::decode::Written;
 use crate::diagnostic::Place;
 use crate::file;
 use crate::file::File;
@@ -20,11 +20,16 @@ impl Meaning<'_> {
         let Some(written) = file.listen.given() else {
             return vec![default];
         };
-        let mut addresses: Vec<SocketAddr> = Vec::new();
+        let mut seen = HashSet::new();
+        let mut addresses = Vec::new();
         for address in &written.value.0 {
             let resolved = address.value.or(default);
-            if addresses.contains(&resolved) && resolved.port() != 0 {
-                self.mistake(&address.place, format!("listen has {} twice", self.show(&resolved.to_string(), &address.place)), "keep one of them");
+            if !seen.insert(resolved) && resolved.port() != 0 {
+                self.mistake(
+                    &address.place,
+                    format!("listen has {} twice", self.show(&resolved.to_string(), &address.place)),
+                    "keep one of them",
+                );
             } else {
                 addresses.push(resolved);
             }
@@ -51,7 +56,13 @@ impl Meaning<'_> {
             tls: written.tls.value().and_then(tls),
             limits: written.limits.given().map_or(default.limits, |limits| self.limits(&limits.value, &limits.place)),
             timeouts: written.timeouts.value().map_or(default.timeouts, timeouts),
-            cors_origins: written.cors_origins.value().into_iter().flatten().map(|origin| origin.value.0.clone()).collect(),
+            cors_origins: written
+                .cors_origins
+                .value()
+                .into_iter()
+                .flatten()
+                .map(|origin| origin.value.0.clone())
+                .collect(),
         }
     }
 
@@ -64,7 +75,7 @@ impl Meaning<'_> {
             requests_in_flight: written.requests_in_flight.value().map_or(default.requests_in_flight, |count| count.0),
             held_bytes: written.held_bytes.value().map_or(default.held_bytes, |size| size.0),
         };
-        if limits.body_bytes > limits.held_bytes {
+        if limits.body_bytes > limits.held_bytes && !written.body_bytes.is_broken() && !written.held_bytes.is_broken() {
             self.mistake(
                 place,
                 "server.limits.body_bytes is more than held_bytes, so the largest body could never be held".to_owned(),
@@ -96,7 +107,11 @@ impl Meaning<'_> {
             let message = "metrics.listen and metrics.port name different ports".to_owned();
             self.mistake(&port.place, message, "remove metrics.port");
         }
-        let place = written.listen.given().map(|spanned| &spanned.place).or(written.port.given().map(|spanned| &spanned.place))?;
+        let place = written
+            .listen
+            .given()
+            .map(|spanned| &spanned.place)
+            .or(written.port.given().map(|spanned| &spanned.place))?;
         let Some(port) = address.and_then(|address| address.port).or(port) else {
             self.mistake(place, "metrics.listen has no port".to_owned(), "write address:port, or set metrics.port");
             return None;
@@ -113,10 +128,15 @@ impl Meaning<'_> {
     /// Reports a door that is open to other machines without a key, unless somebody said that it is meant so.
     pub(super) fn refuse_strangers(&mut self, file: &File, config: &Config) {
         let auth = file.auth.value();
-        let is_broken = |auth: &file::Auth| matches!(auth.mode, Written::Broken);
         let server = file.server.value();
         let is_meant = server.and_then(|server| server.allow_unauthenticated.value()).copied().unwrap_or(false);
-        if config.auth.mode == AuthMode::Required || is_meant || self.options.allow_unauthenticated || auth.is_some_and(is_broken) {
+        if config.auth.mode == AuthMode::Required || is_meant || self.options.allow_unauthenticated {
+            return;
+        }
+        // What could not be read was reported, and might have said otherwise.
+        let is_unclear =
+            file.auth.is_broken() || auth.is_some_and(|auth| auth.mode.is_broken()) || file.profile.is_broken();
+        if is_unclear || server.is_some_and(|server| server.allow_unauthenticated.is_broken()) {
             return;
         }
         let Some(open) = config.listen.iter().find(|address| !address.ip().is_loopback()) else {

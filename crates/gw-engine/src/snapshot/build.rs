@@ -7,10 +7,10 @@ use std::sync::Arc;
 use gw_config::config::{self, Config, HttpVersion, Spanned};
 use gw_config::diagnostic::{Diagnostic, Diagnostics};
 use gw_http::Origins;
-use gw_http::origin::{OriginSettings, Version};
+use gw_http::origin::{Identity as ClientIdentity, OriginSettings, Version};
 use gw_http::proxy::ProxyChoice;
 use gw_providers::attempt::{AttemptTimeouts, Destination};
-use gw_providers::catalog::{AuthWay, Catalog, ProviderType};
+use gw_providers::catalog::{Catalog, Kind, ProviderType, Variable};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 
@@ -75,8 +75,11 @@ fn from_environment(resources: &Resources<'_>) -> Vec<config::Provider> {
         .catalog
         .iter()
         .filter(|entry| entry.id != SANDBOX)
-        .filter(|entry| base_url(entry, &config::Provider::of_type(&entry.id), resources).is_ok())
         .map(|entry| config::Provider::of_type(&entry.id))
+        .filter(|settings| {
+            let entry = resources.catalog.get(&settings.kind.value);
+            entry.is_some_and(|entry| matches!(base_url(entry, settings, resources), Ok(Some(_))))
+        })
         .collect();
     found.sort_by(|one, other| one.name.value.cmp(&other.name.value));
     found
@@ -89,7 +92,8 @@ fn provider(settings: &config::Provider, resources: &Resources<'_>) -> Result<Pr
         .catalog
         .get(&settings.kind.value)
         .ok_or_else(|| fail(format!("unknown provider type \"{}\"", settings.kind.value)))?;
-    let mut headers = extra_headers(entry, settings)?;
+    let mut headers = entry.headers.clone();
+    headers.extend(extra_headers(settings)?);
     let credential = add_credential(entry, settings, resources, &mut headers).map_err(fail)?;
     let (destination, base_path) = destination(entry, settings, resources)?;
     let endpoints = entry
@@ -119,11 +123,8 @@ fn provider(settings: &config::Provider, resources: &Resources<'_>) -> Result<Pr
     })
 }
 
-fn extra_headers(entry: &ProviderType, settings: &config::Provider) -> Result<HeaderMap, Box<Diagnostic>> {
+fn extra_headers(settings: &config::Provider) -> Result<HeaderMap, Box<Diagnostic>> {
     let mut headers = HeaderMap::new();
-    for (name, value) in &entry.headers {
-        headers.insert(name.clone(), value.clone());
-    }
     for (name, value) in &settings.headers {
         let fail = |what: &str| Box::new(Diagnostic::error(&name.place, format!("the header \"{}\" {what}", name.value)));
         let parsed = HeaderName::try_from(name.value.as_str()).map_err(|_| fail("has no valid name"))?;
@@ -149,7 +150,10 @@ fn add_credential(
     }
     let configured = settings.api_key.as_ref().map(|key| key.expose().to_owned());
     // A key in the environment belongs to the provider's own place, not to wherever an endpoint points.
-    let ambient = || settings.endpoint.is_none().then(|| entry.credential_variables().iter().find_map(|one| (resources.variable)(one))).flatten();
+    let ambient = || match settings.endpoint {
+        None => entry.credential_variables().iter().find_map(|name| (resources.variable)(name)),
+        Some(_) => None,
+    };
     let Some(key) = configured.or_else(ambient).filter(|key| !key.is_empty()) else {
         return Ok(if entry.auth.optional { Credential::NotNeeded } else { Credential::Missing });
     };
@@ -166,14 +170,16 @@ fn destination(
     settings: &config::Provider,
     resources: &Resources<'_>,
 ) -> Result<(Destination, String), Box<Diagnostic>> {
-    if entry.auth.way == AuthWay::Sandbox {
+    if entry.kind == Kind::Sandbox {
         return Ok((Destination::Sandbox, String::new()));
     }
     let at = settings.endpoint.as_ref().map_or(&settings.kind.place, |endpoint| &endpoint.place);
     let fail = |message: String| Box::new(Diagnostic::error(at, message));
     let url = match &settings.endpoint {
         Some(endpoint) => endpoint_url(entry, &endpoint.value),
-        None => base_url(entry, settings, resources).map_err(fail)?,
+        None => base_url(entry, settings, resources).map_err(fail)?.ok_or_else(|| {
+            fail(format!("provider type \"{}\" has no address of its own; set \"endpoint\"", entry.id))
+        })?,
     };
     let uri: Uri = url.parse().map_err(|error| fail(format!("\"{url}\" is not a URL: {error}")))?;
     let secure = match uri.scheme_str() {
@@ -186,8 +192,8 @@ fn destination(
         std::fs::read(path).map(Arc::from).map_err(|error| fail(format!("{}: {error}", path.display())))
     };
     let tls = &settings.tls;
-    let identity_pem = match (&tls.certificate, &tls.key) {
-        (Some(certificate), Some(key)) => Some((read(certificate)?, read(key)?)),
+    let identity = match (&tls.certificate, &tls.key) {
+        (Some(certificate), Some(key)) => Some(ClientIdentity { certificate_pem: read(certificate)?, key_pem: read(key)? }),
         (Some(_), None) | (None, Some(_)) => {
             return Err(fail("tls.certificate and tls.key go together".to_owned()));
         }
@@ -204,7 +210,7 @@ fn destination(
             HttpVersion::Http2 => Version::Http2,
         },
         ca_pem: tls.ca.as_ref().map(read).transpose()?,
-        identity_pem,
+        identity,
         proxy: match &settings.proxy {
             None => ProxyChoice::Environment,
             Some(config::Proxy::Direct) => ProxyChoice::Direct,
@@ -229,20 +235,16 @@ fn endpoint_url(entry: &ProviderType, endpoint: &str) -> String {
 }
 
 /// The catalogue's base URL, its placeholders filled in from the settings or the environment.
-fn base_url(entry: &ProviderType, settings: &config::Provider, resources: &Resources<'_>) -> Result<String, String> {
-    let Some(template) = &entry.base_url else {
-        return Err(format!("provider type \"{}\" has no place of its own; set \"endpoint\"", entry.id));
+fn base_url(
+    entry: &ProviderType,
+    settings: &config::Provider,
+    resources: &Resources<'_>,
+) -> Result<Option<String>, String> {
+    let value_of = |name: &str, variable: &Variable| {
+        let configured = settings.variables.iter().find(|(given, _)| given.value == name);
+        configured.map(|(_, value)| value.value.clone()).or_else(|| (resources.variable)(&variable.env))
     };
-    let mut url = template.clone();
-    for (name, variable) in &entry.variables {
-        let configured = settings.variables.iter().find(|(given, _)| given.value == *name);
-        let value = configured.map(|(_, value)| value.value.clone()).or_else(|| (resources.variable)(&variable.env));
-        let value = value.ok_or_else(|| {
-            format!("{} is needed: set variables.{name}, or {} ({})", variable.about, variable.env, entry.name)
-        })?;
-        url = url.replace(&format!("{{{name}}}"), &value);
-    }
-    Ok(url)
+    entry.filled_base_url(value_of).map_err(|error| error.to_string())
 }
 
 fn routes(config: &Config, models: &Models, wrong: &mut Vec<Diagnostic>) -> Routes {

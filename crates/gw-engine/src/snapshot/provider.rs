@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use gw_dialects::DialectId;
 use gw_providers::attempt::{AttemptTimeouts, Destination};
-use gw_providers::catalog::ProviderType;
+use gw_providers::catalog::{Kind, ProviderType};
+use gw_providers::sandbox;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
@@ -61,6 +62,14 @@ impl Provider {
     /// Whether requests that do not name it may be sent to it.
     pub fn is_usable(&self) -> bool {
         self.credential != Credential::Missing
+    }
+
+    /// The names of models that the catalogue knows there.
+    pub fn known_models(&self) -> Box<dyn Iterator<Item = &str> + '_> {
+        match self.entry.kind {
+            Kind::Http => Box::new(self.entry.known_models()),
+            Kind::Sandbox => Box::new(sandbox::MODELS.iter().map(|model| model.name)),
+        }
     }
 
     /// Whether it serves a model of this name, as far as the configuration says.

@@ -16,7 +16,11 @@ pub(crate) const CACHING: Section = Section::planned(
 
 const REDIS: Section = Section::planned(
     "The Redis server.",
-    &[planned("host", &TEXT, "Its host."), planned("port", &INTEGER, "Its port."), planned("db", &INTEGER, "The database.")],
+    &[
+        planned("host", &TEXT, "Its host."),
+        planned("port", &INTEGER, "Its port."),
+        planned("db", &INTEGER, "The database."),
+    ],
 );
 
 const STRATEGY: Section = Section::planned(

@@ -20,10 +20,7 @@ pub(crate) const COST_MANAGEMENT: Section = Section::planned(
 
 const MODEL_COST: Section = Section::planned(
     "The price of a model, for each token.",
-    &[
-        planned("input_token_cost", &NUMBER, "Of the request."),
-        planned("output_token_cost", &NUMBER, "Of the answer."),
-    ],
+    &[planned("input_token_cost", &NUMBER, "Of the request."), planned("output_token_cost", &NUMBER, "Of the answer.")],
 );
 
 const BUDGET: Section = Section::planned(

@@ -8,17 +8,21 @@ pub(crate) const ROUTING: Section = Section::planned(
     "How a provider is chosen, and what follows a failure. This version goes by `priority` and tries once.",
     &[
         planned("strategy", &Shape::Choice(STRATEGIES), "How a provider is chosen.").off(Off::When("priority")),
-        planned("fallback_enabled", &BOOLEAN, "Whether the next provider is tried after a failure.").off(Off::When("false")),
+        planned("fallback_enabled", &BOOLEAN, "Whether the next provider is tried after a failure.")
+            .off(Off::When("false")),
         planned("fallback_on_errors", &TEXTS, "The failures after which the next provider is tried.")
             .off(Off::With(&["fallback_enabled"])),
         planned("retry_attempts", &INTEGER, "Further tries after the first.").off(Off::When("0")),
         planned("retry_delay", &DURATION, "The pause before the next try.").off(Off::With(&["retry_attempts"])),
         planned("rules", &Shape::List(&Shape::Section(&RULE)), "Which requests go to which providers."),
-        planned("latency_tracking", &Shape::Section(&LATENCY_TRACKING), "Measuring how long providers take.").off(Off::Switch),
-        planned("latency_threshold", &DURATION, "From when on an answer is slow.").off(Off::With(&["fallback_on_slow_response"])),
+        planned("latency_tracking", &Shape::Section(&LATENCY_TRACKING), "Measuring how long providers take.")
+            .off(Off::Switch),
+        planned("latency_threshold", &DURATION, "From when on an answer is slow.")
+            .off(Off::With(&["fallback_on_slow_response"])),
         planned("fallback_on_slow_response", &BOOLEAN, "Whether the next provider is tried after a slow answer.")
             .off(Off::When("false")),
-        planned("circuit_breaker", &Shape::Section(&CIRCUIT_BREAKER), "Leaving out a provider that fails.").off(Off::Switch),
+        planned("circuit_breaker", &Shape::Section(&CIRCUIT_BREAKER), "Leaving out a provider that fails.")
+            .off(Off::Switch),
     ],
 );
 

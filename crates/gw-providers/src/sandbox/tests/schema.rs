@@ -1,13 +1,14 @@
-//! The sandbox's answers against OpenAI's own schema, and its structured answers against the schemas they are made of.
+//! Answers against OpenAI's own schema, and its structured answers against the schemas they are made of.
 
 use std::path::PathBuf;
 
 use bytes::Bytes;
-use gw_providers::sandbox::{MODELS, respond};
 use http::{Method, Request};
 use http_body_util::BodyExt;
 use jsonschema::Validator;
 use serde_json::{Value, json};
+
+use crate::sandbox::{MODELS, respond};
 
 /// OpenAI's schemas, from the project's shared facts.
 struct OpenAi {

@@ -1,0 +1,126 @@
+//! Who is measured: a program and the way in which clients talk to it.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+
+use super::program::{self, KEY, Program, Recipe};
+use super::{Options, say};
+use crate::certificates;
+use crate::load::plan::{Check, Door, Protocol};
+
+/// The names that figures are compared with.
+pub(super) const DIRECT: &str = "direct";
+/// The unit.
+pub(super) const UNIT: &str = "pass-through";
+/// What people trust.
+pub(super) const NGINX: &str = "nginx";
+/// The gateway on the bare road.
+pub(super) const GATEWAY: &str = "gateway";
+/// The gateway with keys required and requests logged.
+pub(super) const POLICIES: &str = "gateway-policies";
+
+/// A program and the way in which clients talk to it.
+#[derive(Debug, Clone)]
+pub(super) struct Target {
+    /// Its name.
+    pub(super) name: String,
+    /// The program; targets whose programs have the same name share a running one.
+    pub(super) program: Program,
+    /// The version of HTTP.
+    pub(super) protocol: Protocol,
+    /// PEM file with the authority of its certificate; clear text without it.
+    pub(super) authority: Option<PathBuf>,
+    /// How its answers are checked.
+    pub(super) check: Check,
+    /// What stands before the operation's path.
+    base_path: String,
+}
+
+impl Target {
+    fn new(name: &str, recipe: Recipe) -> Self {
+        Self {
+            name: name.to_owned(),
+            program: Program { name: name.to_owned(), recipe },
+            protocol: Protocol::Http1,
+            authority: None,
+            check: Check::Exact,
+            base_path: "/v1".to_owned(),
+        }
+    }
+
+    fn spoken_to(&self, name: &str, protocol: Protocol) -> Self {
+        Self { name: name.to_owned(), protocol, ..self.clone() }
+    }
+
+    /// The door of a running one.
+    pub(super) fn door(&self, address: SocketAddr) -> Door {
+        Door {
+            address,
+            base_path: self.base_path.clone(),
+            key: KEY.to_owned(),
+            protocol: self.protocol,
+            authority: self.authority.clone(),
+        }
+    }
+
+    /// Whether clients speak HTTP/1.1 in clear text to it.
+    pub(super) fn is_plain(&self) -> bool {
+        self.protocol == Protocol::Http1 && self.authority.is_none()
+    }
+}
+
+/// Everybody who is measured, in the order of a round.
+pub(super) fn all(options: &Options, folder: &Path) -> Result<Vec<Target>> {
+    let mut targets = vec![Target::new(DIRECT, Recipe::Direct), Target::new(UNIT, Recipe::PassThrough)];
+    match program::find("nginx") {
+        Some(binary) => {
+            let template = include_str!("../../configs/nginx.conf").to_owned();
+            let options = &["-e", "stderr", "-c"];
+            targets.push(Target::new(NGINX, Recipe::Configured { binary, options, template }));
+        }
+        None => say("nginx is not installed, so it is left out; on Debian it is in the package nginx-light"),
+    }
+    targets.extend(gateways(options, folder)?);
+    if let Some(binary) = &options.baseline_binary {
+        targets.push(gateway("baseline", binary, include_str!("../../configs/gateway.yaml")));
+        targets.push(gateway("baseline-policies", binary, include_str!("../../configs/gateway-policies.yaml")));
+    }
+    for text in &options.target {
+        let (program, base_path) = program::foreign(text)?;
+        let target = Target::new(&program.name, program.recipe.clone());
+        targets.push(Target { check: Check::Meaning, base_path, ..target });
+    }
+    targets.retain(|target| {
+        options.only.is_empty() || options.only.contains(&target.name) || [DIRECT, UNIT].contains(&target.name.as_str())
+    });
+    Ok(targets)
+}
+
+fn gateways(options: &Options, folder: &Path) -> Result<Vec<Target>> {
+    let binary = options.gateway_binary()?;
+    if !binary.is_file() {
+        say(&format!("{} does not exist, so the gateway is left out; build it for release", binary.display()));
+        return Ok(Vec::new());
+    }
+    let bare = match &options.gateway_config {
+        Some(file) => std::fs::read_to_string(file)?,
+        None => include_str!("../../configs/gateway.yaml").to_owned(),
+    };
+    let plain = gateway(GATEWAY, &binary, &bare);
+    let policies = gateway(POLICIES, &binary, include_str!("../../configs/gateway-policies.yaml"));
+    let authority = certificates::make(folder)?;
+    let tls = Target {
+        authority: Some(authority),
+        ..gateway("gateway-tls", &binary, include_str!("../../configs/gateway-tls.yaml"))
+    };
+    let http2 = plain.spoken_to("gateway-http2", Protocol::Http2);
+    let tls_http2 = tls.spoken_to("gateway-tls-http2", Protocol::Http2);
+    Ok(vec![plain, policies, http2, tls, tls_http2])
+}
+
+fn gateway(name: &str, binary: &Path, template: &str) -> Target {
+    let (binary, template) = (binary.to_owned(), template.to_owned());
+    Target::new(name, Recipe::Configured { binary, options: &["--config"], template })
+}

@@ -1,0 +1,7 @@
+//! OpenAI's formats: chat completions, completions, embeddings.
+
+pub mod error;
+pub mod request;
+pub mod response;
+pub mod stream;
+pub mod usage;

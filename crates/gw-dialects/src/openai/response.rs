@@ -1,0 +1,79 @@
+//! What is learned from an answer that is not a stream.
+
+use std::fmt;
+
+use bytes::{Bytes, BytesMut};
+use gw_core::Usage;
+use memchr::memmem;
+
+use super::{error, usage};
+use crate::DialectId;
+use crate::scan::{Object, ScanError};
+
+/// The end of an answer that is kept: the usage stands there.
+const TAIL_BYTES: usize = 8 << 10;
+
+/// What a whole answer says about itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WholeScan {
+    /// What was used.
+    pub usage: Option<Usage>,
+    /// Whether it is an error in spite of its status.
+    pub has_error: bool,
+}
+
+/// An answer is not a JSON object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NotJson;
+
+/// Reads an answer. All of it is checked.
+///
+/// # Errors
+/// It is not one JSON object.
+pub fn scan_response(dialect: DialectId, body: &[u8]) -> Result<WholeScan, NotJson> {
+    match dialect {
+        DialectId::OpenAiChat | DialectId::OpenAiCompletions | DialectId::OpenAiEmbeddings => {}
+    }
+    let text = std::str::from_utf8(body).map_err(|_| NotJson)?;
+    let answer = Object::parse(text).map_err(|_: ScanError| NotJson)?;
+    Ok(WholeScan { usage: usage::of_answer(&answer), has_error: error::said(&answer).is_some() })
+}
+
+/// Learns the usage from an answer that is too large to be held.
+#[derive(Debug, Default)]
+pub struct TailScan {
+    tail: BytesMut,
+}
+
+impl TailScan {
+    /// Takes the next piece of the answer.
+    pub fn feed(&mut self, piece: &Bytes) {
+        let kept = piece.len().min(TAIL_BYTES);
+        let excess = (self.tail.len() + kept).saturating_sub(TAIL_BYTES);
+        // Moved only now and then, so that an answer in small pieces is not copied over and over.
+        if excess >= TAIL_BYTES || kept == TAIL_BYTES {
+            let start = excess.min(self.tail.len());
+            self.tail = BytesMut::from(&self.tail[start..]);
+        }
+        self.tail.extend_from_slice(&piece[piece.len() - kept..]);
+    }
+
+    /// What was used, as far as has been fed.
+    pub fn usage(&self) -> Option<Usage> {
+        // The last report is the one of the whole answer.
+        memmem::rfind_iter(&self.tail, br#""usage""#).find_map(|at| {
+            let rest = self.tail[at + br#""usage""#.len()..].trim_ascii_start().strip_prefix(b":")?;
+            let value =
+                serde_json::Deserializer::from_slice(rest).into_iter::<&serde_json::value::RawValue>().next()?;
+            usage::of_report(&Object::parse(value.ok()?.get()).ok()?)
+        })
+    }
+}
+
+impl fmt::Display for NotJson {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the answer is not a JSON object")
+    }
+}
+
+impl std::error::Error for NotJson {}

@@ -1,0 +1,36 @@
+//! Starts the gateway as a program, stands on both sides of it, and looks at every byte.
+//!
+//! `harness` is how: [`harness::Gateway`] is the program, [`harness::Upstream`] plays a provider by script,
+//! [`harness::Client`] is an application. The program is found through `AI_GATEWAY_BINARY`, or where cargo builds it.
+
+#[cfg(test)]
+mod harness;
+
+#[cfg(test)]
+mod crowd;
+#[cfg(test)]
+mod fidelity;
+#[cfg(test)]
+mod headers;
+#[cfg(test)]
+mod keys;
+#[cfg(test)]
+mod leaving;
+#[cfg(test)]
+mod limits;
+#[cfg(test)]
+mod protocols;
+#[cfg(test)]
+mod reload;
+#[cfg(test)]
+mod rubbish;
+#[cfg(test)]
+mod start;
+#[cfg(test)]
+mod stop;
+#[cfg(test)]
+mod stream_faults;
+#[cfg(test)]
+mod upstream_faults;
+#[cfg(test)]
+mod visible;

@@ -1,0 +1,251 @@
+//! One entry of the catalogue: a type of provider, as its file says.
+
+use std::collections::{BTreeMap, HashMap};
+
+use gw_dialects::DialectId;
+use http::{HeaderMap, HeaderName, header};
+use serde::{Deserialize, Deserializer, de};
+
+use super::base_url::Variable;
+use crate::quirks::Quirk;
+
+/// A type of provider. A configured provider is an instance of one.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProviderType {
+    /// What configurations call it: the name of its file.
+    #[serde(skip)]
+    pub id: String,
+    /// What people call it.
+    pub name: String,
+    /// How it is reached.
+    #[serde(default)]
+    pub kind: Kind,
+    /// The vendor's documentation.
+    pub docs: Option<String>,
+    /// Where a person gets a key.
+    pub keys_url: Option<String>,
+    /// What stands before the dialects' paths; may hold `{variables}`. Must be configured if `None`.
+    pub base_url: Option<String>,
+    /// Other names for it.
+    #[serde(default)]
+    pub aliases: Vec<String>,
+    /// Whether base URL, authentication and paths were confirmed from a page, schema or SDK of the vendor.
+    pub verified: bool,
+    /// What a person should know before using it; what is unconfirmed, if not verified.
+    pub note: Option<String>,
+    /// Where the facts come from.
+    #[serde(default)]
+    pub sources: Vec<String>,
+    /// How a request is authenticated.
+    pub auth: Auth,
+    /// Headers that every request must have.
+    #[serde(default, deserialize_with = "headers")]
+    pub headers: HeaderMap,
+    /// The variables of `base_url`.
+    #[serde(default)]
+    pub variables: BTreeMap<String, Variable>,
+    /// Its models.
+    #[serde(default)]
+    pub models: Models,
+    /// What it speaks.
+    #[serde(deserialize_with = "dialects")]
+    dialects: Vec<(DialectId, DialectEntry)>,
+}
+
+/// How a provider is reached.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// Over HTTP.
+    #[default]
+    Http,
+    /// It is built in.
+    Sandbox,
+}
+
+/// How a request is authenticated.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "WrittenAuth")]
+pub struct Auth {
+    /// Where the key stands.
+    pub way: AuthWay,
+    env: Vec<String>,
+    /// Whether requests are sent without a key where none is configured.
+    pub optional: bool,
+}
+
+/// Where the key stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AuthWay {
+    /// In `Authorization`, after `Bearer`.
+    Bearer,
+    /// In this header, alone.
+    Header(HeaderName),
+    /// There is none.
+    None,
+}
+
+/// The models of a provider.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Models {
+    /// Current models by their bare names, sorted.
+    #[serde(default)]
+    pub known: Vec<String>,
+    /// How names of models begin that belong to this maker alone, sorted.
+    #[serde(default)]
+    pub prefixes: Vec<String>,
+}
+
+/// A dialect as a provider speaks it.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DialectEntry {
+    /// The path, after the base URL.
+    pub path: String,
+    /// How usage is learned from a stream.
+    #[serde(default)]
+    pub stream_usage: StreamUsage,
+    /// What is changed in a request.
+    #[serde(default)]
+    pub quirks: Vec<Quirk>,
+}
+
+/// How usage is learned from a stream.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StreamUsage {
+    /// It comes if `stream_options.include_usage` asks for it.
+    Option,
+    /// It comes unasked; the gateway does not add the option.
+    Always,
+    /// It does not come, or nothing is streamed.
+    #[default]
+    None,
+}
+
+impl ProviderType {
+    /// Reads an entry.
+    ///
+    /// # Errors
+    /// What is wrong with it and where.
+    pub(super) fn read(id: &str, text: &str) -> Result<Self, toml::de::Error> {
+        toml::from_str(text).map(|entry| Self { id: id.to_owned(), ..entry })
+    }
+
+    /// How it speaks a dialect; `None` if it does not.
+    pub fn dialect(&self, dialect: DialectId) -> Option<&DialectEntry> {
+        self.dialects.iter().find(|(id, _)| *id == dialect).map(|(_, entry)| entry)
+    }
+
+    /// What it speaks.
+    pub fn dialects(&self) -> impl ExactSizeIterator<Item = (DialectId, &DialectEntry)> {
+        self.dialects.iter().map(|(id, entry)| (*id, entry))
+    }
+
+    /// Current models by their bare names, sorted.
+    pub fn known_models(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.models.known.iter().map(String::as_str)
+    }
+
+    /// The environment variables that may hold a key, in the order in which they are looked at.
+    pub fn credential_variables(&self) -> &[String] {
+        &self.auth.env
+    }
+}
+
+impl Auth {
+    /// The header that carries a key, and what stands before the key in it; `None` if there are no keys.
+    pub fn header(&self) -> Option<(HeaderName, &'static str)> {
+        match &self.way {
+            AuthWay::Bearer => Some((header::AUTHORIZATION, "Bearer ")),
+            AuthWay::Header(name) => Some((name.clone(), "")),
+            AuthWay::None => None,
+        }
+    }
+}
+
+/// As it stands in the file.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenAuth {
+    kind: WrittenAuthKind,
+    header: Option<String>,
+    #[serde(default)]
+    env: Vec<String>,
+    #[serde(default)]
+    optional: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum WrittenAuthKind {
+    Bearer,
+    Header,
+    None,
+}
+
+impl TryFrom<WrittenAuth> for Auth {
+    type Error = &'static str;
+
+    fn try_from(written: WrittenAuth) -> Result<Self, Self::Error> {
+        let way = match (written.kind, written.header) {
+            (WrittenAuthKind::Bearer, None) => AuthWay::Bearer,
+            (WrittenAuthKind::None, None) => AuthWay::None,
+            (WrittenAuthKind::Header, Some(name)) => {
+                AuthWay::Header(name.parse().map_err(|_| "`header` is not the name of a header")?)
+            }
+            (WrittenAuthKind::Header, None) => return Err("kind `header` needs `header`, the header's name"),
+            (WrittenAuthKind::Bearer | WrittenAuthKind::None, Some(_)) => {
+                return Err("`header` is for kind `header` only");
+            }
+        };
+        Ok(Self { way, env: written.env, optional: written.optional })
+    }
+}
+
+fn dialects<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<(DialectId, DialectEntry)>, D::Error> {
+    let written = BTreeMap::<String, DialectEntry>::deserialize(deserializer)?;
+    let named = |(name, entry): (String, DialectEntry)| match DialectId::from_name(&name) {
+        Some(id) => Ok((id, entry)),
+        None => Err(de::Error::custom(format!("there is no dialect `{name}`"))),
+    };
+    written.into_iter().map(named).collect()
+}
+
+fn headers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<HeaderMap, D::Error> {
+    let written = HashMap::<String, String>::deserialize(deserializer)?;
+    HeaderMap::try_from(&written).map_err(|error: http::Error| de::Error::custom(format!("headers: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Catalog;
+    use super::*;
+
+    #[test]
+    fn a_key_stands_where_the_provider_looks_for_it() {
+        let header = |id: &str| Catalog::builtin().get(id).unwrap().auth.header();
+        assert_eq!(header("openai"), Some((header::AUTHORIZATION, "Bearer ")));
+        assert_eq!(header("azure"), Some((HeaderName::from_static("api-key"), "")));
+        assert_eq!(header("sandbox"), None);
+    }
+
+    #[test]
+    fn an_entry_that_says_something_unknown_is_refused() {
+        let base = "name = \"X\"\nverified = true\n";
+        for (rest, wanted) in [
+            ("colour = 1\n[auth]\nkind = \"none\"\n[dialects]", "colour"),
+            ("[auth]\nkind = \"none\"\nheader = \"x\"\n[dialects]", "for kind `header` only"),
+            ("[auth]\nkind = \"none\"\n[headers]\n\"a b\" = \"x\"\n[dialects]", "headers: "),
+            ("[auth]\nkind = \"header\"\n[dialects]", "needs `header`"),
+            ("[auth]\nkind = \"header\"\nheader = \"a b\"\n[dialects]", "not the name of a header"),
+            ("[auth]\nkind = \"none\"\n[dialects.morse]\npath = \"/\"", "no dialect `morse`"),
+            ("[auth]\nkind = \"none\"\n[dialects.openai_chat]\npath = \"/\"\nquirks = [{ shout = \"x\" }]", "shout"),
+        ] {
+            let error = ProviderType::read("x", &format!("{base}{rest}")).unwrap_err().to_string();
+            assert!(error.contains(wanted), "{rest}: {error}");
+        }
+    }
+}

@@ -1,0 +1,293 @@
+//! A finished request as a line of the log.
+
+use std::fmt::Display;
+use std::io::Write as _;
+use std::time::Duration;
+
+use gw_core::{Blame, Outcome, RequestRecord};
+use tracing::Level;
+
+use crate::redact::redact;
+use crate::registry::blame_name;
+use crate::rfc3339::Timestamp;
+
+/// Longer texts, which come from elsewhere, are cut.
+const TEXT_BYTES_MAX: usize = 256;
+
+/// How important a request is to those who look after the gateway.
+pub(crate) fn level(record: &RequestRecord) -> Level {
+    match record.outcome {
+        Outcome::Completed | Outcome::Cancelled => Level::INFO,
+        Outcome::Panicked => Level::ERROR,
+        Outcome::Failed => match record.error.map(|code| code.blame()) {
+            Some(Blame::Client) => Level::INFO,
+            Some(Blame::Provider) | None => Level::WARN,
+            Some(Blame::Gateway) => Level::ERROR,
+        },
+    }
+}
+
+/// Appends one JSON object and a line break. What is not known is left out.
+pub(crate) fn push_json(line: &mut Vec<u8>, record: &RequestRecord) {
+    line.extend_from_slice(b"{\"timestamp\":\"");
+    line.extend_from_slice(finished_at(record).as_bytes());
+    line.push(b'"');
+    let mut fields = Fields(line);
+    fields.text("level", level(record).as_str());
+    fields.text("target", "request");
+    fields.text("event", "request");
+    fields.text("request_id", record.request_id.as_str());
+    fields.foreign("client_request_id", record.client_request_id.as_deref());
+    fields.foreign("trace_id", record.trace_id.as_deref());
+    fields.known("key", record.key_name.as_deref());
+    fields.text("operation", record.operation.name());
+    fields.text("dialect", record.dialect);
+    fields.foreign("model_requested", record.model_requested.as_deref());
+    fields.foreign("model_used", record.model_used.as_deref());
+    fields.known("provider", record.provider.as_deref());
+    fields.known("provider_type", record.provider_type.as_deref());
+    fields.foreign("provider_request_id", record.provider_request_id.as_deref());
+    fields.raw("stream", if record.stream { b"true" } else { b"false" });
+    fields.number("status", u64::from(record.status));
+    fields.text("outcome", record.outcome.name());
+    if let Some(code) = record.error {
+        fields.text("error", code.name());
+        fields.text("blame", blame_name(code.blame()));
+    }
+    push_tokens(&mut fields, record);
+    fields.number("request_bytes", record.request_bytes);
+    fields.number("response_bytes", record.response_bytes);
+    fields.number("attempts", u64::from(record.attempts));
+    fields.millis("total_ms", record.timings.total_us);
+    if let Some(first_byte_us) = record.timings.first_byte_us {
+        fields.millis("first_byte_ms", first_byte_us);
+    }
+    fields.millis("upstream_ms", record.timings.upstream_us);
+    fields.millis("overhead_ms", record.timings.overhead_us);
+    line.extend_from_slice(b"}\n");
+}
+
+/// Appends a line for a person to read.
+pub(crate) fn push_pretty(line: &mut Vec<u8>, record: &RequestRecord) {
+    line.extend_from_slice(finished_at(record).as_bytes());
+    let name = record.model_used.as_deref().or(record.model_requested.as_deref()).unwrap_or("-");
+    push(line, format_args!(" {:>5} request: {} ", level(record).as_str(), record.operation.name()));
+    push_word(line, record.provider.as_deref().unwrap_or("-"));
+    line.push(b'/');
+    push_word(line, name);
+    push(line, format_args!(" {} {}", record.status, record.outcome.name()));
+    if let Some(code) = record.error {
+        push(line, format_args!(" ({code})"));
+    }
+    push(line, format_args!(" in {} ms", Millis(record.timings.total_us)));
+    if let Some(first_byte_us) = record.timings.first_byte_us {
+        push(line, format_args!(", first byte {} ms", Millis(first_byte_us)));
+    }
+    push(line, format_args!(", overhead {} ms", Millis(record.timings.overhead_us)));
+    if let Some(usage) = record.usage {
+        push(line, format_args!(", tokens {} in {} out", usage.input_tokens, usage.output_tokens));
+    }
+    if let Some(key) = &record.key_name {
+        line.extend_from_slice(b", key ");
+        push_word(line, key);
+    }
+    push(line, format_args!(", id {}\n", record.request_id));
+}
+
+fn push_tokens(fields: &mut Fields<'_>, record: &RequestRecord) {
+    let Some(usage) = record.usage else { return };
+    fields.number("input_tokens", usage.input_tokens);
+    fields.number("output_tokens", usage.output_tokens);
+    for (name, tokens) in [
+        ("cached_input_tokens", usage.cached_input_tokens),
+        ("cache_write_tokens", usage.cache_write_tokens),
+        ("reasoning_tokens", usage.reasoning_tokens),
+        ("audio_input_tokens", usage.audio_input_tokens),
+        ("audio_output_tokens", usage.audio_output_tokens),
+    ] {
+        if tokens > 0 {
+            fields.number(name, tokens);
+        }
+    }
+}
+
+/// Lines are in the order in which requests end, and so are their times.
+fn finished_at(record: &RequestRecord) -> Timestamp {
+    let total = Duration::from_micros(record.timings.total_us);
+    Timestamp::of(record.started_at.checked_add(total).unwrap_or(record.started_at))
+}
+
+/// The fields of a JSON object that has one already.
+struct Fields<'a>(&'a mut Vec<u8>);
+
+impl Fields<'_> {
+    fn known(&mut self, name: &str, value: Option<&str>) {
+        if let Some(value) = value {
+            self.text(name, value);
+        }
+    }
+
+    /// A text that comes from a client or a provider: it may be long, and it may be a credential in the wrong place.
+    fn foreign(&mut self, name: &str, value: Option<&str>) {
+        if let Some(value) = value {
+            self.text(name, &redact(cut(value)));
+        }
+    }
+
+    fn text(&mut self, name: &str, value: &str) {
+        self.name(name);
+        // Writing to a vector cannot fail, and neither can a string as JSON.
+        let _ = serde_json::to_writer(&mut *self.0, value);
+    }
+
+    fn number(&mut self, name: &str, value: u64) {
+        self.raw(name, itoa::Buffer::new().format(value).as_bytes());
+    }
+
+    fn millis(&mut self, name: &str, micros: u64) {
+        self.number(name, micros / 1_000);
+        let rest = usize::try_from(micros % 1_000).unwrap_or_default();
+        let digits = [rest / 100, rest / 10 % 10, rest % 10].map(|digit| b"0123456789"[digit]);
+        self.0.push(b'.');
+        self.0.extend_from_slice(&digits);
+    }
+
+    fn raw(&mut self, name: &str, value: &[u8]) {
+        self.name(name);
+        self.0.extend_from_slice(value);
+    }
+
+    fn name(&mut self, name: &str) {
+        self.0.extend_from_slice(b",\"");
+        self.0.extend_from_slice(name.as_bytes());
+        self.0.extend_from_slice(b"\":");
+    }
+}
+
+/// Microseconds, shown as milliseconds.
+struct Millis(u64);
+
+impl Display for Millis {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{:03}", self.0 / 1_000, self.0 % 1_000)
+    }
+}
+
+fn push(line: &mut Vec<u8>, text: impl Display) {
+    // Writing to a vector cannot fail.
+    let _ = write!(line, "{text}");
+}
+
+/// A text that comes from elsewhere: it must not look like another line, or move the terminal's cursor.
+fn push_word(line: &mut Vec<u8>, text: &str) {
+    push(line, redact(cut(text)).escape_debug());
+}
+
+fn cut(text: &str) -> &str {
+    &text[..text.floor_char_boundary(TEXT_BYTES_MAX)]
+}
+
+#[cfg(test)]
+mod tests {
+    use gw_core::ErrorCode;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::testing::record;
+
+    fn json_line(record: &RequestRecord) -> Value {
+        let mut line = Vec::new();
+        push_json(&mut line, record);
+        assert_eq!(line.iter().filter(|byte| **byte == b'\n').count(), 1);
+        serde_json::from_slice(&line).unwrap()
+    }
+
+    fn pretty_line(record: &RequestRecord) -> String {
+        let mut line = Vec::new();
+        push_pretty(&mut line, record);
+        String::from_utf8(line).unwrap()
+    }
+
+    #[test]
+    fn a_json_line_holds_every_fact_that_is_known() {
+        let expected = json!({
+            "timestamp": "2024-02-29T12:34:58.023Z", "level": "INFO", "target": "request", "event": "request",
+            "request_id": "01935f000000700080000000000000ff", "key": "dev", "operation": "chat",
+            "dialect": "openai_chat", "model_requested": "fast", "model_used": "gpt-5-mini", "provider": "openai",
+            "provider_type": "openai", "provider_request_id": "req_1", "stream": true, "status": 200,
+            "outcome": "completed", "input_tokens": 12, "output_tokens": 34, "reasoning_tokens": 5,
+            "request_bytes": 321, "response_bytes": 4567, "attempts": 1, "total_ms": 1234.567,
+            "first_byte_ms": 200.0, "upstream_ms": 1234.48, "overhead_ms": 0.087,
+        });
+        assert_eq!(json_line(&record()), expected);
+    }
+
+    #[test]
+    fn a_failure_names_its_code_and_whose_fault_it_was() {
+        let failed = RequestRecord { outcome: Outcome::Failed, error: Some(ErrorCode::ProviderTimeout), ..record() };
+        let line = json_line(&failed);
+        assert_eq!(
+            (&line["level"], &line["error"], &line["blame"]),
+            (&"WARN".into(), &"provider_timeout".into(), &"provider".into())
+        );
+    }
+
+    #[test]
+    fn what_the_gateway_is_to_blame_for_is_an_error_and_what_a_client_did_is_not() {
+        for (outcome, error, expected) in [
+            (Outcome::Completed, None, Level::INFO),
+            (Outcome::Cancelled, Some(ErrorCode::ClientClosed), Level::INFO),
+            (Outcome::Failed, Some(ErrorCode::InvalidJson), Level::INFO),
+            (Outcome::Failed, Some(ErrorCode::ProviderFailed), Level::WARN),
+            (Outcome::Failed, Some(ErrorCode::Overloaded), Level::ERROR),
+            (Outcome::Panicked, Some(ErrorCode::InternalError), Level::ERROR),
+        ] {
+            assert_eq!(level(&RequestRecord { outcome, error, ..record() }), expected, "{outcome:?} {error:?}");
+        }
+    }
+
+    #[test]
+    fn a_pretty_line_says_what_a_person_wants_to_know_first() {
+        assert_eq!(
+            pretty_line(&record()),
+            "2024-02-29T12:34:58.023Z  INFO request: chat openai/gpt-5-mini 200 completed in 1234.567 ms, \
+             first byte 200.000 ms, overhead 0.087 ms, tokens 12 in 34 out, key dev, \
+             id 01935f000000700080000000000000ff\n"
+        );
+    }
+
+    #[test]
+    fn a_name_from_a_client_cannot_forge_a_line() {
+        let forged = "a\"\n2024-02-29T12:34:58.023Z ERROR \u{1b}[2J\u{0}é";
+        let record = RequestRecord {
+            model_requested: Some(forged.into()),
+            client_request_id: Some(forged.into()),
+            model_used: None,
+            ..record()
+        };
+        assert_eq!(json_line(&record)["client_request_id"], forged);
+        let pretty = pretty_line(&record);
+        assert_eq!(pretty.lines().count(), 1);
+        assert!(!pretty.contains('\u{1b}'), "{pretty}");
+    }
+
+    #[test]
+    fn a_key_that_a_client_sent_in_the_wrong_place_is_masked() {
+        let key = "sk-abcdefghijklmnop";
+        let record = RequestRecord {
+            model_requested: Some(key.into()),
+            client_request_id: Some(key.into()),
+            model_used: None,
+            ..record()
+        };
+        let (json, pretty) = (json_line(&record), pretty_line(&record));
+        assert_eq!((&json["model_requested"], &json["client_request_id"]), (&"sk-***".into(), &"sk-***".into()));
+        assert!(pretty.contains("openai/sk-*** 200"), "{pretty}");
+    }
+
+    #[test]
+    fn a_long_name_from_a_client_is_cut_between_characters() {
+        let record = RequestRecord { model_requested: Some("é".repeat(10_000).into()), ..record() };
+        assert_eq!(json_line(&record)["model_requested"], "é".repeat(TEXT_BYTES_MAX / 2));
+    }
+}

@@ -1,0 +1,92 @@
+//! The time in log lines: RFC 3339, UTC, to the millisecond.
+
+use std::time::SystemTime;
+
+const SECONDS_PER_DAY: u64 = 86_400;
+
+/// The last day that fits: 9999-12-31.
+const DAY_MAX: u64 = 2_932_896;
+
+/// A moment as text, `2024-02-29T12:34:56.789Z`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Timestamp([u8; 24]);
+
+impl Timestamp {
+    /// What does not fit is moved to the nearest moment that does: from 1970 to 9999.
+    pub(crate) fn of(at: SystemTime) -> Self {
+        let since = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let (seconds, millis) = (since.as_secs(), u64::from(since.subsec_millis()));
+        let (year, month, day) = date((seconds / SECONDS_PER_DAY).min(DAY_MAX));
+        let second = seconds % SECONDS_PER_DAY;
+        let mut text = *b"0000-00-00T00:00:00.000Z";
+        write_digits(&mut text[0..4], year);
+        write_digits(&mut text[5..7], month);
+        write_digits(&mut text[8..10], day);
+        write_digits(&mut text[11..13], second / 3_600);
+        write_digits(&mut text[14..16], second / 60 % 60);
+        write_digits(&mut text[17..19], second % 60);
+        write_digits(&mut text[20..23], millis);
+        Self(text)
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        // The bytes are ASCII by construction.
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+/// Year, month and day of a day counted from 1970-01-01, in the Gregorian calendar. Years are taken to begin in March,
+/// so that the leap day is the last of its year.
+fn date(day: u64) -> (u64, u64, u64) {
+    const DAYS_PER_ERA: u64 = 146_097; // 400 years
+    const DAYS_BEFORE_1970: u64 = 719_468; // since 0000-03-01
+    let day = day + DAYS_BEFORE_1970;
+    let (era, day) = (day / DAYS_PER_ERA, day % DAYS_PER_ERA);
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let day = day - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    (era * 400 + year + u64::from(month <= 2), month, day)
+}
+
+fn write_digits(text: &mut [u8], mut number: u64) {
+    for digit in text.iter_mut().rev() {
+        *digit = b'0' + u8::try_from(number % 10).unwrap_or_default();
+        number /= 10;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn moments_are_written_as_the_standard_says() {
+        for (millis, expected) in [
+            (0, "1970-01-01T00:00:00.000Z"),
+            (951_782_399_999, "2000-02-28T23:59:59.999Z"),
+            (951_782_400_000, "2000-02-29T00:00:00.000Z"),
+            (951_868_800_000, "2000-03-01T00:00:00.000Z"),
+            (1_709_210_096_789, "2024-02-29T12:34:56.789Z"),
+            (1_735_689_599_001, "2024-12-31T23:59:59.001Z"),
+            (4_107_542_400_000, "2100-03-01T00:00:00.000Z"),
+            (253_402_300_799_999, "9999-12-31T23:59:59.999Z"),
+        ] {
+            let at = SystemTime::UNIX_EPOCH + Duration::from_millis(millis);
+            assert_eq!(Timestamp::of(at).as_str(), expected);
+        }
+    }
+
+    #[test]
+    fn a_clock_set_before_1970_is_no_reason_to_break() {
+        let at = SystemTime::UNIX_EPOCH - Duration::from_secs(1);
+        assert_eq!(Timestamp::of(at).as_str(), "1970-01-01T00:00:00.000Z");
+    }
+}
