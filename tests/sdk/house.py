@@ -33,8 +33,11 @@ providers:
     type: openai-compatible
     endpoint: http://127.0.0.1:{upstream}/v1
     api_key: ${{PROVIDER_KEY}}
-    models: [gpt-4o-mini]
     timeout: {{ idle: 2s }}
+  - name: listed
+    type: openai-compatible
+    endpoint: http://127.0.0.1:{upstream}/v1
+    models: [gpt-4o-mini]
   - name: impatient
     type: openai-compatible
     endpoint: http://127.0.0.1:{upstream}/v1

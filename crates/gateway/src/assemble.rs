@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use gw_config::config::{Accept, Config, LogFormat};
 use gw_config::Environment;
+use gw_config::config::{Accept, Config, LogFormat};
 use gw_core::RequestRecord;
 use gw_engine::budget::Budget;
 use gw_engine::snapshot::Handle;
@@ -19,9 +19,9 @@ use gw_runtime::mailbox::{self, Sender};
 use gw_runtime::{Clock, Tasks};
 use gw_server::handle::RequestIds;
 use gw_server::{Api, Control, Health};
+use gw_telemetry::Registry;
 use gw_telemetry::log::{self, Format, LogControl};
 use gw_telemetry::request_log::RequestLog;
-use gw_telemetry::Registry;
 use parking_lot::Mutex;
 
 use crate::cli::{Options, say};
@@ -72,7 +72,9 @@ async fn live(
     let registry = Registry::new(env!("CARGO_PKG_VERSION"));
     let health = Arc::new(Health::default());
     health.configured(1);
-    let tasks = Tasks::new(tokio::runtime::Handle::current(), |task, message| {
+    let counted = Arc::clone(&registry);
+    let tasks = Tasks::new(tokio::runtime::Handle::current(), move |task, message| {
+        counted.panic_caught();
         tracing::error!(task, message, "a background task broke");
     });
 
@@ -96,10 +98,10 @@ async fn live(
         tasks.spawn("request log", RequestLog::new(log).run(finished));
     }
     let metrics = control::Metrics::new(&registry, &house.held_bytes, log);
-    tasks.spawn("control", control::answer(questions, metrics.clone()));
+    tasks.spawn_until_stop("control", control::answer(questions, metrics.clone()));
     if let Some(address) = config.metrics.listen.filter(|_| config.metrics.enabled) {
         let served = control::listen(address, config.metrics.path.clone(), metrics, Arc::clone(&health)).await?;
-        tasks.spawn("metrics", served);
+        tasks.spawn_until_stop("metrics", served);
     }
     let reloader = Reloader {
         options: options.clone(),
@@ -113,10 +115,12 @@ async fn live(
         registry,
         log: log.clone(),
     };
-    tasks.spawn("reload", reloader.run());
+    tasks.spawn_until_stop("reload", reloader.run());
 
     let source = settings::describe(settings.found.as_ref());
     say(&banner::banner(config, &published.current(), workers.addresses(), &source));
+    // What is left of it holds the mailbox of records open, whose end the request log waits for.
+    drop(house);
     drain::wanted().await?;
     drain::drain(workers, &tasks, &health, config.server.timeouts.drain).await;
     Ok(())

@@ -62,10 +62,14 @@ pub(crate) async fn listen(
     metrics: Metrics,
     health: Arc<Health>,
 ) -> anyhow::Result<impl Future<Output = ()>> {
-    let listener = TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address} for metrics"))?;
+    let listener =
+        TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address} for metrics"))?;
     let ready = move || async move { with_type(health.ready(), JSON) };
     let router = Router::new()
-        .route(&path, get(move || async move { with_type((StatusCode::OK, Bytes::from(metrics.render())), PROMETHEUS) }))
+        .route(
+            &path,
+            get(move || async move { with_type((StatusCode::OK, Bytes::from(metrics.render())), PROMETHEUS) }),
+        )
         .route("/health/live", get(|| async { with_type(Health::live(), JSON) }))
         .route("/health/ready", get(ready));
     Ok(async move {

@@ -23,10 +23,20 @@ impl Observer for Door {
 
     fn upstream_opened(&self, provider: &str) {
         self.0.upstream_opened(provider);
+        self.0.upstream_busy(provider);
     }
 
     fn upstream_closed(&self, provider: &str) {
+        self.0.upstream_idle(provider);
         self.0.upstream_closed(provider);
+    }
+
+    fn upstream_idle(&self, provider: &str) {
+        self.0.upstream_idle(provider);
+    }
+
+    fn upstream_busy(&self, provider: &str) {
+        self.0.upstream_busy(provider);
     }
 
     fn panic_caught(&self) {

@@ -8,9 +8,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use gw_config::Environment;
 use gw_config::config::Config;
 use gw_config::diagnostic::Diagnostics;
-use gw_config::Environment;
 use gw_engine::Published;
 use gw_engine::budget::Budget;
 use gw_http::Origins;
@@ -104,7 +104,8 @@ impl Reloader {
 /// What of a new configuration the running process cannot follow.
 fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
     let (old_server, new_server) = (&old.server, &new.server);
-    let client = |config: &Config| (config.server.timeouts.header, config.server.timeouts.idle, config.server.timeouts.write);
+    let client =
+        |config: &Config| (config.server.timeouts.header, config.server.timeouts.idle, config.server.timeouts.write);
     let doors = |config: &Config| (config.server.limits.header_bytes, config.server.limits.connections);
     [
         ("profile", old.profile != new.profile),
@@ -115,7 +116,10 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
         ("server.timeouts.header, idle or write", client(old) != client(new)),
         ("server.limits.header_bytes or connections", doors(old) != doors(new)),
         ("metrics", old.metrics != new.metrics),
-        ("logging.format or requests", (old.logging.format, old.logging.requests) != (new.logging.format, new.logging.requests)),
+        (
+            "logging.format or requests",
+            (old.logging.format, old.logging.requests) != (new.logging.format, new.logging.requests),
+        ),
     ]
     .into_iter()
     .filter_map(|(what, changed)| changed.then_some(what))
@@ -147,7 +151,12 @@ mod tests {
         }
         let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
         for name in ["one", "two"] {
-            std::fs::File::options().write(true).open(at(name).join("config.yaml")).unwrap().set_modified(time).unwrap();
+            std::fs::File::options()
+                .write(true)
+                .open(at(name).join("config.yaml"))
+                .unwrap()
+                .set_modified(time)
+                .unwrap();
         }
         std::os::unix::fs::symlink(at("one"), at("data")).unwrap();
         let files = vec![at("data").join("config.yaml")];

@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use gw_config::Environment;
 use gw_config::config::Config;
 use gw_config::diagnostic::{Diagnostic, Diagnostics};
-use gw_config::Environment;
 use gw_config::{Found, FoundBecause};
 use gw_config::{LoadOptions, Loaded};
 use gw_engine::Snapshot;

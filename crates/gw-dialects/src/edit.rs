@@ -222,3 +222,106 @@ fn comma_before(body: &[u8], at: usize) -> Option<usize> {
     let last = body.get(..at)?.iter().rposition(|byte| !byte.is_ascii_whitespace())?;
     (body[last] == b',').then_some(last)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scan;
+
+    fn edited(body: &str, edit: impl Fn(&Head, &Bytes) -> Edits) -> String {
+        let body = Bytes::copy_from_slice(body.as_bytes());
+        let head = Head { fields: scan::top_level(&body).unwrap(), ..Head::default() };
+        let segments = apply(&body, edit(&head, &body));
+        String::from_utf8(segments.concat()).unwrap()
+    }
+
+    fn without(body: &str, names: &[&str]) -> String {
+        edited(body, |head, body| names.iter().flat_map(|name| remove(head, body, name)).collect())
+    }
+
+    #[test]
+    fn a_removed_member_takes_one_comma_with_it() {
+        let cases = [
+            (r#"{"a":1,"b":2,"c":3}"#, &["a"][..], r#"{"b":2,"c":3}"#),
+            (r#"{"a":1,"b":2,"c":3}"#, &["b"], r#"{"a":1,"c":3}"#),
+            (r#"{"a":1,"b":2,"c":3}"#, &["c"], r#"{"a":1,"b":2}"#),
+            (r#"{"a":1,"b":2,"c":3}"#, &["a", "b"], r#"{"c":3}"#),
+            (r#"{"a":1,"b":2,"c":3}"#, &["c", "b"], r#"{"a":1}"#),
+            (r#"{"a":1,"b":2,"c":3}"#, &["a", "c"], r#"{"b":2}"#),
+            (r#"{"a":1,"b":2,"c":3}"#, &["a", "b", "c"], "{}"),
+            (r#"{"a":1,"b":2,"a":3}"#, &["a"], r#"{"b":2}"#),
+            (r#"{"a":1,"a":3,"b":2}"#, &["a", "a"], r#"{"b":2}"#),
+            (r#"{"a":1}"#, &["a"], "{}"),
+            (" { \"a\" : 1 ,\n \"b\" : 2 } ", &["a"], " { \"b\" : 2 } "),
+            (" { \"a\" : 1 ,\n \"b\" : 2 } ", &["b"], " { \"a\" : 1  } "),
+            (" { \"a\" : 1 ,\n \"b\" : 2 } ", &["a", "b"], " {  } "),
+            (r#"{"a":1,"b":",\"b\":2}"}"#, &["x"], r#"{"a":1,"b":",\"b\":2}"}"#),
+        ];
+        for (body, names, expected) in cases {
+            assert_eq!(without(body, names), expected, "{body} without {names:?}");
+        }
+    }
+
+    #[test]
+    fn an_added_member_stands_first_with_a_comma_only_where_others_follow() {
+        let added = |body: &str, gone: &'static str| {
+            edited(body, |head, body| {
+                let mut edits: Edits = remove(head, body, gone).collect();
+                edits.push(set(head, body, "new", Bytes::from_static(b"true")));
+                edits
+            })
+        };
+        assert_eq!(added("{}", ""), r#"{"new":true}"#);
+        assert_eq!(added(" { } ", ""), r#" {"new":true } "#);
+        assert_eq!(added(r#"{"a":1}"#, ""), r#"{"new":true,"a":1}"#);
+        assert_eq!(added(r#"{ "a":1}"#, "a"), r#"{"new":true }"#);
+        assert_eq!(added(r#"{"a":1,"b":2}"#, "a"), r#"{"new":true,"b":2}"#);
+        assert_eq!(added(r#"{"new": null}"#, ""), r#"{"new": true}"#);
+    }
+
+    #[test]
+    fn of_two_changes_to_the_same_bytes_the_later_one_holds_and_removal_over_all() {
+        let body = r#"{"a":{"x":1},"b":2}"#;
+        let value = |text: &'static str| Bytes::from_static(text.as_bytes());
+        let changed = |order: &[usize]| {
+            edited(body, |head, body| {
+                let field = head.fields.get(body, "a").unwrap();
+                let inside = field.value().start + 1;
+                let all = [
+                    set(head, body, "a", value("1")),
+                    Edit::Replace { range: inside..inside, with: value("\"y\":2,") },
+                    Edit::remove(field),
+                    Edit::insert("n", value("1")),
+                    Edit::insert("n", value("2")),
+                    Edit::rename(field, "A"),
+                ];
+                order.iter().map(|&place| all[place].clone()).collect()
+            })
+        };
+        assert_eq!(changed(&[0, 1]), r#"{"a":{"y":2,"x":1},"b":2}"#);
+        assert_eq!(changed(&[1, 0]), r#"{"a":1,"b":2}"#);
+        assert_eq!(changed(&[2, 0, 1]), r#"{"b":2}"#);
+        assert_eq!(changed(&[3, 4]), r#"{"n":2,"a":{"x":1},"b":2}"#);
+        assert_eq!(changed(&[5, 0, 3]), r#"{"n":1,"A":1,"b":2}"#);
+    }
+
+    #[test]
+    fn a_small_body_becomes_one_piece_and_a_large_one_is_not_copied() {
+        let head_of = |body: &Bytes| Head { fields: scan::top_level(body).unwrap(), ..Head::default() };
+        let small = Bytes::from_static(br#"{"model":"a","x":1}"#);
+        let edits = Edits::from_iter([set(&head_of(&small), &small, "model", json_string("b"))]);
+        assert_eq!(apply(&small, edits).as_slice(), [Bytes::from_static(br#"{"model":"b","x":1}"#)]);
+        assert_eq!(apply(&small, Edits::new()).as_slice(), [small]);
+
+        let large = Bytes::from(format!(r#"{{"model":"a","x":"{}"}}"#, "x".repeat(JOINED_BYTES_MAX)));
+        let edits = Edits::from_iter([set(&head_of(&large), &large, "model", json_string("b"))]);
+        let segments = apply(&large, edits);
+        assert_eq!(segments.len(), 3);
+        assert_eq!(segments[2].as_ptr(), large[12..].as_ptr());
+    }
+
+    #[test]
+    fn a_text_is_written_as_json() {
+        assert_eq!(json_string("a\"\\\n\u{1}é"), r#""a\"\\\n\u0001é""#);
+    }
+}

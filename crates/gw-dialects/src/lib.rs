@@ -12,6 +12,7 @@ pub mod head;
 mod openai;
 pub mod paths;
 pub mod scan;
+mod skip;
 pub mod sse;
 
 pub use dialect::DialectId;

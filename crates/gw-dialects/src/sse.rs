@@ -56,7 +56,7 @@ impl Framer {
         if events.is_empty() && self.pending.len() > self.event_bytes_max {
             return Err(EventTooLarge { bytes_max: self.event_bytes_max });
         }
-        self.after_return |= events.last() == Some(&b'\r');
+        self.after_return |= self.pending.is_empty() && events.last() == Some(&b'\r');
         Ok(events)
     }
 

@@ -80,7 +80,8 @@ impl Attempt<'_> {
 
         meter.dropped(quirks::dropped(&entry.quirks, head, &call.body));
         meter.attempt();
-        let sending = attempt::send(&provider.destination, &self.ports.pools, request, provider.timeouts, self.deadline);
+        let sending =
+            attempt::send(&provider.destination, &self.ports.pools, request, provider.timeouts, self.deadline);
         let response = sending.await.map_err(|error| self.failed(&error))?;
         meter.answered(response.headers().get(REQUEST_ID).and_then(|value| value.to_str().ok()));
 
@@ -159,7 +160,11 @@ impl Attempt<'_> {
                 meter.received();
                 let scan = response::scan_response(call.dialect, &body).map_err(|_| self.invalid(&body))?;
                 meter.used(scan.usage);
-                return Ok(Reply { status: parts.status, headers: parts.headers, content: Content::Whole(body, Some(held)) });
+                return Ok(Reply {
+                    status: parts.status,
+                    headers: parts.headers,
+                    content: Content::Whole(body, Some(held)),
+                });
             };
             let piece = piece.map_err(|error| self.failed(&error))?;
             meter.received();

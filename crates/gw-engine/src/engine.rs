@@ -155,12 +155,10 @@ impl Engine {
         let choice = snapshot.models.resolve(requested, prefer)?;
         let model_header =
             HeaderValue::from_bytes(choice.model.as_bytes()).unwrap_or_else(|_| HeaderValue::from_static("?"));
-        let model_json = if requested == Some(&*choice.model) { None } else { Some(gw_dialects::edit::json_string(&choice.model)) };
-        let key = SeriesKey {
-            operation,
-            provider: Arc::clone(&choice.provider.name),
-            model: Arc::clone(&choice.model),
-        };
+        let model_json =
+            if requested == Some(&*choice.model) { None } else { Some(gw_dialects::edit::json_string(&choice.model)) };
+        let key =
+            SeriesKey { operation, provider: Arc::clone(&choice.provider.name), model: Arc::clone(&choice.model) };
         let series = self.ports.bank.series(key);
         Ok(Rc::new(Resolved { choice, model_header, model_json, series }))
     }

@@ -33,7 +33,6 @@ struct Marks {
     started: Instant,
     body_read: Option<Instant>,
     sent: Option<Instant>,
-    answered: Option<Instant>,
     first_byte: Option<Instant>,
     forwarded: Option<Instant>,
 }
@@ -64,16 +63,18 @@ impl Meter {
             attempts: 0,
             timings: Timings::default(),
         };
-        let marks = Marks {
-            started: Instant::now(),
-            body_read: None,
-            sent: None,
-            answered: None,
-            first_byte: None,
-            forwarded: None,
-        };
+        let marks = Marks { started: Instant::now(), body_read: None, sent: None, first_byte: None, forwarded: None };
         ports.bank.request_started();
-        Box::new(Self { ports: Rc::clone(ports), record, resolved: None, outcome: None, marks, streams: false, dropped: String::new(), _in_flight: None })
+        Box::new(Self {
+            ports: Rc::clone(ports),
+            record,
+            resolved: None,
+            outcome: None,
+            marks,
+            streams: false,
+            dropped: String::new(),
+            _in_flight: None,
+        })
     }
 
     /// The id of the request.
@@ -173,7 +174,6 @@ impl Meter {
     /// The head of the provider's answer has come.
     pub fn answered(&mut self, provider_request_id: Option<&str>) {
         self.record.provider_request_id = provider_request_id.map(shortened);
-        self.marks.answered = Some(Instant::now());
     }
 
     /// A piece of the answer's body has come.
@@ -233,15 +233,9 @@ impl Meter {
         Timings {
             total_us: micros(end.saturating_duration_since(marks.started)),
             first_byte_us: marks.first_byte.map(|at| between(marks.sent, Some(at))),
-            upstream_us: between(marks.sent, marks.sent.map(|_| marks.answered_fully(end))),
+            upstream_us: between(marks.sent, marks.forwarded.or(Some(end))),
             overhead_us: before + after,
         }
-    }
-}
-
-impl Marks {
-    fn answered_fully(&self, end: Instant) -> Instant {
-        self.forwarded.or(self.answered).unwrap_or(end)
     }
 }
 

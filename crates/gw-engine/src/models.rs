@@ -167,7 +167,10 @@ impl Models {
             let provider = &self.providers[*index];
             provider.models.is_empty() && owners.iter().any(|owner| owner.id == provider.entry.id)
         });
-        let candidates = by_priority(&self.providers, candidates);
+        // Of two with the same priority, the one more likely to have made the model comes first.
+        let likeliest = |index: usize| owners.iter().position(|owner| owner.id == self.providers[index].entry.id);
+        let mut candidates = by_priority(&self.providers, candidates);
+        candidates.sort_by_key(|index| (self.providers[*index].priority, likeliest(*index)));
         if candidates.is_empty() {
             return Err(self.not_found(name));
         }
@@ -182,7 +185,10 @@ impl Models {
         let Some(entry) = self.catalog.get(reference) else {
             return Vec::new();
         };
-        by_priority(&self.providers, (0..self.providers.len()).filter(|index| self.providers[*index].entry.id == entry.id))
+        by_priority(
+            &self.providers,
+            (0..self.providers.len()).filter(|index| self.providers[*index].entry.id == entry.id),
+        )
     }
 
     fn pick(

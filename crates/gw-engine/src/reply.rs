@@ -6,9 +6,9 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use gw_core::{Error, ErrorCode};
-use gw_dialects::stream::StreamScan;
+use gw_dialects::error as dialect_error;
 use gw_dialects::response::TailScan;
-use gw_dialects::{error as dialect_error};
+use gw_dialects::stream::StreamScan;
 use gw_providers::attempt::{Answer, AttemptError};
 use http::{HeaderMap, StatusCode};
 use http_body::{Body, Frame, SizeHint};

@@ -44,7 +44,7 @@ pub(crate) struct Exclusive {
     stalled: Rc<Cell<Option<Instant>>>,
     forward: Option<ForwardProxy>,
     idle_max: Duration,
-    _counted: Counted,
+    counted: Counted,
 }
 
 impl Exclusive {
@@ -65,7 +65,7 @@ impl Exclusive {
             stalled: connected.stalled,
             forward: connected.forward,
             idle_max: IDLE_MAX,
-            _counted: Counted::new(observer, origin),
+            counted: Counted::new(observer, origin),
         })
     }
 
@@ -166,26 +166,36 @@ impl Lease {
 /// A connection that waits for its next request.
 pub(crate) struct Idle {
     connection: Exclusive,
-    until: Instant,
+    /// How many more sweeps it may wait.
+    sweeps_left: u64,
 }
 
 impl Idle {
     pub(crate) fn new(connection: Exclusive) -> Self {
-        let until = Instant::now() + connection.idle_max;
-        Self { connection, until }
+        connection.counted.observer.upstream_idle(&connection.counted.label);
+        let sweeps_left = connection.idle_max.as_secs();
+        Self { connection, sweeps_left }
     }
 
-    /// Whether a request may be sent on it: it has not been idle for too long, and the other side has not closed it.
-    pub(crate) fn is_usable(&mut self, now: Instant) -> bool {
-        if now >= self.until {
-            return false;
-        }
+    /// Whether a request may be sent on it: the other side has not closed it.
+    pub(crate) fn is_usable(&mut self) -> bool {
         let mut context = Context::from_waker(Waker::noop());
         self.connection.drive(&mut context);
         !self.connection.ended && self.connection.sender.is_ready()
     }
 
+    /// Whether it may wait for another second.
+    pub(crate) fn may_wait(&mut self) -> bool {
+        if self.sweeps_left == 0 {
+            return false;
+        }
+        self.sweeps_left -= 1;
+        self.is_usable()
+    }
+
+    /// For a request, or to be dropped.
     pub(crate) fn into_connection(self) -> Exclusive {
+        self.connection.counted.observer.upstream_busy(&self.connection.counted.label);
         self.connection
     }
 }

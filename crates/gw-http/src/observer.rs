@@ -12,7 +12,15 @@ pub trait Observer {
     fn upstream_opened(&self, provider: &str) {
         let _ = provider;
     }
-    /// A connection to `provider` ended.
+    /// A connection to `provider` waits for its next request.
+    fn upstream_idle(&self, provider: &str) {
+        let _ = provider;
+    }
+    /// A connection to `provider` that waited has a request again, or is about to end.
+    fn upstream_busy(&self, provider: &str) {
+        let _ = provider;
+    }
+    /// A connection to `provider` ended. It was not waiting.
     fn upstream_closed(&self, provider: &str) {
         let _ = provider;
     }

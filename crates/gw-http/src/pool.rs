@@ -7,7 +7,6 @@ use std::sync::{Arc, Weak};
 
 use http::uri::Scheme;
 use http::{Request, Response, Uri, header};
-use tokio::time::Instant;
 
 use crate::body::RequestBody;
 use crate::client::{SendError, UpstreamBody};
@@ -75,14 +74,19 @@ impl Pools {
     /// Lets go of connections that were closed by the other side or have been idle for too long, and of the pools of
     /// origins that nobody uses any more. To be called about once a second.
     pub fn sweep(&self) {
-        let now = Instant::now();
         for slot in self.by_origin.borrow_mut().iter_mut() {
             let Some(pool) = slot else { continue };
             if pool.origin.strong_count() == 0 {
                 *slot = None;
                 continue;
             }
-            pool.idle.borrow_mut().retain_mut(|idle| idle.is_usable(now));
+            for mut idle in pool.idle.take() {
+                if idle.may_wait() {
+                    pool.idle.borrow_mut().push(idle);
+                } else {
+                    drop(idle.into_connection());
+                }
+            }
             pool.shared.borrow_mut().retain(|shared| !shared.is_closed());
         }
     }
@@ -114,11 +118,12 @@ pub(crate) struct Pool {
 impl Pool {
     /// The most recently used connection that still stands.
     fn take_idle(&self) -> Option<Exclusive> {
-        let now = Instant::now();
         let mut idle = self.idle.borrow_mut();
         while let Some(mut candidate) = idle.pop() {
-            if candidate.is_usable(now) {
-                return Some(candidate.into_connection());
+            let usable = candidate.is_usable();
+            let connection = candidate.into_connection();
+            if usable {
+                return Some(connection);
             }
         }
         None
@@ -150,8 +155,8 @@ pub(crate) fn make_absolute(request: &mut Request<RequestBody>, origin: &Origin)
 
 /// Tells the observer when a connection ends.
 pub(crate) struct Counted {
-    observer: Rc<dyn Observer>,
-    label: Arc<str>,
+    pub(crate) observer: Rc<dyn Observer>,
+    pub(crate) label: Arc<str>,
 }
 
 impl Counted {

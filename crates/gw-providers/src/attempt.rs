@@ -86,7 +86,7 @@ pub async fn send(
         }
     };
     let response = timeout_at(until, exchange).await.unwrap_or(Err(late))?;
-    Ok(response.map(|body| Answer { body, idle: timeouts.idle, deadline, last: Instant::now(), timer: None }))
+    Ok(response.map(|body| Answer { body, idle: timeouts.idle, deadline, patience: None }))
 }
 
 /// The sandbox takes its request whole.
@@ -112,9 +112,14 @@ pub struct Answer {
     body: AnswerBody,
     idle: Duration,
     deadline: Instant,
+    /// Made when first waited for.
+    patience: Option<Patience>,
+}
+
+/// A timer that is not moved with each piece: when it rings, `last` tells whether it is time.
+struct Patience {
     last: Instant,
-    /// Made when first waited for, and not moved with each piece: when it rings, `last` tells whether it is time.
-    timer: Option<Pin<Box<Sleep>>>,
+    timer: Pin<Box<Sleep>>,
 }
 
 impl Answer {
@@ -133,8 +138,8 @@ impl Answer {
             };
             // Trailers carry nothing that a client of ours is told.
             if let Ok(data) = frame.into_data() {
-                if self.timer.is_some() {
-                    self.last = Instant::now();
+                if let Some(patience) = &mut self.patience {
+                    patience.last = Instant::now();
                 }
                 return Poll::Ready(Some(Ok(data)));
             }
@@ -163,20 +168,21 @@ impl Answer {
     }
 
     fn poll_late(&mut self, context: &mut Context<'_>) -> Poll<AttemptError> {
-        let timer = self.timer.get_or_insert_with(|| {
-            self.last = Instant::now();
-            Box::pin(sleep_until(self.deadline.min(self.last + self.idle)))
+        let (idle, deadline) = (self.idle, self.deadline);
+        let patience = self.patience.get_or_insert_with(|| {
+            let last = Instant::now();
+            Patience { last, timer: Box::pin(sleep_until(deadline.min(last + idle))) }
         });
-        while timer.as_mut().poll(context).is_ready() {
+        while patience.timer.as_mut().poll(context).is_ready() {
             let now = Instant::now();
-            if now >= self.deadline {
+            if now >= deadline {
                 return Poll::Ready(AttemptError::Deadline);
             }
-            let silent_until = self.last + self.idle;
+            let silent_until = patience.last + idle;
             if now >= silent_until {
-                return Poll::Ready(AttemptError::Timeout(self.idle));
+                return Poll::Ready(AttemptError::Timeout(idle));
             }
-            timer.as_mut().reset(self.deadline.min(silent_until));
+            patience.timer.as_mut().reset(deadline.min(silent_until));
         }
         Poll::Pending
     }
@@ -207,7 +213,9 @@ impl From<SandboxFault> for AttemptError {
     fn from(fault: SandboxFault) -> Self {
         match fault {
             SandboxFault::Refused => Self::Unreachable("connection refused".to_owned()),
-            SandboxFault::Disconnected => Self::Disconnected("the connection ended before the answer was complete".to_owned()),
+            SandboxFault::Disconnected => {
+                Self::Disconnected("the connection ended before the answer was complete".to_owned())
+            }
         }
     }
 }

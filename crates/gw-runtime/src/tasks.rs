@@ -59,24 +59,15 @@ impl Tasks {
         }))
     }
 
-    /// Starts a task. It ends by itself, when [`Stop::wanted`] tells it to, or at the limit of [`Tasks::shutdown`].
-    /// Once the shutdown is over nothing starts any more: the future is dropped.
+    /// Starts a task that has something to finish. It ends by itself, when [`Stop::wanted`] tells it to, or at the limit
+    /// of [`Tasks::shutdown`]. Once the shutdown is over nothing starts any more: the future is dropped.
     pub fn spawn(&self, name: &'static str, future: impl Future<Output = ()> + Send + 'static) {
-        let entry = Entry::new(Arc::clone(&self.0), name);
-        let mut stage = self.0.stage.subscribe();
-        self.0.runtime.spawn(async move {
-            tokio::select! {
-                biased;
-                _ = stage.wait_for(|stage| *stage == Stage::Ended) => {}
-                ended = catch_panic(future) => {
-                    if let Err(message) = ended {
-                        entry.shared.panics.fetch_add(1, Ordering::Relaxed);
-                        (entry.shared.on_panic)(name, &message);
-                    }
-                }
-            }
-            drop(entry);
-        });
+        self.spawn_until(Stage::Ended, name, future);
+    }
+
+    /// Starts a task that has nothing to finish: it is dropped, wherever it waits, as soon as the shutdown begins.
+    pub fn spawn_until_stop(&self, name: &'static str, future: impl Future<Output = ()> + Send + 'static) {
+        self.spawn_until(Stage::Stopping, name, future);
     }
 
     /// Where a task hears that it should end.
@@ -100,8 +91,28 @@ impl Tasks {
         let mut running = self.0.running.subscribe();
         // The receiver's sender is in `self`, so the only failure is the limit.
         let _ = timeout(limit, running.wait_for(BTreeMap::is_empty)).await;
+        // Read first: what is dropped strikes itself out.
+        let late = self.running();
         self.0.stage.send_replace(Stage::Ended);
-        self.running()
+        late
+    }
+
+    fn spawn_until(&self, last: Stage, name: &'static str, future: impl Future<Output = ()> + Send + 'static) {
+        let entry = Entry::new(Arc::clone(&self.0), name);
+        let mut stage = self.0.stage.subscribe();
+        self.0.runtime.spawn(async move {
+            tokio::select! {
+                biased;
+                _ = stage.wait_for(|stage| *stage >= last) => {}
+                ended = catch_panic(future) => {
+                    if let Err(message) = ended {
+                        entry.shared.panics.fetch_add(1, Ordering::Relaxed);
+                        (entry.shared.on_panic)(name, &message);
+                    }
+                }
+            }
+            drop(entry);
+        });
     }
 }
 
@@ -195,6 +206,22 @@ mod tests {
         tokio::task::yield_now().await;
         assert!(tasks.running().is_empty());
         assert_eq!(tasks.panics(), 0);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn no_late_task_goes_unnamed_because_it_is_dropped_at_once() {
+        let tasks = tasks();
+        (0..100).for_each(|_| tasks.spawn("stubborn", pending()));
+        assert_eq!(tasks.shutdown(Duration::ZERO).await.len(), 100);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_task_with_nothing_to_finish_does_not_hold_up_the_shutdown() {
+        let tasks = tasks();
+        tasks.spawn_until_stop("endless", pending());
+        let started = tokio::time::Instant::now();
+        assert!(tasks.shutdown(Duration::from_secs(10)).await.is_empty());
+        assert_eq!(started.elapsed(), Duration::ZERO);
     }
 
     #[tokio::test]

@@ -114,7 +114,9 @@ impl Api {
         let answered = match route {
             Route::Live => Ok(respond::json(Health::live())),
             Route::Ready => Ok(respond::json(self.health.ready())),
-            Route::Models => self.may_look(snapshot, parts).map(|()| respond::json((StatusCode::OK, models::list(snapshot)))),
+            Route::Models => {
+                self.may_look(snapshot, parts).map(|()| respond::json((StatusCode::OK, models::list(snapshot))))
+            }
             Route::Model(id) => self
                 .may_look(snapshot, parts)
                 .and_then(|()| models::one(snapshot, &decoded(id)))

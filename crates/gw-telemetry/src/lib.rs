@@ -2,7 +2,7 @@
 //!
 //! Metrics: [`names`] (the list of them), [`bank`] (what a worker counts), [`registry`] (what all workers have counted,
 //! as a page for Prometheus). Logs: [`log`] (where lines go and which are written), [`request_log`] (a line for each
-//! finished request), [`redact`] (what must not stand in them).
+//! finished request), [`redact()`] (what must not stand in them).
 //!
 //! **Invariants.**
 //! - A worker writes only its own counters, without locks or shared atomics; they are added up when somebody looks.

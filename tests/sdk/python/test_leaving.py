@@ -61,7 +61,8 @@ def test_a_cancelled_task_cancels_the_call_to_the_provider(new_async_client, pro
 
             started = asyncio.Event()
             task = asyncio.create_task(read())
-            await started.wait()
+            async with asyncio.timeout(5):
+                await started.wait()
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task

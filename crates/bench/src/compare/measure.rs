@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::process::Stdio;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::process::Command;
@@ -14,7 +14,7 @@ use tokio::time::{sleep, timeout};
 
 use super::phase::{BURST, HELD, Load};
 use super::program::{Ground, Instance};
-use super::results::{Figure, median};
+use super::results::{Figure, Spread};
 use super::target::Target;
 use crate::exchange::Shape;
 use crate::load::plan::{Drive, Plan, Report};
@@ -51,7 +51,7 @@ pub(super) struct Setting {
 
 impl Setting {
     /// Puts load on a target.
-    pub(super) async fn load(&self, target: &Target, instance: &Instance, load: Load) -> Result<Figures> {
+    pub(super) async fn load(&self, target: &Target, instance: &mut Instance, load: Load) -> Result<Figures> {
         let report = self.run(target, instance, load).await?;
         ensure!(report.answers > 0, "there was no whole answer within the window");
         let cpu = report.cpu;
@@ -80,21 +80,22 @@ impl Setting {
 
     /// Reads a fresh program's memory: at rest, with open streams, after a burst.
     pub(super) async fn memory(&self, target: &Target, ground: &Ground) -> Result<Figures> {
-        let instance = target.program.start(ground, |address| target.door(address)).await?;
+        let mut instance = target.program.start(ground, |address| target.door(address)).await?;
         sleep(REST).await;
         let rest_kib = usage::resident_kib(&instance.processes()?)? as f64;
         let mut figures = Figures::from([(Figure::RestMb, rest_kib / 1024.0)]);
         for (streams, figure) in [(500, Figure::StreamOf500Kb), (2000, Figure::StreamOf2000Kb)] {
             let held = Load { drive: Drive::Hold { streams }, exchange: HELD, stretch: 1.0 };
-            let open_kib = self.run(target, &instance, held).await?.resident_kib as f64;
+            let open_kib = self.run(target, &mut instance, held).await?.resident_kib as f64;
             figures.insert(figure, (open_kib - rest_kib) / streams as f64);
             sleep(REST).await;
         }
         for load in BURST {
-            self.run(target, &instance, load).await?;
+            self.run(target, &mut instance, load).await?;
         }
         sleep(AFTER_BURST).await;
         let after_kib = usage::resident_kib(&instance.processes()?)? as f64;
+        figures.insert(Figure::AfterBurstMb, after_kib / 1024.0);
         figures.insert(Figure::AfterBurstRatio, after_kib / rest_kib);
         Ok(figures)
     }
@@ -106,11 +107,13 @@ impl Setting {
             let instance = target.program.start(ground, |address| target.door(address)).await?;
             times_ms.extend(instance.start_ms);
         }
-        Ok(Figures::from([(Figure::StartMs, median(times_ms).context("nothing was started")?)]))
+        let start_ms = Spread::of(times_ms).context("nothing was started")?.median;
+        Ok(Figures::from([(Figure::StartMs, start_ms)]))
     }
 
     /// Runs the load generator, and does not accept one error, nor one request more or less at the mock.
-    async fn run(&self, target: &Target, instance: &Instance, load: Load) -> Result<Report> {
+    async fn run(&self, target: &Target, instance: &mut Instance, load: Load) -> Result<Report> {
+        instance.expect_alive()?;
         let plan = Plan {
             door: target.door(instance.address),
             exchange: load.exchange,
@@ -125,9 +128,10 @@ impl Setting {
         let before = received(self.upstream).await?;
         let report = generate(&plan).await?;
         let arrived = received(self.upstream).await? - before;
+        instance.expect_alive()?;
         if report.errors > 0 {
             let first = report.first_error.unwrap_or_default();
-            anyhow::bail!("{} of {} requests failed, the first with: {first}", report.errors, report.sent);
+            bail!("{} of {} requests failed, the first with: {first}", report.errors, report.sent);
         }
         ensure!(arrived == report.sent, "{} requests were sent, but {arrived} arrived upstream", report.sent);
         Ok(report)

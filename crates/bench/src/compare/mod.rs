@@ -150,7 +150,7 @@ async fn session(options: &Options) -> Result<Results> {
     };
     let mut results = Results::default();
     let mut targets = target::all(options, &ground.folder)?;
-    let instances = start_all(&targets, &ground, &mut results).await;
+    let mut instances = start_all(&targets, &ground, &mut results).await;
     targets.retain(|target| instances.contains_key(&target.program.name));
     for round in 1..=options.rounds() {
         for phase in &phases {
@@ -160,7 +160,7 @@ async fn session(options: &Options) -> Result<Results> {
                 order.reverse();
             }
             for target in order.into_iter().filter(|target| takes_part(target, phase)) {
-                let cell = measure(&setting, &ground, target, &instances, phase, round).await?;
+                let cell = measure(&setting, &ground, target, &mut instances, phase, round).await?;
                 say(&report::line(&cell));
                 results.cells.push(cell);
                 sleep(BREATH).await;
@@ -182,7 +182,7 @@ async fn measure(
     setting: &Setting,
     ground: &Ground,
     target: &Target,
-    instances: &BTreeMap<String, Instance>,
+    instances: &mut BTreeMap<String, Instance>,
     phase: &Phase,
     round: u32,
 ) -> Result<Cell> {
@@ -190,7 +190,7 @@ async fn measure(
         Work::Memory => setting.memory(target, ground).await,
         Work::Start => setting.start(target, ground).await,
         Work::Load(load) => {
-            let instance = instances.get(&target.program.name).context("the program is not running")?;
+            let instance = instances.get_mut(&target.program.name).context("the program is not running")?;
             setting.load(target, instance, load).await
         }
     };

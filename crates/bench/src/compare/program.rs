@@ -141,14 +141,17 @@ impl Instance {
         self.root.map_or(Ok(Vec::new()), usage::family)
     }
 
+    /// Complains if it was started here and has ended.
+    pub(super) fn expect_alive(&mut self) -> Result<()> {
+        self.running.as_mut().map_or(Ok(()), Running::expect_alive)
+    }
+
     async fn wait(&mut self, door: &Door) -> Result<()> {
         let mut probe = Probe::new(door)?;
         let deadline = Instant::now() + Duration::from_secs_f64(READY_S);
         loop {
             let Err(error) = probe.ask().await else { return Ok(()) };
-            if let Some(running) = &mut self.running {
-                running.expect_alive()?;
-            }
+            self.expect_alive()?;
             if Instant::now() > deadline {
                 return Err(error);
             }

@@ -37,6 +37,8 @@ pub(super) enum Figure {
     StreamOf500Kb,
     /// Memory for each of 2,000 open streams.
     StreamOf2000Kb,
+    /// Resident memory after a burst.
+    AfterBurstMb,
     /// Resident memory after a burst, as a multiple of that at rest.
     AfterBurstRatio,
 }
@@ -71,20 +73,31 @@ pub(super) struct Results {
     pub(super) cells: Vec<Cell>,
 }
 
+/// A figure over all rounds.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Spread {
+    /// The smallest.
+    pub(super) least: f64,
+    /// The one in the middle.
+    pub(super) median: f64,
+    /// The largest.
+    pub(super) most: f64,
+}
+
 impl Results {
-    /// The median over the rounds.
-    pub(super) fn value(&self, target: &str, phase: &str, figure: Figure) -> Option<f64> {
-        median(self.rounds(target, phase, figure).into_values().collect())
+    /// A figure as it was measured.
+    pub(super) fn value(&self, target: &str, phase: &str, figure: Figure) -> Option<Spread> {
+        Spread::of(self.rounds(target, phase, figure).into_values().collect())
     }
 
-    /// The median of the ratios to another target, each within one round.
-    pub(super) fn ratio(&self, target: &str, base: &str, phase: &str, figure: Figure) -> Option<f64> {
-        self.paired(target, base, phase, figure, |value, base| value / base)
+    /// The ratio to another target, within each round.
+    pub(super) fn ratio(&self, target: &str, base: &str, phase: &str, figure: Figure) -> Option<Spread> {
+        self.paired((target, base), phase, figure, |value, base| value / base)
     }
 
-    /// The median of the differences to another target, each within one round.
-    pub(super) fn added(&self, target: &str, base: &str, phase: &str, figure: Figure) -> Option<f64> {
-        self.paired(target, base, phase, figure, |value, base| value - base)
+    /// The difference to another target, within each round.
+    pub(super) fn added(&self, target: &str, base: &str, phase: &str, figure: Figure) -> Option<Spread> {
+        self.paired((target, base), phase, figure, |value, base| value - base)
     }
 
     /// The measurements that give no figure.
@@ -92,25 +105,22 @@ impl Results {
         self.cells.iter().filter(|cell| cell.thrown_away.is_some())
     }
 
-    /// The smallest and the largest value of a figure in a phase, over all targets and rounds.
-    pub(super) fn range(&self, phase: &str, figure: Figure) -> Option<(f64, f64)> {
+    /// A figure in a phase over all targets and rounds.
+    pub(super) fn over_all(&self, phase: &str, figure: Figure) -> Option<Spread> {
         let cells = self.cells.iter().filter(|cell| cell.phase == phase);
-        let values: Vec<f64> = cells.filter_map(|cell| cell.figures.get(&figure).copied()).collect();
-        let least = values.iter().copied().reduce(f64::min)?;
-        Some((least, values.iter().copied().reduce(f64::max)?))
+        Spread::of(cells.filter_map(|cell| cell.figures.get(&figure).copied()).collect())
     }
 
     fn paired(
         &self,
-        target: &str,
-        base: &str,
+        (target, base): (&str, &str),
         phase: &str,
         figure: Figure,
         combine: impl Fn(f64, f64) -> f64,
-    ) -> Option<f64> {
+    ) -> Option<Spread> {
         let bases = self.rounds(base, phase, figure);
         let pairs = self.rounds(target, phase, figure).into_iter();
-        median(pairs.filter_map(|(round, value)| Some(combine(value, *bases.get(&round)?))).collect())
+        Spread::of(pairs.filter_map(|(round, value)| Some(combine(value, *bases.get(&round)?))).collect())
     }
 
     fn rounds(&self, target: &str, phase: &str, figure: Figure) -> BTreeMap<u32, f64> {
@@ -119,15 +129,16 @@ impl Results {
     }
 }
 
-/// The value in the middle; of an even number the mean of the two.
-pub(super) fn median(mut values: Vec<f64>) -> Option<f64> {
-    values.sort_by(f64::total_cmp);
-    let middle = values.len() / 2;
-    let upper = *values.get(middle)?;
-    if values.len() % 2 == 1 {
-        return Some(upper);
+impl Spread {
+    /// The spread of these values; `None` if there are none. Of an even number the median is the mean of the two in the
+    /// middle.
+    pub(super) fn of(mut values: Vec<f64>) -> Option<Self> {
+        values.sort_by(f64::total_cmp);
+        let (least, most) = (*values.first()?, *values.last()?);
+        let upper = *values.get(values.len() / 2)?;
+        let lower = *values.get((values.len() - 1) / 2)?;
+        Some(Self { least, median: f64::midpoint(lower, upper), most })
     }
-    Some(f64::midpoint(*values.get(middle.checked_sub(1)?)?, upper))
 }
 
 #[cfg(test)]
@@ -149,13 +160,14 @@ mod tests {
             cell("gateway", 3, 99.0),
         ];
         let results = Results { cells };
-        assert_eq!(results.ratio("gateway", "unit", "c64", Figure::CpuPerRequestUs), Some(1.2));
+        let ratio = results.ratio("gateway", "unit", "c64", Figure::CpuPerRequestUs);
+        assert_eq!(ratio, Some(Spread { least: 1.2, median: 1.2, most: 1.2 }));
     }
 
     #[test]
     fn the_median_is_the_value_in_the_middle() {
-        assert_eq!(median(vec![9.0, 1.0, 2.0]), Some(2.0));
-        assert_eq!(median(vec![4.0, 1.0, 2.0, 9.0]), Some(3.0));
-        assert_eq!(median(Vec::new()), None);
+        assert_eq!(Spread::of(vec![9.0, 1.0, 2.0]), Some(Spread { least: 1.0, median: 2.0, most: 9.0 }));
+        assert_eq!(Spread::of(vec![4.0, 1.0, 2.0, 9.0]), Some(Spread { least: 1.0, median: 3.0, most: 9.0 }));
+        assert_eq!(Spread::of(Vec::new()), None);
     }
 }

@@ -140,3 +140,134 @@ fn count(raw: &[u8]) -> Option<u64> {
 fn refused(param: &'static str, message: impl Into<std::borrow::Cow<'static, str>>) -> Error {
     Error::new(ErrorCode::InvalidRequest, message).with_param(param)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::edit::Edits;
+
+    const CHAT: DialectId = DialectId::OpenAiChat;
+
+    fn scanned(body: &str) -> Result<Head, Error> {
+        scan(CHAT, &Bytes::copy_from_slice(body.as_bytes()))
+    }
+
+    fn sent(body: &str) -> String {
+        let body = Bytes::copy_from_slice(body.as_bytes());
+        let head = scan(CHAT, &body).unwrap();
+        let mut edits: Edits = remove_extensions(&head, &body).collect();
+        edits.extend(usage_option(&head, &body));
+        String::from_utf8(edit::apply(&body, edits).concat()).unwrap()
+    }
+
+    #[test]
+    fn the_head_is_read() {
+        let body = r#"{"model":"g\u0070t","stream":true,"stream_options":{"include_usage":true},"prefer_provider":"groq","max_tokens":7,"messages":[]}"#;
+        let head = scanned(body).unwrap();
+        assert_eq!(head.model.as_deref(), Some("gpt"));
+        assert!(head.stream && head.include_usage);
+        assert_eq!(head.prefer_provider.as_deref(), Some("groq"));
+        assert_eq!(head.max_output_tokens, Some(7));
+        assert_eq!(head.fields.iter().count(), 6);
+        assert_eq!(scanned(r#"{"max_tokens":7,"max_completion_tokens":9}"#).unwrap().max_output_tokens, Some(9));
+    }
+
+    #[test]
+    fn what_is_absent_or_null_is_not_asked_for() {
+        for body in ["{}", r#"{"stream":null,"stream_options":null,"prefer_provider":null,"max_tokens":null}"#] {
+            let head = scanned(body).unwrap();
+            assert_eq!(Head { fields: Fields::default(), ..head }, Head::default(), "{body}");
+        }
+        assert!(!scanned(r#"{"stream":true,"stream_options":{"include_usage":null}}"#).unwrap().include_usage);
+    }
+
+    #[test]
+    fn a_member_of_the_wrong_type_is_named() {
+        let long = format!(r#"{{"model":"{}"}}"#, "x".repeat(2_000));
+        let cases = [
+            (r#"{"model":1}"#, "model"),
+            (r#"{"model":null}"#, "model"),
+            (r#"{"model":""}"#, "model"),
+            (r#"{"model":"a\r\nx-evil: 1"}"#, "model"),
+            (r#"{"model":"a\u0085"}"#, "model"),
+            (r#"{"model":"\ud800"}"#, "model"),
+            (r#"{"model":["a"]}"#, "model"),
+            (&long, "model"),
+            (r#"{"stream":"true"}"#, "stream"),
+            (r#"{"stream":1}"#, "stream"),
+            (r#"{"stream_options":true}"#, "stream_options"),
+            (r#"{"stream_options":{"include_usage":"yes"}}"#, "stream_options.include_usage"),
+            (r#"{"prefer_provider":{}}"#, "prefer_provider"),
+        ];
+        for (body, param) in cases {
+            let error = scanned(body).unwrap_err();
+            assert_eq!((error.code, error.param), (ErrorCode::InvalidRequest, Some(param)), "{body}");
+            assert!(error.message.len() < 200 && !error.message.contains("evil"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_member_that_is_read_must_not_stand_twice_and_any_other_may() {
+        for (body, param) in [
+            (r#"{"model":"a","model":"b"}"#, "model"),
+            (r#"{"stream":true,"str\u0065am":false}"#, "stream"),
+            (r#"{"prefer_provider":"a","x":1,"prefer_provider":"b"}"#, "prefer_provider"),
+        ] {
+            let error = scanned(body).unwrap_err();
+            assert_eq!((error.code, error.param), (ErrorCode::DuplicateField, Some(param)));
+        }
+        let body = r#"{"seed":1,"seed":2,"messages":[{"model":1,"model":2}]}"#;
+        assert!(scanned(body).is_ok());
+        assert_eq!(sent(body), body);
+    }
+
+    #[test]
+    fn a_body_that_cannot_be_read_is_told_apart() {
+        let code = |body: &[u8]| scan(CHAT, &Bytes::copy_from_slice(body)).unwrap_err().code;
+        assert_eq!(code(b""), ErrorCode::InvalidJson);
+        assert_eq!(code(b"{\"a\":"), ErrorCode::InvalidJson);
+        assert_eq!(code(b"{\"a\":\"\xc3\"}"), ErrorCode::InvalidJson);
+        assert_eq!(code(b"[]"), ErrorCode::InvalidRequest);
+    }
+
+    #[test]
+    fn embeddings_do_not_stream() {
+        let body = Bytes::from_static(br#"{"stream":true}"#);
+        assert_eq!(scan(DialectId::OpenAiEmbeddings, &body).unwrap_err().param, Some("stream"));
+        assert!(scan(DialectId::OpenAiEmbeddings, &Bytes::from_static(br#"{"stream":false}"#)).is_ok());
+        assert!(scan(DialectId::OpenAiCompletions, &body).unwrap().stream);
+    }
+
+    #[test]
+    fn usage_is_asked_for_and_everything_else_stays_as_it_was() {
+        let cases = [
+            (r#"{"stream":true}"#, r#"{"stream_options":{"include_usage":true},"stream":true}"#),
+            (r#"{"stream":true,"stream_options":null}"#, r#"{"stream":true,"stream_options":{"include_usage":true}}"#),
+            (
+                r#"{"stream":true,"stream_options": { } }"#,
+                r#"{"stream":true,"stream_options": {"include_usage":true} }"#,
+            ),
+            (
+                r#"{"stream":true,"stream_options":{ "x" : 1e400 }}"#,
+                r#"{"stream":true,"stream_options":{"include_usage":true, "x" : 1e400 }}"#,
+            ),
+            (
+                r#"{"stream_options":{"include_usage":false,"x":1},"stream":true}"#,
+                r#"{"stream_options":{"include_usage":true,"x":1},"stream":true}"#,
+            ),
+            (
+                r#"{"stream_options":{"include_usag\u0065": null},"stream":true}"#,
+                r#"{"stream_options":{"include_usag\u0065": true},"stream":true}"#,
+            ),
+            (r#"{"prefer_provider":"x","stream":true}"#, r#"{"stream_options":{"include_usage":true},"stream":true}"#),
+            (r#"{"stream":false}"#, r#"{"stream":false}"#),
+            (
+                r#"{"stream":true,"stream_options":{"include_usage":true}}"#,
+                r#"{"stream":true,"stream_options":{"include_usage":true}}"#,
+            ),
+        ];
+        for (body, expected) in cases {
+            assert_eq!(sent(body), expected);
+        }
+    }
+}

@@ -77,3 +77,60 @@ impl fmt::Display for NotJson {
 }
 
 impl std::error::Error for NotJson {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CHAT: DialectId = DialectId::OpenAiChat;
+    const USAGE: &str = r#""usage":{"prompt_tokens":3,"completion_tokens":4,"total_tokens":7}"#;
+
+    fn expected() -> Option<Usage> {
+        Some(Usage { input_tokens: 3, output_tokens: 4, ..Usage::default() })
+    }
+
+    #[test]
+    fn usage_is_learned_from_a_whole_answer() {
+        // DeepSeek sends blank lines while a request waits.
+        let body = format!("\n\n\r\n{{\"choices\":[],{USAGE}}}\n");
+        let scan = scan_response(CHAT, body.as_bytes()).unwrap();
+        assert_eq!(scan, WholeScan { usage: expected(), has_error: false });
+        assert_eq!(scan_response(CHAT, b"{}").unwrap(), WholeScan { usage: None, has_error: false });
+    }
+
+    #[test]
+    fn an_error_in_a_successful_answer_is_noticed() {
+        let has_error = |body: &str| scan_response(CHAT, body.as_bytes()).unwrap().has_error;
+        assert!(has_error(r#"{"error":{"message":"no"}}"#));
+        assert!(has_error(r#"{"object":"error","message":"no"}"#));
+        assert!(!has_error(r#"{"error":null,"choices":[]}"#));
+        assert!(!has_error(r#"{"error":{},"choices":[]}"#));
+    }
+
+    #[test]
+    fn what_is_not_one_whole_object_is_no_answer() {
+        for body in [&b""[..], b"\n\n", b"<html>", b"{\"a\":1", b"{} {}", b"[]", b"{\"a\":\"\xff\"}"] {
+            assert_eq!(scan_response(CHAT, body), Err(NotJson));
+        }
+    }
+
+    #[test]
+    fn usage_is_learned_from_the_end_of_an_answer_in_any_pieces() {
+        let text = format!(r#"{{"data":"{}",{USAGE},"x":{{"usage":null}}}}"#, "0".repeat(5 * TAIL_BYTES));
+        for size in [1, 7, 1_000, TAIL_BYTES - 1, TAIL_BYTES, TAIL_BYTES + 1, 3 * TAIL_BYTES, text.len()] {
+            let mut scan = TailScan::default();
+            for piece in text.as_bytes().chunks(size) {
+                scan.feed(&Bytes::copy_from_slice(piece));
+                assert!(scan.tail.len() <= 3 * TAIL_BYTES);
+            }
+            assert_eq!(scan.usage(), expected(), "pieces of {size}");
+        }
+    }
+
+    #[test]
+    fn an_answer_that_was_cut_off_tells_no_usage() {
+        let mut scan = TailScan::default();
+        scan.feed(&Bytes::from_static(br#"{"content":"\"usage\":{\"prompt_tokens\":1}","usage":{"prompt_tok"#));
+        assert_eq!(scan.usage(), None);
+    }
+}

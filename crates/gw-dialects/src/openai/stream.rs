@@ -43,7 +43,7 @@ pub struct StreamScan {
     done: bool,
     /// Whether the client has been given an event with an id.
     identified: bool,
-    /// Whether the last event was given on.
+    /// Whether the last byte of the last event was given on.
     forwarded: bool,
 }
 
@@ -163,6 +163,9 @@ impl StreamScan {
 
     /// Looks at whole events and gives on what the client is to see of them.
     fn watch(&mut self, events: Bytes, pieces: &mut Pieces) -> Result<(), FaultKind> {
+        if events.is_empty() {
+            return Ok(());
+        }
         let valid = match std::str::from_utf8(&events) {
             Ok(text) => text.len(),
             Err(error) => error.valid_up_to(),
@@ -182,11 +185,11 @@ impl StreamScan {
                 Ok(Fate::Withhold) => {}
                 Err(fault) => watched = Err(fault),
             }
-            self.forwarded = matches!(fate, Ok(Fate::Forward));
             if watched.is_err() || self.done {
                 break;
             }
         }
+        self.forwarded = kept.end == events.len();
         if kept == (0..events.len()) {
             // The usual case: the very piece goes on.
             pieces.push(events);
@@ -229,13 +232,14 @@ impl StreamScan {
         if let Some(used) = usage::of_answer(&chunk) {
             self.usage = Some(self.usage.map_or(used, |before| before.merge(used)));
         }
-        let choices = usage::choices(&chunk);
-        self.finished |= choices.iter().flatten().any(|choice| choice.get("finish_reason").is_some());
+        let choices = chunk.elements("choices", |choice| {
+            self.finished |= Object::parse(choice).is_ok_and(|choice| choice.get("finish_reason").is_some());
+        });
         if let Some(message) = error::said(&chunk) {
             self.error = Some(message.into());
             return Ok(Fate::Forward);
         }
-        let only_usage = chunk.object("usage").is_some() && choices.is_some_and(|choices| choices.is_empty());
+        let only_usage = chunk.object("usage").is_some() && choices == Some(0);
         Ok(if only_usage && self.options.withhold_usage_chunk { Fate::Withhold } else { Fate::Forward })
     }
 }

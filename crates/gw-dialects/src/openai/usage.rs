@@ -9,16 +9,11 @@ pub fn of_answer(answer: &Object<'_>) -> Option<Usage> {
     let report = answer
         .object("usage")
         // Groq: at the end of a stream.
-        .or_else(|| answer.object("x_groq")?.object("usage"))
-        // Moonshot: beside the choice that ends.
-        .or_else(|| choices(answer)?.into_iter().next()?.object("usage"))?;
-    of_report(&report)
-}
-
-/// The elements of an answer's `choices`; `None` if there is no list of objects.
-pub fn choices<'a>(answer: &Object<'a>) -> Option<Vec<Object<'a>>> {
-    let raw: Vec<&serde_json::value::RawValue> = serde_json::from_str(answer.get("choices")?).ok()?;
-    raw.into_iter().map(|choice| Object::parse(choice.get()).ok()).collect()
+        .or_else(|| answer.object("x_groq")?.object("usage"));
+    match report {
+        Some(report) => of_report(&report),
+        None => of_choices(answer),
+    }
 }
 
 /// What a `usage` object says. `None` if it holds no count.
@@ -61,6 +56,17 @@ pub fn of_report(report: &Object<'_>) -> Option<Usage> {
     })
 }
 
+/// Moonshot tells it beside the choice that ends.
+fn of_choices(answer: &Object<'_>) -> Option<Usage> {
+    let mut usage = None;
+    answer.elements("choices", |choice| {
+        if usage.is_none() {
+            usage = Object::parse(choice).ok().and_then(|choice| of_report(&choice.object("usage")?));
+        }
+    });
+    usage
+}
+
 /// A count as JSON. Some providers write whole numbers with a fraction.
 fn number(raw: &str) -> Option<u64> {
     if let Ok(count) = raw.parse() {
@@ -68,4 +74,84 @@ fn number(raw: &str) -> Option<u64> {
     }
     let count: f64 = raw.parse().ok().filter(|count| (0.0..9e15).contains(count))?;
     Some(count as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(answer: &str) -> Option<Usage> {
+        of_answer(&Object::parse(answer).unwrap())
+    }
+
+    #[test]
+    fn every_providers_way_of_telling_the_usage_is_understood() {
+        let counts = |input_tokens, output_tokens| Usage { input_tokens, output_tokens, ..Usage::default() };
+        let openai = r#"{"usage":{"prompt_tokens":19,"completion_tokens":10,"total_tokens":29,
+            "prompt_tokens_details":{"cached_tokens":4,"cache_write_tokens":5,"audio_tokens":3},
+            "completion_tokens_details":{"reasoning_tokens":7,"audio_tokens":2}}}"#;
+        let all = Usage {
+            cached_input_tokens: 4,
+            cache_write_tokens: 5,
+            reasoning_tokens: 7,
+            audio_input_tokens: 3,
+            audio_output_tokens: 2,
+            ..counts(19, 10)
+        };
+        let cases = [
+            ("openai", openai, all),
+            (
+                "deepseek",
+                r#"{"usage":{"prompt_tokens":19,"completion_tokens":1,"prompt_cache_hit_tokens":16,"prompt_cache_miss_tokens":3}}"#,
+                Usage { cached_input_tokens: 16, ..counts(19, 1) },
+            ),
+            (
+                "groq",
+                r#"{"choices":[],"x_groq":{"id":"x","usage":{"prompt_tokens":2,"completion_tokens":3}}}"#,
+                counts(2, 3),
+            ),
+            (
+                "moonshot",
+                r#"{"choices":[{"index":0,"finish_reason":"stop","usage":{"prompt_tokens":2,"completion_tokens":3,"cached_tokens":1}}]}"#,
+                Usage { cached_input_tokens: 1, ..counts(2, 3) },
+            ),
+            (
+                "xai, reasoning beside the completion",
+                r#"{"usage":{"prompt_tokens":32,"completion_tokens":9,"total_tokens":241,"completion_tokens_details":{"reasoning_tokens":200}}}"#,
+                Usage { reasoning_tokens: 200, ..counts(32, 209) },
+            ),
+            (
+                "alibaba",
+                r#"{"usage":{"prompt_tokens":9,"completion_tokens":1,"prompt_tokens_details":{"cache_creation_input_tokens":8}}}"#,
+                Usage { cache_write_tokens: 8, ..counts(9, 1) },
+            ),
+            ("embeddings", r#"{"data":[],"usage":{"prompt_tokens":5,"total_tokens":5}}"#, counts(5, 0)),
+            ("embeddings, total only", r#"{"data":[],"usage":{"total_tokens":5}}"#, counts(5, 0)),
+            ("with a fraction", r#"{"usage":{"prompt_tokens":5.0,"completion_tokens":null}}"#, counts(5, 0)),
+            (
+                "details of another type",
+                r#"{"usage":{"prompt_tokens":5,"completion_tokens":1,"prompt_tokens_details":[1],"completion_tokens_details":"x"}}"#,
+                counts(5, 1),
+            ),
+        ];
+        for (name, answer, expected) in cases {
+            assert_eq!(of(answer), Some(expected), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_report_is_none() {
+        for answer in [
+            "{}",
+            r#"{"usage":null}"#,
+            r#"{"usage":{}}"#,
+            r#"{"usage":5}"#,
+            r#"{"usage":{"prompt_tokens":-1}}"#,
+            r#"{"usage":{"prompt_tokens":1e400}}"#,
+            r#"{"usage":{"prompt_tokens":"5"}}"#,
+            r#"{"choices":[],"x_groq":{"id":"x"}}"#,
+        ] {
+            assert_eq!(of(answer), None, "{answer}");
+        }
+    }
 }

@@ -52,6 +52,23 @@ async fn a_request_whose_model_keeps_its_name_does_not_change_at_all() {
 }
 
 #[tokio::test]
+async fn a_request_that_comes_in_many_pieces_arrives_whole_and_in_order() {
+    let upstream = Upstream::always(json_answer(CHAT_ANSWER)).await;
+    let gateway = Gateway::start(&scripted(upstream.address)).await;
+    let numbers: Vec<_> = (0..5_000).map(|number| number.to_string()).collect();
+    let body = format!(r#"{{"model":"scripted/m","x":[{}]}}"#, numbers.join(","));
+    let mut client = gateway.client().await;
+    client.send("POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n").await;
+    for piece in body.as_bytes().chunks(1_000) {
+        client.send([format!("{:x}\r\n", piece.len()).as_bytes(), piece, b"\r\n"].concat()).await;
+    }
+    client.send("0\r\n\r\n").await;
+    let answer = client.answer().await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert_eq!(upstream.only_request().text(), body.replace("scripted/", ""));
+}
+
+#[tokio::test]
 async fn every_operation_goes_to_its_own_path() {
     let upstream =
         Upstream::always(json_answer(r#"{"object":"list","data":[],"usage":{"prompt_tokens":1,"total_tokens":1}}"#))

@@ -166,13 +166,19 @@ async fn connections_beyond_the_limit_are_told_when_to_try_again() {
 
 #[tokio::test]
 async fn bodies_beyond_the_memory_for_them_are_told_when_to_try_again() {
-    let gateway = gateway("limits: { held_bytes: 1MiB }").await;
-    let body = format!(r#"{{"model":"sandbox/echo","x":"{}"}}"#, "x".repeat(2 << 20));
-    let answer = gateway.chat(body).await;
-    answer.assert_error(503, "overloaded");
-    assert!(answer.header("retry-after").is_some());
-    assert_eq!(gateway.chat(chat("sandbox/echo")).await.status, 200);
-    assert_eq!(gateway.metric("ai_gateway_held_bytes").await, Some(0.0));
+    let gateway = gateway("limits: { body_bytes: 4MiB, held_bytes: 4MiB }").await;
+    let body = |model| {
+        format!(r#"{{"model":"{model}","messages":[{{"role":"user","content":"x"}}],"x":"{}"}}"#, "x".repeat(3 << 20))
+    };
+    let mut first = gateway.client().await;
+    first.post(CHAT, &[], body("sandbox/timeout")).await;
+    while gateway.metric("ai_gateway_held_bytes").await < Some((3 << 20).into()) {}
+    let second = gateway.chat(body("sandbox/echo")).await;
+    second.assert_error(503, "overloaded");
+    assert!(second.header("retry-after").is_some());
+    drop(first);
+    while gateway.metric("ai_gateway_held_bytes").await != Some(0.0) {}
+    assert_eq!(gateway.chat(body("sandbox/echo")).await.status, 200);
 }
 
 #[tokio::test]

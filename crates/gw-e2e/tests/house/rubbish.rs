@@ -93,13 +93,13 @@ async fn a_field_that_decides_may_not_stand_twice() {
 async fn a_model_is_needed_and_an_unknown_one_is_answered_with_near_ones() {
     let gateway = gateway().await;
     gateway.chat(r#"{"messages":[]}"#).await.assert_error(400, "model_required");
-    gateway.chat(r#"{"model":null,"messages":[]}"#).await.assert_error(400, "model_required");
     let answer = gateway.chat(chat("my-favorite-model")).await;
     answer.assert_error(404, "model_not_found");
     assert!(answer.text().contains("my-favourite-model"), "{}", answer.text());
     assert_eq!(answer.json()["error"]["param"], "model");
     gateway.chat(chat("nobody/knows")).await.assert_error(404, "model_not_found");
-    gateway.chat(chat(&"x".repeat(100_000))).await.assert_error(404, "model_not_found");
+    gateway.chat(chat(&"x".repeat(1_000))).await.assert_error(404, "model_not_found");
+    gateway.chat(chat(&"x".repeat(100_000))).await.assert_error(400, "invalid_request");
 }
 
 #[tokio::test]
@@ -117,18 +117,15 @@ async fn deep_nesting_is_forwarded_as_it_came() {
 async fn a_model_name_cannot_write_headers() {
     let upstream = Upstream::always(json_answer(CHAT_ANSWER)).await;
     let gateway = Gateway::start(&scripted(upstream.address)).await;
-    for name in
-        [r"scripted/a\r\nevil: yes", r"scripted/a\nevil: yes", r"scripted/a\u0000b", r"a\r\nevil: yes", "scripted/東京"]
-    {
+    for name in [r"scripted/a\r\nevil: yes", r"scripted/a\nevil: yes", r"scripted/a\u0000b", r"a\r\nevil: yes"] {
         let answer = gateway.chat(chat(name)).await;
-        assert!(answer.status == 200 || answer.status == 404, "{}", answer.status);
+        answer.assert_error(400, "invalid_request");
         assert_eq!(answer.header("evil"), None, "{}", answer.head.raw);
-        let record = gateway.record(answer.request_id()).await;
-        assert_eq!(record["status"], answer.status);
+        gateway.record(answer.request_id()).await;
     }
-    for request in upstream.requests() {
-        assert_eq!(request.head.get("evil"), None, "{}", request.head.raw);
-    }
+    assert!(upstream.requests().is_empty());
+    let answer = gateway.chat(chat("scripted/東京")).await;
+    assert_eq!((answer.status, upstream.only_request().json()["model"].as_str()), (200, Some("東京")));
 }
 
 #[tokio::test]
@@ -213,9 +210,10 @@ async fn a_compressed_body_that_is_broken_unknown_or_a_bomb_is_refused() {
     encoded("br", whole).await.assert_error(415, "unsupported_media_type");
 
     let before = gateway.peak_memory_bytes();
-    let bomb = gzip(&vec![b' '; 500 << 20]);
+    let bomb = gzip(&vec![b' '; 100 << 20]);
     assert!(bomb.len() < 1 << 20);
     encoded("gzip", bomb).await.assert_error(413, "request_too_large");
     let grown = gateway.peak_memory_bytes().saturating_sub(before);
-    assert!(grown < 120 << 20, "{grown}");
+    // The limit is 32 MiB; a buffer that grows by doubling takes up to twice as much.
+    assert!(grown < 70 << 20, "{grown}");
 }

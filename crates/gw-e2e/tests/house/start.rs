@@ -26,9 +26,9 @@ async fn every_mistake_is_told_at_once_with_its_place_and_what_may_be_meant() {
     let finished = check(text).await;
     assert_eq!(finished.code, Some(1));
     for (place, word) in [
-        ("ai-gateway-config.yaml:1:10", "server"),
+        ("ai-gateway-config.yaml:1:10", "did you mean \"server\""),
         ("ai-gateway-config.yaml:3:1", "modles"),
-        ("ai-gateway-config.yaml:5:11", "openai"),
+        ("ai-gateway-config.yaml:5:11", "did you mean"),
         ("ai-gateway-config.yaml:6:14", "soon"),
         ("ai-gateway-config.yaml:7:", "body_bytes"),
     ] {

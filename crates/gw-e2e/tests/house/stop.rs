@@ -38,7 +38,8 @@ async fn connections_that_wait_to_be_accepted_are_served() {
         }
         gateway.signal("TERM");
         for client in &mut clients {
-            assert_eq!(client.answer().await.status, 200, "{accept}");
+            let answer = client.answer().await;
+            assert_eq!(answer.status, 200, "{accept}");
         }
         assert_eq!(gateway.exit_code().await, Some(0));
     }
@@ -46,19 +47,22 @@ async fn connections_that_wait_to_be_accepted_are_served() {
 
 #[tokio::test]
 async fn an_answer_given_while_stopping_closes_its_connection() {
-    let mut gateway = Gateway::start(&config("")).await;
+    let mut gateway = Gateway::start(&config("server: { workers: 1 }")).await;
+    let mut idle = gateway.client().await;
+    idle.get("/health/live", &[]).await;
+    idle.answer().await;
     let mut client = gateway.client().await;
     client.send(format!("POST {CHAT} HTTP/1.1\r\nhost: localhost\r\n")).await;
     let mut other = gateway.client().await;
     other.post(CHAT, &[], streamed_chat("sandbox/stream-slow-200ms")).await;
     other.answer_head().await;
     gateway.signal("TERM");
-    gateway.log_line("told to stop").await;
+    // Idle connections are closed as soon as the worker stops.
+    assert!(idle.is_closed().await);
     let body = chat("sandbox/echo");
     client.send(format!("content-length: {}\r\n\r\n{body}", body.len())).await;
     let answer = client.answer().await;
-    assert_eq!(answer.status, 200);
-    assert_eq!(answer.header("connection"), Some("close"));
+    assert_eq!((answer.status, answer.header("connection")), (200, Some("close")));
     assert!(client.is_closed().await);
     other.rest().await;
     assert_eq!(gateway.exit_code().await, Some(0));

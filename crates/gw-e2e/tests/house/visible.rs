@@ -66,9 +66,11 @@ async fn a_panic_is_an_error_to_one_request_and_nothing_to_the_others() {
 
     let mut client = gateway.client().await;
     client.post("/v1/chat/completions", &[], chat("sandbox/panic")).await;
-    client.answer().await.assert_error(500, "internal_error");
+    let answer = client.answer().await;
+    answer.assert_error(500, "internal_error");
+    assert_eq!(gateway.record(answer.request_id()).await["outcome"], "panicked");
     let broken = gateway.chat(streamed_chat("sandbox/panic-mid-stream")).await;
-    assert!(!broken.text().contains("[DONE]"));
+    assert!(broken.status == 200 && !broken.text().contains("[DONE]"), "{}", broken.text());
     assert!(!broken.is_whole || broken.text().contains("\"error\""), "{}", broken.text());
     let record = gateway.record(broken.request_id()).await;
     assert_eq!(record["outcome"], "panicked", "{record}");

@@ -104,7 +104,8 @@ fn provider(settings: &config::Provider, resources: &Resources<'_>) -> Result<Pr
             Ok((dialect, path))
         })
         .collect::<Result<_, Box<Diagnostic>>>()?;
-    let text = |value: &str| HeaderValue::try_from(value).map_err(|_| fail(format!("\"{value}\" cannot stand in a header")));
+    let text =
+        |value: &str| HeaderValue::try_from(value).map_err(|_| fail(format!("\"{value}\" cannot stand in a header")));
     Ok(Provider {
         name: Arc::from(settings.name.value.as_str()),
         type_id: Arc::from(entry.id.as_str()),
@@ -126,7 +127,8 @@ fn provider(settings: &config::Provider, resources: &Resources<'_>) -> Result<Pr
 fn extra_headers(settings: &config::Provider) -> Result<HeaderMap, Box<Diagnostic>> {
     let mut headers = HeaderMap::new();
     for (name, value) in &settings.headers {
-        let fail = |what: &str| Box::new(Diagnostic::error(&name.place, format!("the header \"{}\" {what}", name.value)));
+        let fail =
+            |what: &str| Box::new(Diagnostic::error(&name.place, format!("the header \"{}\" {what}", name.value)));
         let parsed = HeaderName::try_from(name.value.as_str()).map_err(|_| fail("has no valid name"))?;
         let mut value = HeaderValue::try_from(value.expose()).map_err(|_| fail("has no valid value"))?;
         value.set_sensitive(true);
@@ -193,7 +195,9 @@ fn destination(
     };
     let tls = &settings.tls;
     let identity = match (&tls.certificate, &tls.key) {
-        (Some(certificate), Some(key)) => Some(ClientIdentity { certificate_pem: read(certificate)?, key_pem: read(key)? }),
+        (Some(certificate), Some(key)) => {
+            Some(ClientIdentity { certificate_pem: read(certificate)?, key_pem: read(key)? })
+        }
         (Some(_), None) | (None, Some(_)) => {
             return Err(fail("tls.certificate and tls.key go together".to_owned()));
         }
@@ -227,7 +231,8 @@ fn destination(
 /// `https://NAME.openai.azure.com` does.
 fn endpoint_url(entry: &ProviderType, endpoint: &str) -> String {
     let has_path = endpoint.parse::<Uri>().is_ok_and(|uri| uri.path() != "/" && !uri.path().is_empty());
-    let usual = entry.base_url.as_deref().and_then(|url| url.split_once("://")?.1.split_once('/').map(|(_, path)| path));
+    let usual =
+        entry.base_url.as_deref().and_then(|url| url.split_once("://")?.1.split_once('/').map(|(_, path)| path));
     match usual {
         Some(path) if !has_path => format!("{}/{path}", endpoint.trim_end_matches('/')),
         Some(_) | None => endpoint.to_owned(),

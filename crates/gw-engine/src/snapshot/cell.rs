@@ -35,6 +35,7 @@ impl Published {
 }
 
 /// A worker's view of the snapshot in force: one comparison per request, and nothing shared is written.
+#[expect(clippy::redundant_allocation, reason = "the count of an Arc is shared between workers, that of an Rc is not")]
 pub struct Handle {
     published: Arc<Published>,
     generation: Cell<u64>,
@@ -53,6 +54,7 @@ impl Handle {
     }
 
     /// The snapshot for a request that begins now.
+    #[expect(clippy::redundant_allocation, reason = "see the type")]
     pub fn load(&self) -> Rc<Arc<Snapshot>> {
         let generation = self.published.generation.load(Ordering::Acquire);
         if generation != self.generation.get() {

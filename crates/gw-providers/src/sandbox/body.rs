@@ -10,6 +10,9 @@ use tokio::time::{Sleep, sleep};
 
 use super::SandboxFault;
 
+/// Before an answer breaks, so that what came before it is on its way.
+const PAUSE_BEFORE_BREAK: Duration = Duration::from_millis(10);
+
 /// The body of an answer. Dropping it is what closing the connection would be.
 pub struct SandboxBody {
     pieces: Box<dyn Iterator<Item = Bytes> + Send>,
@@ -79,7 +82,8 @@ impl Body for SandboxBody {
             this.wait = None;
         }
         if let Some(piece) = this.pieces.next() {
-            this.wait = this.pace.map(|pace| Box::pin(sleep(pace)));
+            let pause = if this.ending == Ending::Complete { None } else { Some(PAUSE_BEFORE_BREAK) };
+            this.wait = this.pace.or(pause).map(|pace| Box::pin(sleep(pace)));
             this.length = this.length.map(|length| length.saturating_sub(piece.len() as u64));
             return Poll::Ready(Some(Ok(Frame::data(piece))));
         }

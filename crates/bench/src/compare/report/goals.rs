@@ -1,6 +1,6 @@
 //! What the project promises, as figures of a run.
 
-use super::super::results::{Figure, Results};
+use super::super::results::{Figure, Results, Spread};
 use super::super::target::{DIRECT, GATEWAY, NGINX, POLICIES, UNIT};
 
 /// One promise.
@@ -33,7 +33,7 @@ pub(super) enum Versus {
 
 impl Goal {
     /// What was measured; `None` if it was not.
-    pub(super) fn measured(&self, results: &Results) -> Option<f64> {
+    pub(super) fn measured(&self, results: &Results) -> Option<Spread> {
         match self.versus {
             Versus::Itself(_) => results.value(self.target, self.phase, self.figure),
             Versus::Times(base) => results.ratio(self.target, base, self.phase, self.figure),
@@ -41,12 +41,21 @@ impl Goal {
         }
     }
 
+    /// A value without its unit.
+    pub(super) fn digits(&self, value: f64) -> String {
+        match self.versus {
+            Versus::Itself(_) => format!("{value:.1}"),
+            Versus::Times(_) => format!("{value:.2}"),
+            Versus::Over(..) => format!("{value:.0}"),
+        }
+    }
+
     /// A value as it is shown.
     pub(super) fn show(&self, value: f64) -> String {
         match self.versus {
-            Versus::Itself(unit) => format!("{value:.1} {unit}").trim_end().to_owned(),
-            Versus::Times(base) => format!("{value:.2} × {base}"),
-            Versus::Over(base, unit) => format!("{value:.0} {unit} over {base}"),
+            Versus::Itself(unit) => format!("{} {unit}", self.digits(value)).trim_end().to_owned(),
+            Versus::Times(base) => format!("{} × {base}", self.digits(value)),
+            Versus::Over(base, unit) => format!("{} {unit} over {base}", self.digits(value)),
         }
     }
 }

@@ -15,7 +15,7 @@ use self::goals::{ASPIRATIONS, GOALS, Goal};
 use self::table::Table;
 use super::Options;
 use super::phase::PHASES;
-use super::results::{Cell, Figure, Results};
+use super::results::{Cell, Figure, Results, Spread};
 use super::target::{DIRECT, GATEWAY, UNIT};
 
 const BEGIN: &str = "<!-- figures -->";
@@ -65,6 +65,7 @@ const MEMORY: &[Row] = &[
     row("memory at rest, MB", "memory", Figure::RestMb, Beside::Nothing, 1),
     row("for each of 500 open streams, KB", "memory", Figure::StreamOf500Kb, Beside::Nothing, 1),
     row("for each of 2,000 open streams, KB", "memory", Figure::StreamOf2000Kb, Beside::Nothing, 1),
+    row("after a burst, MB", "memory", Figure::AfterBurstMb, Beside::Nothing, 1),
     row("after a burst, multiple of rest", "memory", Figure::AfterBurstRatio, Beside::Nothing, 2),
 ];
 
@@ -119,7 +120,7 @@ fn markdown(results: &Results, options: &Options) -> Result<String> {
     section(&mut text, "The gateway over TLS and HTTP/2 (multiple of clear-text HTTP/1.1)", &variants(results))?;
     section(&mut text, "This build beside the baseline (multiple of the baseline)", &builds(results))?;
     section(&mut text, "CPU that others took, in percent of the machine", &noise(results))?;
-    let mut thrown_away = Table::new(["thrown away", "phase", "round", "why"]);
+    let mut thrown_away = Table::new(4, ["thrown away", "phase", "round", "why"]);
     for cell in results.thrown_away() {
         let reason = cell.thrown_away.clone().unwrap_or_default();
         thrown_away.row([cell.target.clone(), cell.phase.to_owned(), cell.round.to_string(), reason]);
@@ -147,12 +148,19 @@ fn targets(results: &Results) -> Vec<&str> {
 }
 
 fn goals(results: &Results, goals: &[Goal]) -> Table {
-    let mut table = Table::new(["what", "target", "goal", "measured", ""]);
+    let mut table = Table::new(2, ["what", "target", "goal", "measured", "rounds", ""]);
     for goal in goals {
-        let Some(measured) = goal.measured(results) else { continue };
-        let verdict = if measured <= goal.limit { "ok" } else { "missed" };
-        let most = format!("≤ {}", goal.show(goal.limit));
-        table.row([goal.title, goal.target, &most, &goal.show(measured), verdict]);
+        let Some(Spread { least, median, most }) = goal.measured(results) else { continue };
+        let verdict = if median <= goal.limit { "ok" } else { "missed" };
+        let range = format!("{} to {}", goal.digits(least), goal.digits(most));
+        table.row([
+            goal.title,
+            goal.target,
+            &format!("≤ {}", goal.show(goal.limit)),
+            &goal.show(median),
+            &range,
+            verdict,
+        ]);
     }
     table
 }
@@ -160,7 +168,7 @@ fn goals(results: &Results, goals: &[Goal]) -> Table {
 fn rows(results: &Results, targets: &[&str], rows: &[Row]) -> Table {
     let measured = |target: &&&str| rows.iter().any(|row| results.value(target, row.phase, row.figure).is_some());
     let targets: Vec<&str> = targets.iter().filter(measured).copied().collect();
-    let mut table = Table::new([""].into_iter().chain(targets.iter().copied()));
+    let mut table = Table::new(1, [""].into_iter().chain(targets.iter().copied()));
     for row in rows {
         let cells: Vec<_> = targets.iter().map(|target| show(results, target, row)).collect();
         if cells.iter().any(|cell| !cell.is_empty()) {
@@ -171,13 +179,15 @@ fn rows(results: &Results, targets: &[&str], rows: &[Row]) -> Table {
 }
 
 fn show(results: &Results, target: &str, row: &Row) -> String {
-    let Some(value) = results.value(target, row.phase, row.figure) else { return String::new() };
+    let Some(Spread { median: value, .. }) = results.value(target, row.phase, row.figure) else { return String::new() };
     let decimals = row.decimals;
     let beside = match row.beside {
         Beside::Nothing => None,
-        Beside::TimesUnit => results.ratio(target, UNIT, row.phase, row.figure).map(|ratio| format!(" ({ratio:.2})")),
+        Beside::TimesUnit => {
+            results.ratio(target, UNIT, row.phase, row.figure).map(|ratio| format!(" ({:.2})", ratio.median))
+        }
         Beside::OverDirect => {
-            results.added(target, DIRECT, row.phase, row.figure).map(|added| format!(" (+{added:.0})"))
+            results.added(target, DIRECT, row.phase, row.figure).map(|added| format!(" ({:+.0})", added.median))
         }
     };
     format!("{value:.decimals$}{}", beside.unwrap_or_default())
@@ -200,14 +210,14 @@ fn builds(results: &Results) -> Table {
 
 /// Values with their multiple of a base's, for the targets of which both were measured.
 fn beside(results: &Results, rows: &[&Row], names: &[&str], base: impl Fn(&str) -> &'static str) -> Table {
-    let mut table = Table::new([""].into_iter().chain(names.iter().copied()));
+    let mut table = Table::new(1, [""].into_iter().chain(names.iter().copied()));
     for row in rows {
         let cells: Vec<Option<String>> = names
             .iter()
             .map(|name| {
                 let ratio = results.ratio(name, base(name), row.phase, row.figure)?;
                 let value = results.value(name, row.phase, row.figure)?;
-                Some(format!("{value:.decimals$} ({ratio:.2})", decimals = row.decimals))
+                Some(format!("{:.decimals$} ({:.2})", value.median, ratio.median, decimals = row.decimals))
             })
             .collect();
         if cells.iter().skip(1).any(Option::is_some) {
@@ -218,10 +228,10 @@ fn beside(results: &Results, rows: &[&Row], names: &[&str], base: impl Fn(&str) 
 }
 
 fn noise(results: &Results) -> Table {
-    let mut table = Table::new(["phase", "least", "most"]);
+    let mut table = Table::new(1, ["phase", "least", "median", "most"]);
     for phase in PHASES {
-        if let Some((least, most)) = results.range(phase.name, Figure::ForeignCpuPercent) {
-            table.row([phase.name.to_owned(), format!("{least:.0}"), format!("{most:.0}")]);
+        if let Some(Spread { least, median, most }) = results.over_all(phase.name, Figure::ForeignCpuPercent) {
+            table.row([phase.name.to_owned(), format!("{least:.0}"), format!("{median:.0}"), format!("{most:.0}")]);
         }
     }
     table
