@@ -27,7 +27,7 @@ auth:
   mode: required
   keys:
     - {{ name: sdk-tests, key: "${{HOUSE_KEY}}" }}
-logging: {{ format: json, level: warn }}
+logging: {{ format: pretty, level: warn, requests: false }}
 providers:
   - name: scripted
     type: openai-compatible
@@ -64,7 +64,7 @@ async def start_gateway(folder, upstream_port):
     environment = {"PATH": os.environ.get("PATH", ""), "HOUSE_KEY": KEY, "PROVIDER_KEY": PROVIDER_KEY}
     process = await asyncio.create_subprocess_exec(
         os.environ["AI_GATEWAY_BINARY"], "--config", str(file),
-        stdin=asyncio.subprocess.DEVNULL, stdout=sys.stderr, env=environment, cwd=folder)
+        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, env=environment, cwd=folder)
     async with asyncio.timeout(START_SECONDS):
         while not await asyncio.to_thread(ready, port):
             if process.returncode is not None:

@@ -104,7 +104,8 @@ async fn live(
         tasks.spawn_until_stop("metrics", served);
     }
     let reloader = Reloader {
-        options: options.clone(),
+        // The same file again, or an error: a file that is gone must not mean the defaults.
+        options: Options { config: settings.found.as_ref().map(|found| found.path.clone()), ..options.clone() },
         running: config.clone(),
         published: Arc::clone(&published),
         origins,

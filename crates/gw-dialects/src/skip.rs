@@ -186,7 +186,7 @@ struct Nesting {
 
 impl Nesting {
     fn push(&mut self, bracket: Bracket) {
-        if self.depth > 0 && self.depth % 64 == 0 {
+        if self.depth > 0 && self.depth.is_multiple_of(64) {
             self.outer.push(self.inner);
         }
         self.inner = self.inner << 1 | u64::from(bracket == Bracket::Object);
@@ -196,7 +196,7 @@ impl Nesting {
     fn pop(&mut self) {
         self.inner >>= 1;
         self.depth -= 1;
-        if self.depth > 0 && self.depth % 64 == 0 {
+        if self.depth > 0 && self.depth.is_multiple_of(64) {
             self.inner = self.outer.pop().unwrap_or_default();
         }
     }

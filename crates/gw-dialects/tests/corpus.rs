@@ -1,5 +1,6 @@
 //! The seeds of the fuzz targets, and what fuzzing has found, without a fuzzer.
 #![expect(clippy::unwrap_used, reason = "what does not hold stops the test")]
+#![expect(clippy::print_stdout, reason = "names the input that a check stopped at")]
 
 #[path = "checks/request.rs"]
 mod request;

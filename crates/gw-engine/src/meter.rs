@@ -212,7 +212,17 @@ impl Meter {
     /// An answer that had begun ended in an error.
     pub fn interrupted(&mut self, code: ErrorCode) {
         self.record.error = Some(code);
+        if self.outcome == Some(Outcome::Panicked) {
+            return;
+        }
         self.outcome = Some(if code == ErrorCode::ClientClosed { Outcome::Cancelled } else { Outcome::Failed });
+    }
+
+    /// The gateway broke.
+    pub fn panicked(&mut self) {
+        self.ports.bank.panic_caught();
+        self.record.error = Some(ErrorCode::InternalError);
+        self.outcome = Some(Outcome::Panicked);
     }
 
     /// The whole answer was handed over.
@@ -243,15 +253,11 @@ impl Drop for Meter {
     fn drop(&mut self) {
         self.record.timings = self.timings();
         self.record.outcome = match self.outcome {
-            // Dropped by the unwinding of a panic on the path itself.
-            _ if std::thread::panicking() => Outcome::Panicked,
             Some(outcome) => outcome,
+            // Dropped by the unwinding of a panic that nobody on the path caught.
+            None if std::thread::panicking() => Outcome::Panicked,
             None => Outcome::Cancelled,
         };
-        if self.record.outcome == Outcome::Panicked {
-            self.record.error = Some(ErrorCode::InternalError);
-            self.record.status = ErrorCode::InternalError.status();
-        }
         if self.record.outcome == Outcome::Cancelled && self.record.error.is_none() {
             self.record.error = Some(ErrorCode::ClientClosed);
         }

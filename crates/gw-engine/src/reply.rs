@@ -9,6 +9,7 @@ use gw_core::{Error, ErrorCode};
 use gw_dialects::error as dialect_error;
 use gw_dialects::response::TailScan;
 use gw_dialects::stream::StreamScan;
+use gw_http::panics::{Panicked, guard};
 use gw_providers::attempt::{Answer, AttemptError};
 use http::{HeaderMap, StatusCode};
 use http_body::{Body, Frame, SizeHint};
@@ -99,28 +100,60 @@ impl ReplyBody {
     }
 }
 
+impl State {
+    fn poll(&mut self, meter: Option<&mut Meter>, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Broken>>> {
+        match (self, meter) {
+            (Self::Whole { bytes, .. }, meter) => {
+                // The answer is complete when its bytes are taken: the connection does not ask again.
+                if let Some(meter) = meter {
+                    meter.completed();
+                }
+                Poll::Ready(bytes.take().filter(|bytes| !bytes.is_empty()).map(Ok))
+            }
+            (Self::Flowing(flowing), Some(meter)) => flowing.poll(meter, context),
+            (Self::Events(events), Some(meter)) => events.poll(meter, context).map(|bytes| bytes.map(Ok)),
+            (Self::Flowing(_) | Self::Events(_), None) | (Self::Ended, _) => Poll::Ready(None),
+        }
+    }
+
+    /// What the client gets after a panic: an error event where that can be said, else a cut connection.
+    fn broken(&mut self, meter: Option<&mut Meter>) -> Option<Result<Bytes, Broken>> {
+        let meter = meter?;
+        meter.panicked();
+        let error = Error::new(ErrorCode::InternalError, "the gateway broke while it sent this answer");
+        match std::mem::replace(self, Self::Ended) {
+            Self::Events(_) => Some(Ok(dialect_error::stream_error(&error, meter.request_id().as_str()))),
+            Self::Whole { .. } | Self::Flowing(_) | Self::Ended => Some(Err(Broken)),
+        }
+    }
+}
+
 impl Flowing {
     fn poll(&mut self, meter: &mut Meter, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Broken>>> {
-        if let Some(bytes) = self.begun.pop_front() {
-            self.tail.feed(&bytes);
-            return Poll::Ready(Some(Ok(bytes)));
-        }
-        match self.answer.poll_data(context) {
-            Poll::Pending => Poll::Pending,
-            Poll::Ready(Some(Ok(bytes))) => {
-                self.tail.feed(&bytes);
-                Poll::Ready(Some(Ok(bytes)))
-            }
-            Poll::Ready(Some(Err(error))) => {
+        let next = match self.begun.pop_front() {
+            Some(bytes) => Some(Ok(bytes)),
+            None => match self.answer.poll_data(context) {
+                Poll::Ready(next) => next,
+                Poll::Pending => return Poll::Pending,
+            },
+        };
+        let piece = match next {
+            Some(Err(error)) => {
                 meter.interrupted(interrupted(&error).code);
-                Poll::Ready(Some(Err(Broken)))
+                return Poll::Ready(Some(Err(Broken)));
             }
-            Poll::Ready(None) => {
-                meter.used(self.tail.usage());
-                meter.completed();
-                Poll::Ready(None)
-            }
+            Some(Ok(bytes)) => Some(bytes),
+            None => None,
+        };
+        if let Some(bytes) = &piece {
+            self.tail.feed(bytes);
         }
+        // Nobody asks for more than the length that was told.
+        if piece.is_none() || self.begun.is_empty() && self.answer.is_end() {
+            meter.used(self.tail.usage());
+            meter.completed();
+        }
+        Poll::Ready(piece.map(Ok))
     }
 }
 
@@ -201,18 +234,12 @@ impl Body for ReplyBody {
 
     fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         let Self { meter, state } = self.get_mut();
-        let polled = match (&mut *state, meter.as_deref_mut()) {
-            (State::Whole { bytes, .. }, _) => Poll::Ready(bytes.take().filter(|bytes| !bytes.is_empty()).map(Ok)),
-            (State::Flowing(flowing), Some(meter)) => flowing.poll(meter, context),
-            (State::Events(events), Some(meter)) => events.poll(meter, context).map(|bytes| bytes.map(Ok)),
-            (State::Flowing(_) | State::Events(_), None) | (State::Ended, _) => Poll::Ready(None),
+        let polled = match guard(|| state.poll(meter.as_deref_mut(), context)) {
+            Ok(polled) => polled,
+            Err(Panicked) => Poll::Ready(state.broken(meter.as_deref_mut())),
         };
-        if let (Poll::Ready(Some(Ok(bytes))), Some(meter)) = (&polled, meter.as_deref_mut()) {
+        if let (Poll::Ready(Some(Ok(bytes))), Some(meter)) = (&polled, meter) {
             meter.forwarded(bytes.len());
-        }
-        if let (State::Whole { .. }, Some(meter)) = (&*state, meter) {
-            // The answer is complete when its bytes are taken: the connection does not ask again.
-            meter.completed();
         }
         if matches!(polled, Poll::Ready(None | Some(Err(_)))) {
             *state = State::Ended;

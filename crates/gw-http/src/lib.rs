@@ -1,7 +1,7 @@
 //! The only door, both ways. It knows nothing of AI.
 //!
 //! In, in this order: [`listen`] (sockets), [`workers`] (one thread, one runtime for each), [`serve`] (a connection),
-//! [`watch`] (slow clients), [`tls`]. Out: [`origin`] (where), [`pool`] (connections; `http1` and `http2` are the two kinds),
+//! [`watch`] (slow clients), [`panics`], [`tls`]. Out: [`origin`] (where), [`pool`] (connections; `http1` and `http2` are the two kinds),
 //! [`connect`] and [`proxy`] (new ones), [`client`] (one exchange). [`body`] is what goes through.
 //!
 //! **Invariants.**
@@ -21,7 +21,7 @@ mod io;
 pub mod listen;
 pub mod observer;
 pub mod origin;
-mod panics;
+pub mod panics;
 pub mod pool;
 pub mod proxy;
 pub mod serve;

@@ -8,15 +8,16 @@ use pin_project_lite::pin_project;
 
 /// A panic was caught. What it said went to the panic hook.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Panicked;
+pub struct Panicked;
 
 pin_project! {
     /// A future whose panic is a value. After one, it must not be polled again.
-    pub(crate) struct CatchPanic<F> { #[pin] inner: F }
+    pub struct CatchPanic<F> { #[pin] inner: F }
 }
 
 impl<F> CatchPanic<F> {
-    pub(crate) fn new(inner: F) -> Self {
+    /// Wraps a future.
+    pub fn new(inner: F) -> Self {
         Self { inner }
     }
 }
@@ -35,6 +36,9 @@ impl<F: Future> Future for CatchPanic<F> {
 }
 
 /// Calls `poll`, and turns a panic into a value.
-pub(crate) fn guard<T>(poll: impl FnOnce() -> T) -> Result<T, Panicked> {
+///
+/// # Errors
+/// If it panicked.
+pub fn guard<T>(poll: impl FnOnce() -> T) -> Result<T, Panicked> {
     catch_unwind(AssertUnwindSafe(poll)).map_err(|_| Panicked)
 }

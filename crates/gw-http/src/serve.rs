@@ -13,7 +13,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
-use http::{Request, Response, StatusCode};
+use http::{HeaderValue, Request, Response, StatusCode, Version, header};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
@@ -181,7 +181,8 @@ impl<S: Service> Door<S> {
             if let Some(expired) = watch.poll_expired(context) {
                 return Poll::Ready(Some(expired));
             }
-            if watch.is_draining() && !drained {
+            // A connection that has not brought its first request yet may: hyper would close it.
+            if watch.is_draining() && watch.has_served() && !drained {
                 drained = true;
                 Pin::new(&mut serving).graceful_shutdown();
             }
@@ -235,18 +236,23 @@ impl<S: Service> Door<S> {
     ) -> Result<Response<Guarded<S::Body>>, Infallible> {
         watch.request_begins();
         let serving = Serving(watch);
+        let version = request.version();
         let call = guard(|| Rc::clone(&self.service).call(request, connection));
         let answered = match call {
             Ok(future) => CatchPanic::new(future).await,
             Err(panicked) => Err(panicked),
         };
-        let response = match answered {
+        let closes = serving.0.is_draining();
+        let mut response = match answered {
             Ok(response) => response.map(|inner| GuardedBody::Service { inner }),
             Err(_) => {
                 self.observer.panic_caught();
                 self.service.refuse(Refusal::Panicked).map(|bytes| GuardedBody::Door { bytes })
             }
         };
+        if closes && version <= Version::HTTP_11 {
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
         let observer = Rc::clone(&self.observer);
         Ok(response.map(|inner| Guarded { inner, observer, _serving: serving }))
     }

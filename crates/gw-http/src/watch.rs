@@ -40,6 +40,7 @@ pub(crate) struct Watch {
     since: Cell<u64>,
     blocked_since: Cell<Option<u64>>,
     requests: Cell<usize>,
+    served: Cell<bool>,
     /// Whether the service has been called since the last complete answer: if not, what hyper writes is its own.
     called: Cell<bool>,
     expired: Cell<Option<Expired>>,
@@ -71,6 +72,7 @@ impl Watch {
 
     pub(crate) fn request_begins(&self) {
         self.requests.set(self.requests.get() + 1);
+        self.served.set(true);
         self.called.set(true);
         self.enter(Stage::Serving);
     }
@@ -96,6 +98,11 @@ impl Watch {
             *waker = Some(context.waker().clone());
         }
         self.expired.get()
+    }
+
+    /// Whether a request has come on it.
+    pub(crate) fn has_served(&self) -> bool {
+        self.served.get()
     }
 
     /// Whether the worker wants its connections to end after the request they are serving.
@@ -147,6 +154,7 @@ impl Watches {
             since: Cell::new(self.now.get()),
             blocked_since: Cell::new(None),
             requests: Cell::new(0),
+            served: Cell::new(false),
             called: Cell::new(false),
             expired: Cell::new(None),
             waker: RefCell::new(None),

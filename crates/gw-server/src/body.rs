@@ -46,7 +46,7 @@ pub async fn read(
             return Err(too_large(limits.bytes_max));
         }
         held.grow(piece.len())?;
-        if first.is_empty() {
+        if first.is_empty() && more.is_empty() {
             // A small body comes in one piece and is not copied.
             first = piece;
             continue;

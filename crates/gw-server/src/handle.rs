@@ -11,6 +11,7 @@ use gw_core::{Error, ErrorCode, RequestId};
 use gw_dialects::DialectId;
 use gw_engine::{Call, Engine, Meter, Reply, ReplyBody, Snapshot};
 use gw_http::Connection;
+use gw_http::panics::{CatchPanic, Panicked};
 use gw_http::serve::{Refusal, Service};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
@@ -79,9 +80,13 @@ impl Api {
     ) -> Response<ReplyBody> {
         let mut meter = Meter::open(self.engine.ports(), self.next_id(), dialect.operation(), dialect.name());
         meter.request_head(&parts.headers);
-        match self.run(snapshot, dialect, parts, incoming, &mut meter).await {
-            Ok(reply) => respond::reply(reply, meter),
-            Err(error) => respond::failure(&error, meter),
+        match CatchPanic::new(self.run(snapshot, dialect, parts, incoming, &mut meter)).await {
+            Ok(Ok(reply)) => respond::reply(reply, meter),
+            Ok(Err(error)) => respond::failure(&error, meter),
+            Err(Panicked) => {
+                meter.panicked();
+                respond::failure(&respond::broken(), meter)
+            }
         }
     }
 

@@ -134,8 +134,13 @@ fn refusal_error(refusal: Refusal) -> Error {
             Error::new(ErrorCode::Overloaded, "the gateway has as many connections as it may; try again later")
                 .with_retry_after(Duration::from_secs(1))
         }
-        Refusal::Panicked => Error::new(ErrorCode::InternalError, "the gateway broke while it served this request"),
+        Refusal::Panicked => broken(),
     }
+}
+
+/// What is told of a panic.
+pub fn broken() -> Error {
+    Error::new(ErrorCode::InternalError, "the gateway broke while it served this request")
 }
 
 /// Takes out what a client is not told, and gives the provider's request id its own name.

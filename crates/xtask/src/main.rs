@@ -1,7 +1,7 @@
 //! Tasks of the project, run as `cargo xtask NAME`.
 //!
-//! Read in this order: [`test`] (what is checked, and in which order), [`tools`] (what that needs to be installed),
-//! [`tidy`] (what no compiler checks), [`docs`] and [`bench`].
+//! Read in this order: [`mod@test`] (what is checked, and in which order), [`tools`] (what that needs to be installed),
+//! [`tidy`] (what no compiler checks), [`docs`] and [`mod@bench`].
 //!
 //! **Invariants.** This crate compiles in seconds: it uses no crate of the house, so that it also runs while the house
 //! does not compile. What needs the house's code (the generated reference) is the example `reference`.

@@ -101,8 +101,10 @@ impl Check {
             Check::Doctests => {
                 counted(Runner::CargoTest, &mut project::cargo(&["test", "--workspace", "--doc", "--quiet"]))
             }
+            // With what is private, because the reading order of a crate names its private modules.
             Check::Doc => plain(
-                project::cargo(&["doc", "--workspace", "--no-deps", "--quiet"]).env("RUSTDOCFLAGS", "--deny warnings"),
+                project::cargo(&["doc", "--workspace", "--no-deps", "--document-private-items", "--quiet"])
+                    .env("RUSTDOCFLAGS", "--deny warnings --allow rustdoc::private_intra_doc_links"),
             ),
             Check::Deny => {
                 println!("known vulnerabilities are not looked up: their list is not in a package registry");

@@ -32,6 +32,7 @@ pub struct NotJson;
 /// It is not one JSON object.
 pub fn scan_response(dialect: DialectId, body: &[u8]) -> Result<WholeScan, NotJson> {
     match dialect {
+        // They differ in nothing that is looked for here.
         DialectId::OpenAiChat | DialectId::OpenAiCompletions | DialectId::OpenAiEmbeddings => {}
     }
     let text = std::str::from_utf8(body).map_err(|_| NotJson)?;

@@ -81,6 +81,7 @@ impl StreamScan {
     /// Watches a stream from its beginning.
     pub fn new(options: StreamScanOptions) -> Self {
         match options.dialect {
+            // They differ in nothing that is looked for here.
             DialectId::OpenAiChat | DialectId::OpenAiCompletions | DialectId::OpenAiEmbeddings => {}
         }
         Self {
@@ -329,7 +330,10 @@ fn tells(text: &[u8]) -> Telling {
     }
 }
 
-/// The first byte of the value whose name ends here.
+/// The first byte of the value whose name ends here, on the same line: what is beyond it is of another event, or of one
+/// that is read anyway.
 fn value_start(text: &[u8]) -> Option<u8> {
-    text.trim_ascii_start().strip_prefix(b":")?.trim_ascii_start().first().copied()
+    let skip_space = |text: &[u8]| text.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+    let rest = text[skip_space(text)..].strip_prefix(b":")?;
+    rest.get(skip_space(rest)).copied()
 }

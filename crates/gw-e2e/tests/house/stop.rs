@@ -69,6 +69,23 @@ async fn an_answer_given_while_stopping_closes_its_connection() {
 }
 
 #[tokio::test]
+async fn a_connection_made_before_the_stop_is_served_if_its_request_comes_soon() {
+    for accept in ["shared", "handoff"] {
+        let mut gateway = Gateway::start(&config(&format!("server: {{ accept: {accept}, workers: 1 }}"))).await;
+        let mut idle = gateway.client().await;
+        idle.get("/health/live", &[]).await;
+        idle.answer().await;
+        let mut fresh = gateway.client().await;
+        gateway.signal("TERM");
+        assert!(idle.is_closed().await);
+        fresh.post(CHAT, &[], chat("sandbox/echo")).await;
+        let answer = fresh.answer().await;
+        assert_eq!((answer.status, answer.header("connection")), (200, Some("close")), "{accept}");
+        assert_eq!(gateway.exit_code().await, Some(0));
+    }
+}
+
+#[tokio::test]
 async fn what_does_not_end_is_ended_at_the_limit() {
     let mut gateway = Gateway::start(&config("server: { timeouts: { drain: 1s } }")).await;
     let mut client = gateway.client().await;

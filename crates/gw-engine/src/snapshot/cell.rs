@@ -54,7 +54,6 @@ impl Handle {
     }
 
     /// The snapshot for a request that begins now.
-    #[expect(clippy::redundant_allocation, reason = "see the type")]
     pub fn load(&self) -> Rc<Arc<Snapshot>> {
         let generation = self.published.generation.load(Ordering::Acquire);
         if generation != self.generation.get() {

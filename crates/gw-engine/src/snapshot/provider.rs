@@ -72,9 +72,14 @@ impl Provider {
         }
     }
 
-    /// Whether it serves a model of this name, as far as the configuration says.
+    /// Whether it serves a model of this name, as far as is known here.
     pub fn serves(&self, model: &str) -> bool {
-        self.models.is_empty() || self.models.iter().any(|known| &**known == model)
+        let configured = self.models.is_empty() || self.models.iter().any(|known| &**known == model);
+        let exists = match self.entry.kind {
+            Kind::Http => true,
+            Kind::Sandbox => sandbox::is_known(model),
+        };
+        configured && exists
     }
 
     /// The value of the credential's header for a key.

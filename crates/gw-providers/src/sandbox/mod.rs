@@ -32,7 +32,7 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use serde::Serialize;
 
 pub use self::body::SandboxBody;
-pub use self::model::{MODELS, SandboxModel};
+pub use self::model::{MODELS, SandboxModel, is_known};
 
 use self::body::Ending;
 use self::model::{Answering, Behaviour, Quirk};

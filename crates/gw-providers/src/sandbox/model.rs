@@ -58,6 +58,11 @@ models! {
     "panic-mid-stream": "panics in the middle of an answer",
 }
 
+/// Whether there is a model of this name.
+pub fn is_known(model: &str) -> bool {
+    Behaviour::of(model).is_some()
+}
+
 /// What a model does with a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Behaviour {

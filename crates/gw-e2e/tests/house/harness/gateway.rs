@@ -204,6 +204,14 @@ impl Gateway {
         self.write(CONFIG, config);
     }
 
+    /// Writes the configuration anew, and waits until a model that it has and the old one had not is served.
+    pub(crate) async fn reload(&self, config: &str, new_model: &str) {
+        self.rewrite(config);
+        self.signal("HUP");
+        let served = async { while self.get(&format!("/v1/models/{new_model}")).await.status != 200 {} };
+        within("the reload", served).await;
+    }
+
     /// Replaces a file in the folder in one step.
     pub(crate) fn write(&self, name: &str, content: &str) {
         let new = self.folder.path().join("new");
