@@ -68,10 +68,12 @@ class Connection:
         self.writer.write(data)
         await self.writer.drain()
 
-    async def whole(self, body, status=200, headers=b""):
+    async def whole(self, body, status=200, headers=b"", announced=None):
+        """An answer in one piece; `announced` is its length where that is not the truth."""
         head = b"HTTP/1.1 %d %s\r\n" % (status, REASONS[status])
-        length = b"content-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body)
-        await self.send(head + HEADERS + headers + length + body)
+        length = len(body) if announced is None else announced
+        content = b"content-type: application/json\r\ncontent-length: %d\r\n\r\n" % length
+        await self.send(head + HEADERS + headers + content + body)
 
     async def stream_head(self):
         await self.send(b"HTTP/1.1 200 OK\r\n" + HEADERS + b"content-type: text/event-stream; charset=utf-8\r\n"

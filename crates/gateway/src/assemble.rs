@@ -23,11 +23,13 @@ use gw_telemetry::Registry;
 use gw_telemetry::log::{self, Format, LogControl};
 use gw_telemetry::request_log::RequestLog;
 use parking_lot::Mutex;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::{Options, say};
 use crate::metrics::Door;
 use crate::reload::Reloader;
 use crate::settings::{self, Settings};
+use crate::drain::Ending;
 use crate::{banner, control, drain};
 
 /// Finished requests that may wait for each worker; more are counted as lost.
@@ -66,6 +68,9 @@ async fn live(
     log: &LogControl,
 ) -> anyhow::Result<()> {
     let config = &settings.config;
+    // Before anything is said to run: who waits for the banner may signal at once.
+    let ending = Ending::listen().context("signals cannot be listened for")?;
+    let hangup = signal(SignalKind::hangup()).context("signals cannot be listened for")?;
     for warning in &settings.warnings {
         tracing::warn!("{warning}");
     }
@@ -116,13 +121,13 @@ async fn live(
         registry,
         log: log.clone(),
     };
-    tasks.spawn_until_stop("reload", reloader.run());
+    tasks.spawn_until_stop("reload", reloader.run(hangup));
 
     let source = settings::describe(settings.found.as_ref());
     say(&banner::banner(config, &published.current(), workers.addresses(), &source));
     // What is left of it holds the mailbox of records open, whose end the request log waits for.
     drop(house);
-    drain::wanted().await?;
+    ending.wanted().await;
     drain::drain(workers, &tasks, &health, config.server.timeouts.drain).await;
     Ok(())
 }

@@ -18,7 +18,7 @@ use gw_http::tls::ServerCertificate;
 use gw_server::Health;
 use gw_telemetry::log::LogControl;
 use gw_telemetry::{Registry, Reload};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::Signal;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::cli::Options;
@@ -42,11 +42,7 @@ pub(crate) struct Reloader {
 
 impl Reloader {
     /// Watches for as long as the process lives.
-    pub(crate) async fn run(mut self) {
-        let Ok(mut hangup) = signal(SignalKind::hangup()) else {
-            tracing::error!("SIGHUP cannot be listened for; the configuration is reloaded on file changes only");
-            return;
-        };
+    pub(crate) async fn run(mut self, mut hangup: Signal) {
         let mut timer = interval(LOOK_EVERY);
         timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut seen = look(&self.running.files);
@@ -58,7 +54,9 @@ impl Reloader {
             let now = look(&self.running.files);
             if asked || now != seen {
                 self.reload();
+                // What was seen before the files were read: one that changed meanwhile is read again.
                 seen = look(&self.running.files);
+                seen.extend(now.into_iter().filter(|(path, _)| self.running.files.contains(path)));
             }
         }
     }

@@ -126,7 +126,6 @@ impl Check {
             Check::Deny => Some(tools::Tool::Deny),
             Check::Machete => Some(tools::Tool::Machete),
             Check::SdkPython => Some(tools::Tool::PythonSuite),
-            // The scripted upstream of both suites is written in Python.
             Check::SdkNode => Some(tools::Tool::NodeSuite),
             Check::Fmt | Check::Clippy | Check::Tidy | Check::Build | Check::Doctests | Check::Doc => None,
         }

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail, ensure};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::process::Command;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::phase::{BURST, HELD, Load};
 use super::program::{Ground, Instance};
@@ -28,6 +28,9 @@ const GRACE: Duration = Duration::from_secs(60);
 const REST: Duration = Duration::from_secs(2);
 /// How long a program may take to give memory back after a burst.
 const AFTER_BURST: Duration = Duration::from_secs(5);
+/// Over how long is seen whether the machine is quiet, and how much of it others may use then.
+const GLANCE: Duration = Duration::from_millis(500);
+const QUIET_SHARE: f64 = 0.05;
 /// Starts in one phase.
 const STARTS: u32 = 5;
 
@@ -47,9 +50,25 @@ pub(super) struct Setting {
     pub(super) mock: u32,
     /// Processors of the machine.
     pub(super) processors: usize,
+    /// How long is waited, at most, for others to leave the machine.
+    pub(super) patience: Duration,
 }
 
 impl Setting {
+    /// Waits until nobody works on the machine, or patience ends.
+    pub(super) async fn wait_for_quiet(&self) -> Result<()> {
+        let begin = Instant::now();
+        while begin.elapsed() < self.patience {
+            let (from, worked_s) = (Instant::now(), usage::machine_seconds()?);
+            sleep(GLANCE).await;
+            let worked_s = usage::machine_seconds()? - worked_s;
+            if worked_s / (from.elapsed().as_secs_f64() * self.processors as f64) <= QUIET_SHARE {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     /// Puts load on a target.
     pub(super) async fn load(&self, target: &Target, instance: &mut Instance, load: Load) -> Result<Figures> {
         let report = self.run(target, instance, load).await?;

@@ -38,7 +38,7 @@ const MOCK_ASKS: u32 = 500;
 /// What is measured, how often and how long.
 #[derive(Args, Debug, Clone)]
 pub(crate) struct Options {
-    /// Rounds; in each, every phase is done on every target in turn.
+    /// Rounds; in each, every phase is done on every target in turn (memory, which hardly varies, in the first only).
     #[arg(long)]
     rounds: Option<u32>,
     /// Seconds of a measured window.
@@ -68,6 +68,9 @@ pub(crate) struct Options {
     /// Configuration for the target `gateway`; %LISTEN% and %UPSTREAM% in it are replaced.
     #[arg(long, value_name = "PATH")]
     gateway_config: Option<PathBuf>,
+    /// Waits before each measurement until nobody else works on the machine, so many seconds at most.
+    #[arg(long, default_value_t = 0)]
+    wait_secs: u64,
     /// Event loops of the mock.
     #[arg(long, default_value_t = 1)]
     mock_threads: usize,
@@ -81,11 +84,11 @@ pub(crate) struct Options {
 
 impl Options {
     fn rounds(&self) -> u32 {
-        self.rounds.unwrap_or(if self.quick { 1 } else { 3 })
+        self.rounds.unwrap_or(if self.quick { 1 } else { 5 })
     }
 
     fn window_s(&self) -> f64 {
-        self.secs.unwrap_or(if self.quick { 1.0 } else { 2.5 })
+        self.secs.unwrap_or(if self.quick { 1.0 } else { 1.5 })
     }
 
     /// The folder for everything that is written; it is made if it does not exist.
@@ -147,6 +150,7 @@ async fn session(options: &Options) -> Result<Results> {
         upstream,
         mock: mock.id(),
         processors: processors.len(),
+        patience: Duration::from_secs(options.wait_secs),
     };
     let mut results = Results::default();
     let mut targets = target::all(options, &ground.folder)?;
@@ -159,7 +163,8 @@ async fn session(options: &Options) -> Result<Results> {
             if round % 2 == 0 {
                 order.reverse();
             }
-            for target in order.into_iter().filter(|target| takes_part(target, phase)) {
+            for target in order.into_iter().filter(|target| takes_part(target, phase, round)) {
+                setting.wait_for_quiet().await?;
                 let cell = measure(&setting, &ground, target, &mut instances, phase, round).await?;
                 say(&report::line(&cell));
                 results.cells.push(cell);
@@ -170,11 +175,12 @@ async fn session(options: &Options) -> Result<Results> {
     Ok(results)
 }
 
-fn takes_part(target: &Target, phase: &Phase) -> bool {
+fn takes_part(target: &Target, phase: &Phase, round: u32) -> bool {
     let speaks = phase.field == Field::All || target.is_plain();
     match phase.work {
         Work::Load(_) => speaks,
-        Work::Memory | Work::Start => speaks && target.program.can_start(),
+        Work::Start => speaks && target.program.can_start(),
+        Work::Memory => speaks && target.program.can_start() && round == 1,
     }
 }
 

@@ -1,9 +1,10 @@
 //! Who is measured: a program and the way in which clients talk to it.
 
+use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use super::program::{self, KEY, Program, Recipe};
 use super::{Options, say};
@@ -84,8 +85,9 @@ pub(super) fn all(options: &Options, folder: &Path) -> Result<Vec<Target>> {
     }
     targets.extend(gateways(options, folder)?);
     if let Some(binary) = &options.baseline_binary {
-        targets.push(gateway("baseline", binary, include_str!("../../configs/gateway.yaml")));
-        targets.push(gateway("baseline-policies", binary, include_str!("../../configs/gateway-policies.yaml")));
+        let binary = keep(binary, folder, "baseline-binary")?;
+        targets.push(gateway("baseline", &binary, include_str!("../../configs/gateway.yaml")));
+        targets.push(gateway("baseline-policies", &binary, include_str!("../../configs/gateway-policies.yaml")));
     }
     for text in &options.target {
         let (program, base_path) = program::foreign(text)?;
@@ -104,8 +106,9 @@ fn gateways(options: &Options, folder: &Path) -> Result<Vec<Target>> {
         say(&format!("{} does not exist, so the gateway is left out; build it for release", binary.display()));
         return Ok(Vec::new());
     }
+    let binary = keep(&binary, folder, "gateway-binary")?;
     let bare = match &options.gateway_config {
-        Some(file) => std::fs::read_to_string(file)?,
+        Some(file) => fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?,
         None => include_str!("../../configs/gateway.yaml").to_owned(),
     };
     let plain = gateway(GATEWAY, &binary, &bare);
@@ -118,6 +121,13 @@ fn gateways(options: &Options, folder: &Path) -> Result<Vec<Target>> {
     let http2 = plain.spoken_to("gateway-http2", Protocol::Http2);
     let tls_http2 = tls.spoken_to("gateway-tls-http2", Protocol::Http2);
     Ok(vec![plain, policies, http2, tls, tls_http2])
+}
+
+/// Copies a program, so that a build in the meantime does not change what is measured.
+fn keep(binary: &Path, folder: &Path, name: &str) -> Result<PathBuf> {
+    let kept = folder.join(name);
+    fs::copy(binary, &kept).with_context(|| format!("cannot copy {}", binary.display()))?;
+    Ok(kept)
 }
 
 fn gateway(name: &str, binary: &Path, template: &str) -> Target {
