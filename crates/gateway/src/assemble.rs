@@ -77,12 +77,7 @@ async fn live(
     let registry = Registry::new(env!("CARGO_PKG_VERSION"));
     let health = Arc::new(Health::default());
     health.configured(1);
-    let counted = Arc::clone(&registry);
-    let tasks = Tasks::new(tokio::runtime::Handle::current(), move |task, message| {
-        counted.panic_caught();
-        tracing::error!(task, message, "a background task broke");
-    });
-
+    let tasks = background(&registry);
     let (records, finished) = mailbox::mailbox::<RequestRecord>(RECORDS_PER_WORKER);
     let (control, questions) = Control::channel();
     let house = Arc::new(House {
@@ -130,6 +125,15 @@ async fn live(
     ending.wanted().await;
     drain::drain(workers, &tasks, &health, config.server.timeouts.drain).await;
     Ok(())
+}
+
+/// The tasks of the control plane.
+fn background(registry: &Arc<Registry>) -> Tasks {
+    let registry = Arc::clone(registry);
+    Tasks::new(tokio::runtime::Handle::current(), move |task, message| {
+        registry.panic_caught();
+        tracing::error!(task, message, "a background task broke");
+    })
 }
 
 /// What the workers are made from.

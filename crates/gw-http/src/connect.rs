@@ -14,10 +14,10 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
 
 use crate::origin::{Origin, Version};
 use crate::proxy;
+use crate::stream::Stream;
 
 /// How long one address is tried alone before the next is tried beside it (RFC 8305 §5).
 const NEXT_ADDRESS_AFTER: Duration = Duration::from_millis(250);
@@ -87,7 +87,7 @@ async fn attempt(origin: &Origin) -> Result<Connected, ConnectError> {
     let stalled = Rc::new(Cell::new(None));
     let Some(name) = origin.server_name() else {
         let http2 = settings.version == Version::Http2;
-        let io = UpstreamIo { transport: Transport::Clear(stream), stalled: Rc::clone(&stalled) };
+        let io = UpstreamIo { stream: Stream::Clear(stream), stalled: Rc::clone(&stalled) };
         return Ok(Connected { io, stalled, http2, forward });
     };
     let config = origin.tls().map_err(ConnectError::Tls)?;
@@ -99,7 +99,7 @@ async fn attempt(origin: &Origin) -> Result<Connected, ConnectError> {
     if settings.version == Version::Http2 && !http2 {
         return Err(ConnectError::Tls("the provider does not offer HTTP/2".to_owned()));
     }
-    let io = UpstreamIo { transport: Transport::Tls(Box::new(stream)), stalled: Rc::clone(&stalled) };
+    let io = UpstreamIo { stream: Stream::Tls(Box::new(stream.into())), stalled: Rc::clone(&stalled) };
     Ok(Connected { io, stalled, http2, forward: None })
 }
 
@@ -140,14 +140,9 @@ fn take_turns(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
     turns
 }
 
-enum Transport {
-    Clear(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
-}
-
 /// The bytes of a connection, and since when writing has been stuck.
 pub(crate) struct UpstreamIo {
-    transport: Transport,
+    stream: Stream,
     stalled: Rc<Cell<Option<Instant>>>,
 }
 
@@ -163,24 +158,14 @@ impl UpstreamIo {
 }
 
 impl AsyncRead for UpstreamIo {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        match &mut self.transport {
-            Transport::Clear(stream) => Pin::new(stream).poll_read(context, buffer),
-            Transport::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
-        }
+    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(context, buffer)
     }
 }
 
 impl AsyncWrite for UpstreamIo {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let poll = match &mut self.transport {
-            Transport::Clear(stream) => Pin::new(stream).poll_write(context, bytes),
-            Transport::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
-        };
+        let poll = Pin::new(&mut self.stream).poll_write(context, bytes);
         self.note(poll)
     }
 
@@ -189,32 +174,20 @@ impl AsyncWrite for UpstreamIo {
         context: &mut Context<'_>,
         pieces: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let poll = match &mut self.transport {
-            Transport::Clear(stream) => Pin::new(stream).poll_write_vectored(context, pieces),
-            Transport::Tls(stream) => Pin::new(stream).poll_write_vectored(context, pieces),
-        };
+        let poll = Pin::new(&mut self.stream).poll_write_vectored(context, pieces);
         self.note(poll)
     }
 
     fn is_write_vectored(&self) -> bool {
-        match &self.transport {
-            Transport::Clear(stream) => stream.is_write_vectored(),
-            Transport::Tls(stream) => stream.is_write_vectored(),
-        }
+        self.stream.is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.transport {
-            Transport::Clear(stream) => Pin::new(stream).poll_flush(context),
-            Transport::Tls(stream) => Pin::new(stream).poll_flush(context),
-        }
+        Pin::new(&mut self.stream).poll_flush(context)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.transport {
-            Transport::Clear(stream) => Pin::new(stream).poll_shutdown(context),
-            Transport::Tls(stream) => Pin::new(stream).poll_shutdown(context),
-        }
+        Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }
 

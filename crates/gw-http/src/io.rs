@@ -1,4 +1,4 @@
-//! The bytes of a client's connection, clear or TLS, and what the door notes and corrects on their way.
+//! The bytes of a client's connection, and what the door notes and corrects on their way.
 
 use std::io;
 use std::pin::Pin;
@@ -7,23 +7,16 @@ use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
-use tokio_rustls::server::TlsStream;
 
+use crate::stream::Stream;
 use crate::watch::Watch;
-
-/// Clear text or TLS.
-pub(crate) enum ClientStream {
-    Clear(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
-}
 
 /// Renders the door's answer to a request that hyper refused with this status before the service saw it.
 pub(crate) type Refuse = Rc<dyn Fn(u16) -> Bytes>;
 
 /// A client's connection as hyper sees it.
 pub(crate) struct ClientIo {
-    stream: ClientStream,
+    stream: Stream,
     watch: Rc<Watch>,
     refuse: Refuse,
     /// The rest of an answer written in place of hyper's own, and what hyper is then told was written.
@@ -31,12 +24,12 @@ pub(crate) struct ClientIo {
 }
 
 impl ClientIo {
-    pub(crate) fn new(stream: ClientStream, watch: Rc<Watch>, refuse: Refuse) -> Self {
+    pub(crate) fn new(stream: Stream, watch: Rc<Watch>, refuse: Refuse) -> Self {
         Self { stream, watch, refuse, replacement: None }
     }
 
     /// The connection itself, for a last word on it.
-    pub(crate) fn into_stream(self) -> ClientStream {
+    pub(crate) fn into_stream(self) -> Stream {
         self.stream
     }
 
@@ -115,10 +108,7 @@ impl AsyncWrite for ClientIo {
     }
 
     fn is_write_vectored(&self) -> bool {
-        match &self.stream {
-            ClientStream::Clear(stream) => stream.is_write_vectored(),
-            ClientStream::Tls(stream) => stream.is_write_vectored(),
-        }
+        self.stream.is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -129,52 +119,5 @@ impl AsyncWrite for ClientIo {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(context)
-    }
-}
-
-impl AsyncRead for ClientStream {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        match &mut *self {
-            Self::Clear(stream) => Pin::new(stream).poll_read(context, buffer),
-            Self::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
-        }
-    }
-}
-
-impl AsyncWrite for ClientStream {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match &mut *self {
-            Self::Clear(stream) => Pin::new(stream).poll_write(context, bytes),
-            Self::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
-        }
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        pieces: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        match &mut *self {
-            Self::Clear(stream) => Pin::new(stream).poll_write_vectored(context, pieces),
-            Self::Tls(stream) => Pin::new(stream).poll_write_vectored(context, pieces),
-        }
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut *self {
-            Self::Clear(stream) => Pin::new(stream).poll_flush(context),
-            Self::Tls(stream) => Pin::new(stream).poll_flush(context),
-        }
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut *self {
-            Self::Clear(stream) => Pin::new(stream).poll_shutdown(context),
-            Self::Tls(stream) => Pin::new(stream).poll_shutdown(context),
-        }
     }
 }

@@ -25,6 +25,7 @@ pub mod panics;
 pub mod pool;
 pub mod proxy;
 pub mod serve;
+mod stream;
 pub mod tls;
 pub mod watch;
 pub mod workers;

@@ -25,9 +25,10 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
 use crate::exec::WorkerExecutor;
-use crate::io::{ClientIo, ClientStream, Refuse};
+use crate::io::{ClientIo, Refuse};
 use crate::observer::Observer;
 use crate::panics::{CatchPanic, guard};
+use crate::stream::Stream;
 use crate::tls::ServerCertificate;
 use crate::watch::{Expired, Watch, Watches};
 
@@ -150,7 +151,7 @@ impl<S: Service> Door<S> {
                 Ok(Ok(found)) => found,
                 Ok(Err(_)) | Err(_) => return,
             };
-            let io = self.io(ClientStream::Clear(stream), &watch);
+            let io = self.io(Stream::Clear(stream), &watch);
             return self.speak_http(io, http2, Rc::new(Connection { peer, secure: false }), watch).await;
         };
         let handshake = TlsAcceptor::from(certificate.current()).accept(stream);
@@ -158,7 +159,7 @@ impl<S: Service> Door<S> {
             return;
         };
         let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-        let io = self.io(ClientStream::Tls(Box::new(stream)), &watch);
+        let io = self.io(Stream::Tls(Box::new(stream.into())), &watch);
         self.speak_http(io, http2, Rc::new(Connection { peer, secure: true }), watch).await;
     }
 
@@ -257,7 +258,7 @@ impl<S: Service> Door<S> {
         Ok(response.map(|inner| Guarded { inner, observer, _serving: serving }))
     }
 
-    fn io(self: &Rc<Self>, stream: ClientStream, watch: &Rc<Watch>) -> ClientIo {
+    fn io(self: &Rc<Self>, stream: Stream, watch: &Rc<Watch>) -> ClientIo {
         let service = Rc::clone(&self.service);
         let refuse: Refuse = Rc::new(move |status| {
             let refusal = if status == 431 || status == 414 { Refusal::HeadTooLarge } else { Refusal::Malformed };

@@ -1,8 +1,10 @@
 //! A provider that fails before its answer is complete: the right error, in time, and a healthy pool afterwards.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use socket2::{Domain, Socket, Type};
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 
@@ -43,12 +45,16 @@ async fn fail_and_recover(upstream: &Upstream) -> (Answer, Gateway) {
 
 #[tokio::test]
 async fn a_refused_connection_is_told_and_the_provider_is_used_again_once_it_is_back() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    drop(listener);
+    // Bound and not listening: connections are refused, and nobody else gets the port.
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.bind(&"127.0.0.1:0".parse::<SocketAddr>().unwrap().into()).unwrap();
+    let address = socket.local_addr().unwrap().as_socket().unwrap();
     let gateway = Gateway::start(&scripted(address)).await;
     gateway.chat(chat("scripted/m")).await.assert_error(502, "provider_unreachable");
-    let _upstream = Upstream::always_on(TcpListener::bind(address).await.unwrap(), json_answer(CHAT_ANSWER));
+    socket.listen(16).unwrap();
+    socket.set_nonblocking(true).unwrap();
+    let listener = TcpListener::from_std(socket.into()).unwrap();
+    let _upstream = Upstream::always_on(listener, json_answer(CHAT_ANSWER));
     assert_eq!(gateway.chat(chat("scripted/m")).await.status, 200);
 }
 
