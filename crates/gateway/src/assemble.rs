@@ -27,7 +27,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::{Options, say};
 use crate::metrics::Door;
-use crate::reload::Reloader;
+use crate::reload::{Reloader, Seen, look};
 use crate::settings::{self, Settings};
 use crate::drain::Ending;
 use crate::{banner, control, drain};
@@ -45,6 +45,7 @@ const CONTROL_THREADS: usize = 1;
 /// Whatever keeps it from starting.
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let settings = settings::read(options, &Environment::process())?;
+    let seen = look(&settings.config.files);
     let origins = Arc::new(Origins::default());
     let snapshot = settings::build(&settings.config, &origins, 1)?;
     let log = log::init(format(&settings.config), &settings.config.logging.level)?;
@@ -55,7 +56,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         .enable_all()
         .build()
         .context("the control plane cannot be started")?;
-    let ended = runtime.block_on(live(options, settings, Published::new(snapshot), origins, &log));
+    let ended = runtime.block_on(live(options, settings, seen, Published::new(snapshot), origins, &log));
     log.flush(FLUSH_LIMIT);
     ended
 }
@@ -63,6 +64,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
 async fn live(
     options: &Options,
     settings: Settings,
+    seen: Seen,
     published: Arc<Published>,
     origins: Arc<Origins>,
     log: &LogControl,
@@ -107,6 +109,7 @@ async fn live(
         // The same file again, or an error: a file that is gone must not mean the defaults.
         options: Options { config: settings.found.as_ref().map(|found| found.path.clone()), ..options.clone() },
         running: config.clone(),
+        seen,
         published: Arc::clone(&published),
         origins,
         certificate,

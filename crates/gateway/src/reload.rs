@@ -30,6 +30,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 pub(crate) struct Reloader {
     pub(crate) options: Options,
     pub(crate) running: Config,
+    /// What the files looked like when `running` was read from them.
+    pub(crate) seen: Seen,
     pub(crate) published: Arc<Published>,
     pub(crate) origins: Arc<Origins>,
     pub(crate) certificate: Option<Arc<ServerCertificate>>,
@@ -45,18 +47,17 @@ impl Reloader {
     pub(crate) async fn run(mut self, mut hangup: Signal) {
         let mut timer = interval(LOOK_EVERY);
         timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut seen = look(&self.running.files);
         loop {
             let asked = tokio::select! {
                 _ = timer.tick() => false,
                 _ = hangup.recv() => true,
             };
             let now = look(&self.running.files);
-            if asked || now != seen {
+            if asked || now != self.seen {
                 self.reload();
                 // What was seen before the files were read: one that changed meanwhile is read again.
-                seen = look(&self.running.files);
-                seen.extend(now.into_iter().filter(|(path, _)| self.running.files.contains(path)));
+                self.seen = look(&self.running.files);
+                self.seen.extend(now.into_iter().filter(|(path, _)| self.running.files.contains(path)));
             }
         }
     }
@@ -127,10 +128,11 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
     .collect()
 }
 
-type Seen = BTreeMap<PathBuf, Option<(SystemTime, u64, PathBuf)>>;
+/// What the file system says of each file.
+pub(crate) type Seen = BTreeMap<PathBuf, Option<(SystemTime, u64, PathBuf)>>;
 
 /// What the file system says of each file: when it was changed, its size, and what it really is behind all links.
-fn look(files: &[PathBuf]) -> Seen {
+pub(crate) fn look(files: &[PathBuf]) -> Seen {
     let one = |path: &PathBuf| {
         let metadata = std::fs::metadata(path).ok()?;
         Some((metadata.modified().ok()?, metadata.len(), path.canonicalize().ok()?))

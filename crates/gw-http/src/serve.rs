@@ -19,7 +19,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
@@ -276,8 +276,7 @@ impl<S: Service> Door<S> {
         let _ = timeout(Duration::from_secs(1), async {
             // What the client sends is read first: closing with it unread would reset the connection under the answer.
             let mut request = [0u8; 4096];
-            stream.readable().await?;
-            let _ = stream.try_read(&mut request)?;
+            let _ = stream.read(&mut request).await?;
             stream.write_all(&answer).await?;
             stream.shutdown().await
         })
