@@ -26,10 +26,10 @@ use parking_lot::Mutex;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::{Options, say};
+use crate::drain::Ending;
 use crate::metrics::Door;
 use crate::reload::{Reloader, Seen, look};
 use crate::settings::{self, Settings};
-use crate::drain::Ending;
 use crate::{banner, control, drain};
 
 /// Finished requests that may wait for each worker; more are counted as lost.

@@ -80,7 +80,9 @@ impl Reloader {
     fn try_reload(&mut self) -> Result<u64, String> {
         let text = |error: Diagnostics| error.to_string();
         if self.options.config.is_none() {
-            return Err("the gateway was started without a configuration file; start it with one to change it".to_owned());
+            return Err(
+                "the gateway was started without a configuration file; start it with one to change it".to_owned()
+            );
         }
         let settings = settings::read(&self.options, &Environment::process()).map_err(text)?;
         let generation = self.published.current().generation + 1;
