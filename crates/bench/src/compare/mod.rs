@@ -1,6 +1,6 @@
 //! The comparer: starts everything, measures in interleaved rounds, reports.
 //!
-//! Read in this order: [`phase`], [`program`], [`target`], [`measure`], [`results`], [`report`].
+//! Read in this order: [`phase`], [`program`], [`target`], [`mod@measure`], [`results`], [`report`].
 
 mod measure;
 mod phase;
