@@ -6,6 +6,9 @@ use gw_config::config::{AuthMode, Config, Profile};
 use gw_engine::Snapshot;
 use gw_engine::snapshot::Credential;
 
+/// A request that needs no key of a provider.
+const SAMPLE: &str = r#"{"model":"sandbox/echo","messages":[{"role":"user","content":"Hello"}]}"#;
+
 /// The lines printed when the gateway is ready.
 pub(crate) fn banner(config: &Config, snapshot: &Snapshot, addresses: &[SocketAddr], source: &str) -> String {
     let scheme = if config.server.tls.is_some() { "https" } else { "http" };
@@ -34,11 +37,14 @@ pub(crate) fn banner(config: &Config, snapshot: &Snapshot, addresses: &[SocketAd
     if !config.providers.is_empty() && !keyless.is_empty() {
         text.push_str(&format!("   key missing    {}\n", names(&keyless)));
     }
-    text.push_str(&format!("   keys           {}\n", keys(config)));
-    text.push_str(&format!(
-        "   try            curl {scheme}://{}/v1/chat/completions -d '{{\"model\":\"sandbox/echo\",\"messages\":[{{\"role\":\"user\",\"content\":\"Hello\"}}]}}'",
-        addresses.first().map(|address| shown(*address)).unwrap_or_default()
-    ));
+    text.push_str(&format!("   keys           {}", keys(config)));
+    if let Some(address) = addresses.first().filter(|_| usable.iter().any(|provider| &*provider.name == "sandbox")) {
+        let key = if config.auth.mode == AuthMode::Required { " -H \"authorization: Bearer $KEY\"" } else { "" };
+        text.push_str(&format!(
+            "\n   try            curl {scheme}://{}/v1/chat/completions{key} -d '{SAMPLE}'",
+            shown(*address)
+        ));
+    }
     text
 }
 
