@@ -274,11 +274,13 @@ impl<S: Service> Door<S> {
         }
         let answer = raw(&self.service.refuse(Refusal::TooManyConnections));
         let _ = timeout(Duration::from_secs(1), async {
-            // What the client sends is read first: closing with it unread would reset the connection under the answer.
             let mut request = [0u8; 4096];
             let _ = stream.read(&mut request).await?;
             stream.write_all(&answer).await?;
-            stream.shutdown().await
+            stream.shutdown().await?;
+            // Closing with something unread would reset the connection, and the answer with it.
+            while stream.read(&mut request).await? > 0 {}
+            io::Result::Ok(())
         })
         .await;
     }
