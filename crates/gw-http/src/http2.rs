@@ -18,6 +18,8 @@ use crate::pool::{Counted, HEAD_BYTES_MAX, make_absolute};
 
 /// Streams on one connection before another is made; servers commonly allow 100.
 const STREAMS_MAX: usize = 90;
+/// How long a connection may carry nothing.
+const IDLE_SECONDS_MAX: u64 = 55;
 /// A connection on which nothing comes back within this after a ping is dead.
 const PING_INTERVAL: Duration = Duration::from_secs(20);
 
@@ -26,6 +28,8 @@ const PING_INTERVAL: Duration = Duration::from_secs(20);
 pub(crate) struct Shared {
     sender: http2::SendRequest<RequestBody>,
     streams: Rc<Cell<usize>>,
+    /// For how many sweeps it has carried nothing.
+    idle_sweeps: Rc<Cell<u64>>,
 }
 
 impl Shared {
@@ -47,11 +51,21 @@ impl Shared {
             let _ = driver.await;
             drop(counted);
         });
-        Ok(Self { sender, streams: Rc::default() })
+        Ok(Self { sender, streams: Rc::default(), idle_sweeps: Rc::default() })
     }
 
     pub(crate) fn is_closed(&self) -> bool {
         self.sender.is_closed()
+    }
+
+    pub(crate) fn is_idle(&self) -> bool {
+        self.streams.get() == 0
+    }
+
+    /// Whether it may wait for another second. What carries nothing for too long is let go of.
+    pub(crate) fn may_wait(&self) -> bool {
+        self.idle_sweeps.set(if self.is_idle() { self.idle_sweeps.get() + 1 } else { 0 });
+        !self.is_closed() && self.idle_sweeps.get() <= IDLE_SECONDS_MAX
     }
 
     pub(crate) fn has_room(&self) -> bool {

@@ -87,7 +87,12 @@ impl Pools {
                     drop(idle.into_connection());
                 }
             }
-            pool.shared.borrow_mut().retain(|shared| !shared.is_closed());
+            // A burst makes more connections than are needed after it: one that carries nothing is kept.
+            let mut idle_kept = 0;
+            pool.shared.borrow_mut().retain(|shared| {
+                idle_kept += usize::from(shared.is_idle());
+                shared.may_wait() && (!shared.is_idle() || idle_kept == 1)
+            });
         }
     }
 

@@ -1,7 +1,6 @@
 //! One measurement: load on a target, or the memory and the start of a fresh program.
 
 use std::collections::BTreeMap;
-use std::env;
 use std::net::SocketAddr;
 use std::process::Stdio;
 use std::time::Duration;
@@ -18,7 +17,7 @@ use super::results::{Figure, Spread};
 use super::target::Target;
 use crate::exchange::Shape;
 use crate::load::plan::{Drive, Plan, Report};
-use crate::system::usage;
+use crate::system::{THIS_PROGRAM, usage};
 
 /// The most that one answer may take.
 const ANSWER_S: f64 = 20.0;
@@ -158,7 +157,7 @@ impl Setting {
 }
 
 async fn generate(plan: &Plan) -> Result<Report> {
-    let mut child = Command::new(env::current_exe()?)
+    let mut child = Command::new(THIS_PROGRAM)
         .arg("load")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

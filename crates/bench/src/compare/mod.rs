@@ -11,8 +11,8 @@ mod target;
 
 use std::collections::BTreeMap;
 use std::env;
-use std::fs;
-use std::net::SocketAddr;
+use std::fs::{self, File};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -28,7 +28,8 @@ use self::program::{Ground, Instance};
 use self::results::{Cell, Results};
 use self::target::Target;
 use crate::system::child::{Launch, Running};
-use crate::{system, task};
+use crate::system::{self, THIS_PROGRAM};
+use crate::task;
 
 /// Between two measurements, for sockets to close and logs to be written.
 const BREATH: Duration = Duration::from_millis(300);
@@ -71,6 +72,9 @@ pub(crate) struct Options {
     /// Waits before each measurement until nobody else works on the machine, so many seconds at most.
     #[arg(long, default_value_t = 0)]
     wait_secs: u64,
+    /// Port of the mock, for programs that are running already; any free one if not given.
+    #[arg(long)]
+    mock_port: Option<u16>,
     /// Event loops of the mock.
     #[arg(long, default_value_t = 1)]
     mock_threads: usize,
@@ -141,6 +145,8 @@ async fn session(options: &Options) -> Result<Results> {
     let processors = system::processors()?;
     let (rig, measured) = split(&processors, options.pin)?;
     system::stay_on(&rig)?;
+    // Released when this process ends.
+    let _alone = lock(options)?;
     let folder = run_folder(options)?;
     let (mock, upstream) = start_mock(options, &folder).await?;
     let ground = Ground { folder, upstream, threads: measured.len(), processors: measured };
@@ -216,6 +222,14 @@ fn split(processors: &[usize], pin: bool) -> Result<(Vec<usize>, Vec<usize>)> {
     Ok((rig.to_vec(), measured.to_vec()))
 }
 
+/// Keeps a second comparison away, which would disturb this one and remove its files.
+fn lock(options: &Options) -> Result<File> {
+    let path = options.folder()?.join("lock");
+    let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
+    file.try_lock().with_context(|| format!("{} is locked; another comparison is running", path.display()))?;
+    Ok(file)
+}
+
 /// A folder for the files of this run; those of the one before are removed.
 fn run_folder(options: &Options) -> Result<PathBuf> {
     let folder = options.folder()?.join("run");
@@ -227,10 +241,13 @@ fn run_folder(options: &Options) -> Result<PathBuf> {
 }
 
 async fn start_mock(options: &Options, folder: &Path) -> Result<(Running, SocketAddr)> {
-    let address = program::free_address()?;
+    let address = match options.mock_port {
+        Some(port) => SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
+        None => program::free_address()?,
+    };
     let (listen, threads) = (address.to_string(), options.mock_threads.to_string());
     let mut mock = Running::start(&Launch {
-        program: env::current_exe()?,
+        program: PathBuf::from(THIS_PROGRAM),
         arguments: ["mock", "--listen", &listen, "--threads", &threads].map(str::to_owned).to_vec(),
         log: folder.join("mock.log"),
         processors: Vec::new(),

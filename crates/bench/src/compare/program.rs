@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep};
 use crate::load::Probe;
 use crate::load::plan::Door;
 use crate::system::child::{Launch, Running};
-use crate::system::usage;
+use crate::system::{THIS_PROGRAM, usage};
 
 /// The key that every client presents.
 pub(super) const KEY: &str = "sk-bench-client-key-00000000000000";
@@ -81,8 +81,8 @@ pub(super) struct Instance {
 impl Program {
     /// Starts it and waits for the first answer, which comes through a door made for its address.
     pub(super) async fn start(&self, ground: &Ground, door: impl Fn(SocketAddr) -> Door) -> Result<Instance> {
-        let mut instance = self.launch(ground).with_context(|| format!("cannot start {}", self.name))?;
         let begin = Instant::now();
+        let mut instance = self.launch(ground).with_context(|| format!("cannot start {}", self.name))?;
         instance.wait(&door(instance.address)).await.with_context(|| format!("{} does not answer", self.name))?;
         instance.start_ms = instance.running.is_some().then(|| begin.elapsed().as_secs_f64() * 1000.0);
         Ok(instance)
@@ -104,7 +104,7 @@ impl Program {
             Recipe::PassThrough => {
                 let (listen, upstream) = (address.to_string(), ground.upstream.to_string());
                 let arguments = ["pass-through", "--listen", &listen, "--upstream", &upstream].map(str::to_owned);
-                (env::current_exe()?, arguments.to_vec())
+                (PathBuf::from(THIS_PROGRAM), arguments.to_vec())
             }
             Recipe::Configured { binary, options, template } => {
                 let file = ground.folder.join(format!("{}-{}.yaml", self.name, address.port()));

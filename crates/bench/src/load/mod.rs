@@ -12,12 +12,14 @@ mod tally;
 #[cfg(test)]
 mod tests;
 
+use std::cell::RefCell;
 use std::io::{self, Write};
 use std::process;
 use std::rc::Rc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, ensure};
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use self::client::{Client, Clients};
@@ -94,6 +96,12 @@ struct Moment {
     cpu: CpuSeconds,
 }
 
+/// The window's two ends.
+struct Moments {
+    begin: Moment,
+    end: Moment,
+}
+
 impl Run {
     async fn closed(&self, at_once: usize) -> Result<Report> {
         let end = Instant::now() + Duration::from_secs_f64(self.plan.warmup_s + self.plan.window_s);
@@ -134,11 +142,11 @@ impl Run {
     async fn pace(&self, per_second: f64) -> Result<()> {
         let begin = Instant::now();
         let planned = ((self.plan.warmup_s + self.plan.window_s) * per_second) as u32;
-        let idle = Rc::new(std::cell::RefCell::new(Vec::new()));
+        let idle = Rc::new(RefCell::new(Vec::new()));
         let mut busy = Vec::new();
         for index in 0..planned {
             sleep_until(begin + Duration::from_secs_f64(f64::from(index) / per_second)).await;
-            busy.retain(|task: &tokio::task::JoinHandle<()>| !task.is_finished());
+            busy.retain(|task: &JoinHandle<()>| !task.is_finished());
             if busy.len() >= OPEN_CLIENTS {
                 self.tally.fail(&anyhow!("{OPEN_CLIENTS} requests wait for their answers"));
                 break;
@@ -242,10 +250,4 @@ impl Run {
             resident_kib: 0,
         }
     }
-}
-
-/// The window's two ends.
-struct Moments {
-    begin: Moment,
-    end: Moment,
 }

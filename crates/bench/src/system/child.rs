@@ -1,6 +1,5 @@
 //! A program that is started for a measurement and surely ended after it.
 
-use std::env;
 use std::fs::File;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
@@ -10,6 +9,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process_group};
+
+use super::THIS_PROGRAM;
 
 /// How often is looked whether a program has ended after it was asked to, and how long one look takes.
 const LOOKS: u32 = 60;
@@ -39,7 +40,7 @@ impl Running {
     /// Starts a program.
     pub(crate) fn start(launch: &Launch) -> Result<Self> {
         let log = File::create(&launch.log).with_context(|| format!("cannot write to {}", launch.log.display()))?;
-        let mut command = Command::new(env::current_exe().context("cannot find this program's own file")?);
+        let mut command = Command::new(THIS_PROGRAM);
         command.arg("exec");
         if !launch.processors.is_empty() {
             let list: Vec<_> = launch.processors.iter().map(usize::to_string).collect();

@@ -12,6 +12,9 @@ use clap::Args;
 use rustix::process::{Resource, Rlimit, Signal, getrlimit, set_parent_process_death_signal, setrlimit};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
+/// The file of this program, which can be started again even if a build has replaced it.
+pub(crate) const THIS_PROGRAM: &str = "/proc/self/exe";
+
 /// Ends this process when the one that started it ends, however that happens.
 pub(crate) fn die_with_parent() -> Result<()> {
     set_parent_process_death_signal(Some(Signal::TERM)).context("cannot bind this process to its parent")
