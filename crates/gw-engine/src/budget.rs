@@ -6,6 +6,10 @@ use std::time::Duration;
 
 use gw_core::{Error, ErrorCode};
 
+/// Bytes of one body that are not counted. They are bounded by the requests in flight, and most bodies are no larger:
+/// those never touch the counter that all workers share.
+pub const UNCOUNTED_BYTES: usize = 16 << 10;
+
 /// When a client that was turned away may try again.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
@@ -33,12 +37,17 @@ impl Budget {
         self.taken.load(Ordering::Relaxed)
     }
 
+    /// Takes nothing yet.
+    pub fn nothing(self: &Arc<Self>) -> Taken {
+        Taken { budget: Arc::clone(self), amount: 0 }
+    }
+
     /// Takes `amount`.
     ///
     /// # Errors
     /// `overloaded`, with the time after which to try again, if there is not as much left.
     pub fn take(self: &Arc<Self>, amount: usize) -> Result<Taken, Error> {
-        let mut taken = Taken { budget: Arc::clone(self), amount: 0 };
+        let mut taken = self.nothing();
         taken.grow(amount)?;
         Ok(taken)
     }
@@ -52,6 +61,18 @@ pub struct Taken {
 }
 
 impl Taken {
+    /// Counts a piece of a body of which `before` bytes have come; the first [`UNCOUNTED_BYTES`] of a body are not.
+    ///
+    /// # Errors
+    /// `overloaded` if there is not as much left.
+    pub fn hold(&mut self, before: usize, piece: usize) -> Result<(), Error> {
+        let counted = |size: usize| size.saturating_sub(UNCOUNTED_BYTES);
+        match counted(before + piece) - counted(before) {
+            0 => Ok(()),
+            more => self.grow(more),
+        }
+    }
+
     /// Takes `more`.
     ///
     /// # Errors
@@ -70,7 +91,9 @@ impl Taken {
 
 impl Drop for Taken {
     fn drop(&mut self) {
-        self.budget.taken.fetch_sub(self.amount, Ordering::Relaxed);
+        if self.amount > 0 {
+            self.budget.taken.fetch_sub(self.amount, Ordering::Relaxed);
+        }
     }
 }
 
@@ -91,5 +114,21 @@ mod tests {
         drop(first);
         assert_eq!(budget.taken(), 0);
         assert!(budget.take(10).is_ok());
+    }
+
+    #[test]
+    fn only_what_a_body_has_beyond_its_first_bytes_is_counted_however_it_is_cut() {
+        let budget = Budget::new("held bytes", 10);
+        let mut held = budget.nothing();
+        held.hold(0, UNCOUNTED_BYTES).unwrap();
+        assert_eq!(budget.taken(), 0);
+        held.hold(UNCOUNTED_BYTES, 4).unwrap();
+        assert_eq!(budget.taken(), 4);
+        let mut other = budget.nothing();
+        other.hold(100, UNCOUNTED_BYTES - 94).unwrap();
+        assert_eq!(budget.taken(), 10);
+        assert!(other.hold(UNCOUNTED_BYTES + 6, 1).is_err());
+        drop((held, other));
+        assert_eq!(budget.taken(), 0);
     }
 }

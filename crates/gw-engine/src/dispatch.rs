@@ -151,7 +151,7 @@ impl Attempt<'_> {
     /// An answer that is not a stream: held until it is whole, unless it is large.
     async fn whole(&self, call: &Call<'_>, response: Response<Answer>, meter: &mut Meter) -> Result<Reply, Error> {
         let (parts, mut answer) = response.into_parts();
-        let mut held = self.ports.held_bytes.take(0)?;
+        let mut held = self.ports.held_bytes.nothing();
         let mut pieces: VecDeque<Bytes> = VecDeque::new();
         let mut size = 0;
         while size <= HELD_ANSWER_BYTES_MAX {
@@ -168,7 +168,7 @@ impl Attempt<'_> {
             };
             let piece = piece.map_err(|error| self.failed(&error))?;
             meter.received();
-            held.grow(piece.len())?;
+            held.hold(size, piece.len())?;
             size += piece.len();
             pieces.push_back(piece);
         }
@@ -238,4 +238,29 @@ fn join(mut pieces: VecDeque<Bytes>) -> Bytes {
     let mut whole = BytesMut::with_capacity(pieces.iter().map(Bytes::len).sum());
     pieces.iter().for_each(|piece| whole.extend_from_slice(piece));
     whole.freeze()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_stream_is_known_by_its_media_type_whatever_follows_it() {
+        let of = |value: &'static str| {
+            is_event_stream(&HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static(value))]))
+        };
+        assert!(of("text/event-stream"));
+        assert!(of("Text/Event-Stream; charset=utf-8"));
+        assert!(!of("application/json"));
+        assert!(!of("text/plain"));
+        assert!(!is_event_stream(&HeaderMap::new()));
+    }
+
+    #[test]
+    fn pieces_are_joined_in_order_and_a_single_one_is_not_copied() {
+        let single = Bytes::from_static(b"single");
+        assert_eq!(join(VecDeque::from([single.clone()])).as_ptr(), single.as_ptr());
+        assert_eq!(join(VecDeque::from([Bytes::from_static(b"ab"), Bytes::from_static(b"c")])), "abc");
+        assert_eq!(join(VecDeque::new()), "");
+    }
 }

@@ -21,7 +21,7 @@ use crate::models::Choice;
 use crate::reply::Reply;
 use crate::snapshot::{Handle, Snapshot};
 
-/// Resolved names kept by a worker; beyond, all are forgotten and found again.
+/// Resolved names kept by a worker for each operation; beyond, all are forgotten and found again.
 const RESOLVED_MAX: usize = 4_096;
 
 /// A request that has been read.
@@ -89,7 +89,7 @@ pub struct Engine {
 #[derive(Default)]
 struct Known {
     generation: u64,
-    by_name: HashMap<(Operation, Box<str>), Rc<Resolved>>,
+    by_name: [HashMap<Box<str>, Rc<Resolved>>; Operation::ALL.len()],
 }
 
 impl Engine {
@@ -131,17 +131,19 @@ impl Engine {
         let (Some(name), None) = (requested, prefer) else {
             return self.prepare(snapshot, operation, requested, prefer);
         };
-        let key = (operation, Box::from(name));
         let mut known = self.resolved.borrow_mut();
-        if known.generation != snapshot.generation || known.by_name.len() >= RESOLVED_MAX {
-            known.generation = snapshot.generation;
-            known.by_name.clear();
+        if known.generation != snapshot.generation {
+            *known = Known { generation: snapshot.generation, ..Known::default() };
         }
-        if let Some(resolved) = known.by_name.get(&key) {
+        let by_name = &mut known.by_name[operation as usize];
+        if let Some(resolved) = by_name.get(name) {
             return Ok(Rc::clone(resolved));
         }
         let resolved = self.prepare(snapshot, operation, requested, prefer)?;
-        known.by_name.insert(key, Rc::clone(&resolved));
+        if by_name.len() >= RESOLVED_MAX {
+            by_name.clear();
+        }
+        by_name.insert(Box::from(name), Rc::clone(&resolved));
         Ok(resolved)
     }
 

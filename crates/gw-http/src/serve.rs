@@ -137,7 +137,7 @@ impl<S: Service> Door<S> {
         let _ = stream.set_nodelay(true);
         let Some(_place) = self.limits.enter() else {
             self.observer.connection_refused();
-            self.turn_away(stream).await;
+            Box::pin(self.turn_away(stream)).await;
             return;
         };
         self.observer.connection_opened();
@@ -154,7 +154,8 @@ impl<S: Service> Door<S> {
             let io = self.io(Stream::Clear(stream), &watch);
             return self.speak_http(io, http2, Rc::new(Connection { peer, secure: false }), watch).await;
         };
-        let handshake = TlsAcceptor::from(certificate.current()).accept(stream);
+        // In a box, like the HTTP/2 connection below: most connections are the third kind and need not carry their size.
+        let handshake = Box::pin(TlsAcceptor::from(certificate.current()).accept(stream));
         let Ok(Ok(stream)) = timeout(self.limits.timeouts.head, handshake).await else {
             return;
         };
@@ -165,7 +166,7 @@ impl<S: Service> Door<S> {
 
     async fn speak_http(self: &Rc<Self>, io: ClientIo, http2: bool, connection: Rc<Connection>, watch: Rc<Watch>) {
         if http2 {
-            self.speak_http2(io, connection, watch).await;
+            Box::pin(self.speak_http2(io, connection, watch)).await;
         } else {
             self.speak_http1(io, connection, watch).await;
         }
@@ -238,7 +239,8 @@ impl<S: Service> Door<S> {
         watch.request_begins();
         let serving = Serving(watch);
         let version = request.version();
-        let call = guard(|| Rc::clone(&self.service).call(request, connection));
+        // In a box: hyper keeps room for this future as long as the connection lives, and streams live long.
+        let call = guard(|| Box::pin(Rc::clone(&self.service).call(request, connection)));
         let answered = match call {
             Ok(future) => CatchPanic::new(future).await,
             Err(panicked) => Err(panicked),

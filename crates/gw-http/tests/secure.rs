@@ -57,7 +57,7 @@ impl Authority {
 /// Whether a server asks for a client certificate.
 enum Clients {
     Anybody,
-    KnownTo(Authority),
+    KnownTo(Box<Authority>),
 }
 
 /// Starts a server that answers each request with the version of HTTP it came in.
@@ -187,7 +187,7 @@ async fn a_client_certificate_is_shown_to_servers_that_want_one() {
     let authority = Authority::new();
     let clients = Authority::new();
     let ours = clients.identity("gateway");
-    let address = serve(&authority.identity("localhost"), &Clients::KnownTo(clients), &["http/1.1"]).await;
+    let address = serve(&authority.identity("localhost"), &Clients::KnownTo(Box::new(clients)), &["http/1.1"]).await;
     let known = OriginSettings { identity: Some(ours), ..settings(address, &authority) };
     assert_eq!(ask(&origin(known), 1).await.remove(0).unwrap(), "HTTP/1.1 0");
     assert!(ask(&origin(settings(address, &authority)), 1).await.remove(0).is_err());

@@ -38,14 +38,14 @@ pub async fn read(
     if incoming.size_hint().lower() > limits.bytes_max as u64 {
         return Err(too_large(limits.bytes_max));
     }
-    let mut held = budget.take(0)?;
+    let mut held = budget.nothing();
     let mut first = Bytes::new();
     let mut more = BytesMut::new();
     while let Some(piece) = next(&mut incoming, limits.timeout).await? {
         if first.len() + more.len() + piece.len() > limits.bytes_max {
             return Err(too_large(limits.bytes_max));
         }
-        held.grow(piece.len())?;
+        held.hold(first.len() + more.len(), piece.len())?;
         if first.is_empty() && more.is_empty() {
             // A small body comes in one piece and is not copied.
             first = piece;
@@ -142,7 +142,7 @@ fn inflate(decoder: impl Read, bytes_max: usize, held: &mut Taken) -> Result<Byt
     if plain.len() > bytes_max {
         return Err(too_large(bytes_max));
     }
-    held.grow(plain.len())?;
+    held.hold(0, plain.len())?;
     Ok(plain.into())
 }
 
@@ -168,7 +168,7 @@ mod tests {
     #[test]
     fn a_small_body_that_decompresses_beyond_the_limit_is_refused() {
         let budget = Budget::new("held bytes", usize::MAX);
-        let mut held = budget.take(0).unwrap();
+        let mut held = budget.nothing();
         let bomb = gzip(&vec![b'a'; 1 << 20]);
         assert!(bomb.len() < 4_096);
         let error = Encoding::Gzip.decode(bomb, 1 << 16, &mut held).unwrap_err();
@@ -178,7 +178,7 @@ mod tests {
     #[test]
     fn a_compressed_body_is_read_and_a_broken_one_is_the_clients_fault() {
         let budget = Budget::new("held bytes", usize::MAX);
-        let mut held = budget.take(0).unwrap();
+        let mut held = budget.nothing();
         let whole = gzip(b"{\"model\":\"x\"}");
         assert_eq!(Encoding::Gzip.decode(whole.clone(), 1_000, &mut held).unwrap(), "{\"model\":\"x\"}");
         let error = Encoding::Gzip.decode(whole.slice(..whole.len() - 6), 1_000, &mut held).unwrap_err();

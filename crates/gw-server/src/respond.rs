@@ -22,6 +22,8 @@ const X_FALLBACK_USED: HeaderName = HeaderName::from_static("x-fallback-used");
 const X_GATEWAY_DROPPED_PARAMS: HeaderName = HeaderName::from_static("x-gateway-dropped-params");
 const X_ATTEMPT_COUNT: HeaderName = HeaderName::from_static("x-attempt-count");
 
+/// How many headers the gateway adds at most.
+const OWN_HEADERS: usize = 10;
 /// Headers of a provider that are about its connection to us, or that would speak for us (RFC 9110 §7.6.1).
 const NOT_FORWARDED: [HeaderName; 14] = [
     header::CONNECTION,
@@ -42,9 +44,8 @@ const NOT_FORWARDED: [HeaderName; 14] = [
 
 /// An answer of a provider.
 pub fn reply(reply: Reply, mut meter: Box<Meter>) -> Response<ReplyBody> {
-    let Reply { status, mut headers, content } = reply;
-    forwardable(&mut headers);
-    headers.reserve(8);
+    let Reply { status, headers, content } = reply;
+    let mut headers = forwardable(headers);
     told_by_meter(&mut headers, &meter);
     meter.status(status.as_u16());
     build(status, headers, ReplyBody::new(content, meter))
@@ -104,10 +105,9 @@ fn build<B>(status: StatusCode, headers: HeaderMap, body: B) -> Response<B> {
 fn render(error: &Error, request_id: RequestId) -> (StatusCode, HeaderMap, Bytes) {
     let (status, body) = dialect_error::encode_error(error, request_id.as_str());
     let mut headers = match &error.upstream {
-        Some(upstream) => upstream.headers.clone(),
+        Some(upstream) => forwardable(upstream.headers.clone()),
         None => HeaderMap::new(),
     };
-    forwardable(&mut headers);
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     if let Some(after) = error.retry_after {
         let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
@@ -143,14 +143,22 @@ pub fn broken() -> Error {
     Error::new(ErrorCode::InternalError, "the gateway broke while it served this request")
 }
 
-/// Takes out what a client is not told, and gives the provider's request id its own name.
-fn forwardable(headers: &mut HeaderMap) {
-    for name in &NOT_FORWARDED {
-        headers.remove(name);
+/// What a client is told of a provider's headers; the provider's request id gets a name of its own. Built anew: most
+/// answers have few headers, and looking for each that must go costs more.
+fn forwardable(headers: HeaderMap) -> HeaderMap {
+    let mut kept = HeaderMap::with_capacity(headers.len() + OWN_HEADERS);
+    let mut current = None;
+    for (name, value) in headers {
+        // A name that is not repeated stands for the one before (as `HeaderMap` hands them out).
+        let Some(name) = name.or_else(|| current.clone()) else { continue };
+        if name == X_REQUEST_ID {
+            kept.insert(X_PROVIDER_REQUEST_ID, value);
+        } else if !NOT_FORWARDED.contains(&name) {
+            kept.append(name.clone(), value);
+        }
+        current = Some(name);
     }
-    if let Some(id) = headers.remove(X_REQUEST_ID) {
-        headers.insert(X_PROVIDER_REQUEST_ID, id);
-    }
+    kept
 }
 
 fn identify(headers: &mut HeaderMap, request_id: RequestId) {
