@@ -1,8 +1,9 @@
 //! The comparer: starts everything, measures in interleaved rounds, reports.
 //!
-//! Read in this order: [`phase`], [`program`], [`target`], [`mod@measure`], [`results`], [`report`].
+//! Read in this order: [`options`], [`phase`], [`program`], [`target`], [`mod@measure`], [`results`], [`report`].
 
 mod measure;
+mod options;
 mod phase;
 mod program;
 mod report;
@@ -10,7 +11,6 @@ mod results;
 mod target;
 
 use std::collections::BTreeMap;
-use std::env;
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -18,12 +18,12 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::sleep;
 
 use self::measure::{Setting, received};
-use self::phase::{Field, PHASES, Phase, QUICK, Work};
+pub(crate) use self::options::Options;
+use self::phase::{Field, Phase, Work};
 use self::program::{Ground, Instance};
 use self::results::{Cell, Results};
 use self::target::Target;
@@ -33,97 +33,11 @@ use crate::task;
 
 /// Between two measurements, for sockets to close and logs to be written.
 const BREATH: Duration = Duration::from_millis(300);
+/// How often is measured, at most, until others take no more of the machine than this.
+const ATTEMPTS: u32 = 3;
+const QUIET_PERCENT: f64 = 10.0;
 /// How often the mock is asked whether it is there, before it is given up.
 const MOCK_ASKS: u32 = 500;
-
-/// What is measured, how often and how long.
-#[derive(Args, Debug, Clone)]
-pub(crate) struct Options {
-    /// Rounds; in each, every phase is done on every target in turn (memory, which hardly varies, in the first only).
-    #[arg(long)]
-    rounds: Option<u32>,
-    /// Seconds of a measured window.
-    #[arg(long)]
-    secs: Option<f64>,
-    /// Only these targets; the direct way and the pass-through always take part.
-    #[arg(long, value_delimiter = ',')]
-    only: Vec<String>,
-    /// Only these phases.
-    #[arg(long, value_delimiter = ',')]
-    phases: Vec<String>,
-    /// A first look: the most important phases, one round of short windows.
-    #[arg(long)]
-    quick: bool,
-    /// Gives the measured programs half of the processors and the rig the other half.
-    #[arg(long)]
-    pin: bool,
-    /// A program that is running already, as NAME=URL or NAME=URL,PID; its answers are checked by what they say.
-    #[arg(long, value_name = "NAME=URL[,PID]")]
-    target: Vec<String>,
-    /// Another build of the gateway, measured in the same run.
-    #[arg(long, value_name = "PATH")]
-    baseline_binary: Option<PathBuf>,
-    /// The gateway, if it is not the one beside this program.
-    #[arg(long, value_name = "PATH")]
-    gateway_binary: Option<PathBuf>,
-    /// Configuration for the target `gateway`; %LISTEN% and %UPSTREAM% in it are replaced.
-    #[arg(long, value_name = "PATH")]
-    gateway_config: Option<PathBuf>,
-    /// Waits before each measurement until nobody else works on the machine, so many seconds at most.
-    #[arg(long, default_value_t = 0)]
-    wait_secs: u64,
-    /// Port of the mock, for programs that are running already; any free one if not given.
-    #[arg(long)]
-    mock_port: Option<u16>,
-    /// Event loops of the mock.
-    #[arg(long, default_value_t = 1)]
-    mock_threads: usize,
-    /// Where the figures go as compare.json, and logs and configurations below run; target/bench if not given.
-    #[arg(long, value_name = "PATH")]
-    folder: Option<PathBuf>,
-    /// A Markdown file; the figures go between its lines `<!-- figures -->` and `<!-- end of figures -->`.
-    #[arg(long, value_name = "PATH")]
-    markdown: Option<PathBuf>,
-}
-
-impl Options {
-    fn rounds(&self) -> u32 {
-        self.rounds.unwrap_or(if self.quick { 1 } else { 5 })
-    }
-
-    fn window_s(&self) -> f64 {
-        self.secs.unwrap_or(if self.quick { 1.0 } else { 1.5 })
-    }
-
-    /// The folder for everything that is written; it is made if it does not exist.
-    fn folder(&self) -> Result<PathBuf> {
-        let folder = match &self.folder {
-            Some(folder) => folder.clone(),
-            None => env::current_exe()?.ancestors().nth(2).context("this program lies in no folder")?.join("bench"),
-        };
-        fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
-        folder.canonicalize().context("the folder has no absolute path")
-    }
-
-    fn gateway_binary(&self) -> Result<PathBuf> {
-        match &self.gateway_binary {
-            Some(file) => Ok(file.clone()),
-            None => Ok(env::current_exe()?.with_file_name("ai-gateway")),
-        }
-    }
-
-    fn phases(&self) -> Result<Vec<&'static Phase>> {
-        for name in &self.phases {
-            let known: Vec<_> = PHASES.iter().map(|phase| phase.name).collect();
-            ensure!(known.contains(&name.as_str()), "there is no phase {name:?}; there are {}", known.join(", "));
-        }
-        let wanted = |phase: &&Phase| match self.phases.as_slice() {
-            [] => !self.quick || QUICK.contains(&phase.name),
-            phases => phases.iter().any(|name| name == phase.name),
-        };
-        Ok(PHASES.iter().filter(wanted).collect())
-    }
-}
 
 /// Measures and reports. Fails if a measurement had to be thrown away.
 pub(crate) fn run(options: &Options) -> Result<ExitCode> {
@@ -170,11 +84,8 @@ async fn session(options: &Options) -> Result<Results> {
                 order.reverse();
             }
             for target in order.into_iter().filter(|target| takes_part(target, phase, round)) {
-                setting.wait_for_quiet().await?;
-                let cell = measure(&setting, &ground, target, &mut instances, phase, round).await?;
-                say(&report::line(&cell));
-                results.cells.push(cell);
-                sleep(BREATH).await;
+                let who = Who { target, phase, round };
+                results.cells.push(measure_quietly(&setting, &ground, &who, &mut instances).await?);
             }
         }
     }
@@ -190,13 +101,44 @@ fn takes_part(target: &Target, phase: &Phase, round: u32) -> bool {
     }
 }
 
+/// What is measured next.
+struct Who<'a> {
+    target: &'a Target,
+    phase: &'a Phase,
+    round: u32,
+}
+
+/// Measures, and with patience measures again while others work on the machine. The measurement which they disturbed
+/// least counts; the choice does not look at its figures, and one with an error always counts.
+async fn measure_quietly(
+    setting: &Setting,
+    ground: &Ground,
+    who: &Who<'_>,
+    instances: &mut BTreeMap<String, Instance>,
+) -> Result<Cell> {
+    let mut kept: Option<Cell> = None;
+    for _ in 0..if setting.patience.is_zero() { 1 } else { ATTEMPTS } {
+        setting.wait_for_quiet().await?;
+        let cell = measure(setting, ground, who, instances).await?;
+        say(&report::line(&cell));
+        sleep(BREATH).await;
+        let is_final = cell.thrown_away.is_some() || cell.foreign_percent() <= QUIET_PERCENT;
+        match &kept {
+            Some(kept) if !is_final && kept.foreign_percent() <= cell.foreign_percent() => {}
+            _ => kept = Some(cell),
+        }
+        if is_final {
+            break;
+        }
+    }
+    kept.context("nothing was measured")
+}
+
 async fn measure(
     setting: &Setting,
     ground: &Ground,
-    target: &Target,
+    &Who { target, phase, round }: &Who<'_>,
     instances: &mut BTreeMap<String, Instance>,
-    phase: &Phase,
-    round: u32,
 ) -> Result<Cell> {
     let figures = match phase.work {
         Work::Memory => setting.memory(target, ground).await,

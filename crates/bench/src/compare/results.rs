@@ -64,6 +64,11 @@ impl Cell {
         let thrown_away = Some(format!("{error:#}"));
         Self { target: target.to_owned(), phase, round, figures: BTreeMap::new(), thrown_away }
     }
+
+    /// How much of the machine others took meanwhile.
+    pub(super) fn foreign_percent(&self) -> f64 {
+        self.figures.get(&Figure::ForeignCpuPercent).copied().unwrap_or(0.0)
+    }
 }
 
 /// All measurements of a run.

@@ -172,7 +172,7 @@ async fn bodies_beyond_the_memory_for_them_are_told_when_to_try_again() {
     };
     let mut first = gateway.client().await;
     first.post(CHAT, &[], body("sandbox/timeout")).await;
-    while gateway.metric("ai_gateway_held_bytes").await < Some((3 << 20).into()) {}
+    while gateway.metric("ai_gateway_held_bytes").await < Some((2 << 20).into()) {}
     let second = gateway.chat(body("sandbox/echo")).await;
     second.assert_error(503, "overloaded");
     assert!(second.header("retry-after").is_some());

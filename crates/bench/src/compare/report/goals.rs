@@ -41,6 +41,16 @@ impl Goal {
         }
     }
 
+    /// Whether the promise is kept; with a question mark if the rounds do not agree.
+    pub(super) fn verdict(&self, measured: Spread) -> &'static str {
+        match (measured.median <= self.limit, measured.least <= self.limit && measured.most > self.limit) {
+            (true, false) => "ok",
+            (true, true) => "ok?",
+            (false, false) => "missed",
+            (false, true) => "missed?",
+        }
+    }
+
     /// A value without its unit.
     pub(super) fn digits(&self, value: f64) -> String {
         match self.versus {
@@ -101,4 +111,19 @@ const fn goal(
     limit: f64,
 ) -> Goal {
     Goal { title, target, phase, figure, versus, limit }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_verdict_is_certain_only_if_all_rounds_agree() {
+        let goal = goal("", GATEWAY, "c64", CpuPerRequestUs, Times(UNIT), 1.15);
+        let verdict = |least, median, most| goal.verdict(Spread { least, median, most });
+        assert_eq!(verdict(1.0, 1.1, 1.15), "ok");
+        assert_eq!(verdict(0.7, 1.1, 1.3), "ok?");
+        assert_eq!(verdict(1.1, 1.2, 1.3), "missed?");
+        assert_eq!(verdict(1.2, 1.2, 1.3), "missed");
+    }
 }

@@ -150,8 +150,8 @@ fn targets(results: &Results) -> Vec<&str> {
 fn goals(results: &Results, goals: &[Goal]) -> Table {
     let mut table = Table::new(2, ["what", "target", "goal", "measured", "rounds", ""]);
     for goal in goals {
-        let Some(Spread { least, median, most }) = goal.measured(results) else { continue };
-        let verdict = if median <= goal.limit { "ok" } else { "missed" };
+        let Some(measured) = goal.measured(results) else { continue };
+        let Spread { least, median, most } = measured;
         let range = format!("{} to {}", goal.digits(least), goal.digits(most));
         table.row([
             goal.title,
@@ -159,7 +159,7 @@ fn goals(results: &Results, goals: &[Goal]) -> Table {
             &format!("≤ {}", goal.show(goal.limit)),
             &goal.show(median),
             &range,
-            verdict,
+            goal.verdict(measured),
         ]);
     }
     table
