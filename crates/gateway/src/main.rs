@@ -16,7 +16,7 @@ use std::process::ExitCode;
 
 /// Gives memory back after a burst better than the system's allocator; the figures are in docs/benchmarks.md.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
     cli::main()

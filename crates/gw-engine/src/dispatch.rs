@@ -205,7 +205,6 @@ impl Attempt<'_> {
             AttemptError::Invalid(_) => (ErrorCode::ProviderInvalidResponse, "sent what is not an answer"),
             AttemptError::Timeout(_) => (ErrorCode::ProviderTimeout, "did not answer in time"),
             AttemptError::Deadline => (ErrorCode::DeadlineExceeded, "did not answer in time"),
-            AttemptError::RequestBody => (ErrorCode::ClientClosed, "was not sent the whole request"),
         };
         Error::new(code, format!("provider \"{provider}\" {what}: {error}"))
     }

@@ -222,8 +222,7 @@ fn interrupted(error: &AttemptError) -> Error {
         AttemptError::Deadline => ErrorCode::DeadlineExceeded,
         AttemptError::Unreachable(_)
         | AttemptError::Disconnected(_)
-        | AttemptError::Invalid(_)
-        | AttemptError::RequestBody => ErrorCode::ProviderStreamInterrupted,
+        | AttemptError::Invalid(_) => ErrorCode::ProviderStreamInterrupted,
     };
     Error::new(code, format!("the provider's answer broke off: {error}"))
 }

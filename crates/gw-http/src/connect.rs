@@ -1,18 +1,13 @@
 //! Makes a new connection to an origin.
 
-use std::cell::Cell;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
-use std::rc::Rc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use http::HeaderValue;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsConnector;
 
 use crate::origin::{Origin, Version};
@@ -44,9 +39,7 @@ pub enum ConnectError {
 
 /// A connection to an origin.
 pub(crate) struct Connected {
-    pub(crate) io: UpstreamIo,
-    /// Since when the other side has not taken what is written; `None` while it does.
-    pub(crate) stalled: Rc<Cell<Option<Instant>>>,
+    pub(crate) stream: Stream,
     /// Whether HTTP/2 is to be spoken on it.
     pub(crate) http2: bool,
     /// Set where the other side is a proxy that forwards clear-text requests itself.
@@ -84,11 +77,9 @@ async fn attempt(origin: &Origin) -> Result<Connected, ConnectError> {
         }
     };
     stream.set_nodelay(true).map_err(ConnectError::Io)?;
-    let stalled = Rc::new(Cell::new(None));
     let Some(name) = origin.server_name() else {
         let http2 = settings.version == Version::Http2;
-        let io = UpstreamIo { stream: Stream::Clear(stream), stalled: Rc::clone(&stalled) };
-        return Ok(Connected { io, stalled, http2, forward });
+        return Ok(Connected { stream: Stream::Clear(stream), http2, forward });
     };
     let config = origin.tls().map_err(ConnectError::Tls)?;
     let stream = TlsConnector::from(config)
@@ -99,8 +90,7 @@ async fn attempt(origin: &Origin) -> Result<Connected, ConnectError> {
     if settings.version == Version::Http2 && !http2 {
         return Err(ConnectError::Tls("the provider does not offer HTTP/2".to_owned()));
     }
-    let io = UpstreamIo { stream: Stream::Tls(Box::new(stream.into())), stalled: Rc::clone(&stalled) };
-    Ok(Connected { io, stalled, http2, forward: None })
+    Ok(Connected { stream: Stream::Tls(Box::new(stream.into())), http2, forward: None })
 }
 
 /// Connects to the first address that accepts, IPv6 and IPv4 taking turns (RFC 8305).
@@ -138,61 +128,6 @@ fn take_turns(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
         turns.extend(second.pop());
     }
     turns
-}
-
-/// The bytes of a connection, and since when writing has been stuck.
-pub(crate) struct UpstreamIo {
-    stream: Stream,
-    stalled: Rc<Cell<Option<Instant>>>,
-}
-
-impl UpstreamIo {
-    fn note<T>(&self, poll: Poll<T>) -> Poll<T> {
-        match &poll {
-            Poll::Ready(_) => self.stalled.set(None),
-            Poll::Pending if self.stalled.get().is_none() => self.stalled.set(Some(Instant::now())),
-            Poll::Pending => {}
-        }
-        poll
-    }
-}
-
-impl AsyncRead for UpstreamIo {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
-    }
-}
-
-impl AsyncWrite for UpstreamIo {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let poll = Pin::new(&mut self.stream).poll_write(context, bytes);
-        self.note(poll)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        pieces: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let poll = Pin::new(&mut self.stream).poll_write_vectored(context, pieces);
-        self.note(poll)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
-    }
 }
 
 #[cfg(test)]

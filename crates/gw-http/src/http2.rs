@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use http::{Request, Response, header};
+use http::{Request, Response};
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioIo, TokioTimer};
 
@@ -42,7 +42,7 @@ impl Shared {
             .timer(TokioTimer::new())
             .keep_alive_interval(PING_INTERVAL)
             .max_header_list_size(HEAD_BYTES_MAX as u32)
-            .handshake(TokioIo::new(connected.io))
+            .handshake(TokioIo::new(connected.stream))
             .await
             .map_err(|error| SendError::from_hyper(&error))?;
         let counted = Counted::new(observer, origin);
@@ -78,7 +78,6 @@ impl Shared {
         origin: &Origin,
     ) -> Result<Response<UpstreamBody>, SendError> {
         make_absolute(&mut request, origin);
-        request.headers_mut().remove(header::HOST);
         let stream = CountedStream::new(&self.streams);
         let response = self.sender.send_request(request).await.map_err(|error| SendError::from_hyper(&error))?;
         Ok(response.map(|incoming| UpstreamBody::counted(incoming, stream)))

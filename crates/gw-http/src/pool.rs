@@ -6,12 +6,12 @@ use std::rc::Rc;
 use std::sync::{Arc, Weak};
 
 use http::uri::Scheme;
-use http::{Request, Response, Uri, header};
+use http::{Request, Response, Uri};
 
 use crate::body::RequestBody;
 use crate::client::{SendError, UpstreamBody};
 use crate::connect;
-use crate::http1::{Exclusive, Idle, Unsent};
+use crate::http1::{Exclusive, Idle, ReadBuffer, Unsent};
 use crate::http2::Shared;
 use crate::observer::Observer;
 use crate::origin::Origin;
@@ -24,12 +24,13 @@ pub(crate) const HEAD_BYTES_MAX: usize = 64 << 10;
 pub struct Pools {
     by_origin: RefCell<Vec<Option<Rc<Pool>>>>,
     observer: Rc<dyn Observer>,
+    buffer: ReadBuffer,
 }
 
 impl Pools {
     /// No connections yet.
     pub fn new(observer: Rc<dyn Observer>) -> Self {
-        Self { by_origin: RefCell::default(), observer }
+        Self { by_origin: RefCell::default(), observer, buffer: ReadBuffer::default() }
     }
 
     /// Sends a request to an origin and waits for the head of the answer. The request's URI is a path; its `host` is
@@ -47,7 +48,6 @@ impl Pools {
         if let Some(mut shared) = pool.take_shared() {
             return shared.send(request, origin).await;
         }
-        request.headers_mut().insert(header::HOST, origin.host_header.clone());
         while let Some(exclusive) = pool.take_idle() {
             match exclusive.send(&pool, request, origin).await {
                 // A connection that the other side had closed while idle: nothing was written, so nothing is repeated.
@@ -63,7 +63,7 @@ impl Pools {
             pool.shared.borrow_mut().push(shared.clone());
             return shared.send(request, origin).await;
         }
-        let exclusive = Exclusive::handshake(connected, &self.observer, origin).await?;
+        let exclusive = Exclusive::new(connected, self.buffer.clone(), &self.observer, origin);
         match exclusive.send(&pool, request, origin).await {
             Ok(response) => Ok(response),
             Err(Unsent::Gone(error)) => Err(error),
@@ -122,7 +122,7 @@ pub(crate) struct Pool {
 
 impl Pool {
     /// The most recently used connection that still stands.
-    fn take_idle(&self) -> Option<Exclusive> {
+    fn take_idle(&self) -> Option<Box<Exclusive>> {
         let mut idle = self.idle.borrow_mut();
         while let Some(mut candidate) = idle.pop() {
             let usable = candidate.is_usable();
@@ -134,7 +134,7 @@ impl Pool {
         None
     }
 
-    pub(crate) fn give_back(&self, connection: Exclusive) {
+    pub(crate) fn give_back(&self, connection: Box<Exclusive>) {
         let mut idle = self.idle.borrow_mut();
         if idle.len() < IDLE_COUNT_MAX {
             idle.push(Idle::new(connection));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use gw_http::client::BodyError;
 use gw_http::{Origin, Pools, RequestBody, SendError, UpstreamBody};
 use http::{Request, Response};
@@ -51,9 +51,6 @@ pub enum AttemptError {
     /// The request's total time is over.
     #[error("the request's total time is over")]
     Deadline,
-    /// The client's own body broke off.
-    #[error("the request's body broke off")]
-    RequestBody,
 }
 
 /// Sends `request`, whose URI is a path, and waits for the head of the answer.
@@ -91,14 +88,12 @@ pub async fn send(
 
 /// The sandbox takes its request whole.
 fn collect(request: Request<RequestBody>) -> Request<Bytes> {
-    request.map(|body| match body {
-        RequestBody::Held { mut rest, .. } if rest.len() == 1 => rest.pop().unwrap_or_default(),
-        RequestBody::Held { rest, .. } => {
-            let mut whole = BytesMut::new();
-            rest.iter().rev().for_each(|piece| whole.extend_from_slice(piece));
-            whole.freeze()
+    request.map(|body| {
+        let mut pieces = body.pieces();
+        match (pieces.next(), pieces.next()) {
+            (Some(only), None) => only.clone(),
+            _ => body.pieces().flat_map(|piece| piece.iter().copied()).collect(),
         }
-        RequestBody::Flowing(_) => Bytes::new(),
     })
 }
 
@@ -195,7 +190,6 @@ impl From<SendError> for AttemptError {
             SendError::Disconnected => Self::Disconnected(error.to_string()),
             SendError::Invalid(_) => Self::Invalid(error.to_string()),
             SendError::WriteTimeout => Self::Disconnected(error.to_string()),
-            SendError::RequestBody => Self::RequestBody,
         }
     }
 }

@@ -13,7 +13,7 @@ use http_body::Body;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use std::sync::Arc;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 /// What a client's body may be.
 #[derive(Debug, Clone, Copy)]
@@ -22,6 +22,8 @@ pub struct BodyLimits {
     pub bytes_max: usize,
     /// Between two reads.
     pub timeout: Duration,
+    /// When the request's total time is over.
+    pub deadline: Instant,
 }
 
 /// Reads a body whole, decompressed.
@@ -41,7 +43,7 @@ pub async fn read(
     let mut held = budget.nothing();
     let mut first = Bytes::new();
     let mut more = BytesMut::new();
-    while let Some(piece) = next(&mut incoming, limits.timeout).await? {
+    while let Some(piece) = next(&mut incoming, &limits).await? {
         if first.len() + more.len() + piece.len() > limits.bytes_max {
             return Err(too_large(limits.bytes_max));
         }
@@ -63,17 +65,15 @@ pub async fn read(
     Ok((body, held))
 }
 
-async fn next(incoming: &mut Incoming, limit: Duration) -> Result<Option<Bytes>, Error> {
+async fn next(incoming: &mut Incoming, limits: &BodyLimits) -> Result<Option<Bytes>, Error> {
     loop {
         let frame = match poll_now(incoming).await {
             Some(ready) => ready,
-            None => match timeout(limit, incoming.frame()).await {
-                Ok(frame) => frame,
-                Err(_) => {
-                    let message = format!("no part of the request's body came for {} ms", limit.as_millis());
-                    return Err(Error::new(ErrorCode::RequestTimeout, message));
-                }
-            },
+            None => {
+                let silent = Instant::now() + limits.timeout;
+                let waited = timeout_at(silent.min(limits.deadline), incoming.frame()).await;
+                waited.map_err(|_| late(limits, silent))?
+            }
         };
         match frame {
             None => return Ok(None),
@@ -85,6 +85,15 @@ async fn next(incoming: &mut Incoming, limit: Duration) -> Result<Option<Bytes>,
             }
         }
     }
+}
+
+fn late(limits: &BodyLimits, silent: Instant) -> Error {
+    let message = if silent < limits.deadline {
+        format!("no part of the request's body came for {} ms", limits.timeout.as_millis())
+    } else {
+        "the request's body did not come whole within the request's total time".to_owned()
+    };
+    Error::new(ErrorCode::RequestTimeout, message)
 }
 
 type Framed = Option<Result<http_body::Frame<Bytes>, hyper::Error>>;

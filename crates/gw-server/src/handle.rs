@@ -105,7 +105,11 @@ impl Api {
         let identified = snapshot.identity.identify(presented)?;
         meter.caller(identified.caller.key_name);
         meter.occupy(ports.in_flight.take(1)?);
-        let limits = BodyLimits { bytes_max: snapshot.body_bytes_max, timeout: snapshot.body_timeout };
+        let limits = BodyLimits {
+            bytes_max: snapshot.body_bytes_max,
+            timeout: snapshot.body_timeout,
+            deadline: meter.started() + snapshot.request_timeout,
+        };
         let (body, held) = body::read(incoming, &parts.headers, limits, &ports.held_bytes).await?;
         meter.request_body(body.len());
         let foreign_key = presented.filter(|_| identified.foreign_key);
