@@ -14,7 +14,7 @@ mod settings;
 
 use std::process::ExitCode;
 
-/// Gives memory back after a burst better than the system's allocator; the figures are in docs/benchmarks.md.
+/// Gives memory back after a burst, which the system's allocator does not; docs/decisions/007-jemalloc.md.
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 

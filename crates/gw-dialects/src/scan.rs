@@ -61,8 +61,11 @@ pub enum ScanError {
 /// # Errors
 /// The text is anything but one valid JSON object in UTF-8.
 pub fn top_level(text: &[u8]) -> Result<Fields, ScanError> {
-    let text = std::str::from_utf8(text).map_err(|error| ScanError::NotUtf8 { offset: error.valid_up_to() })?;
-    members(text)
+    // Most are UTF-8: only one that is not valid is looked at again, to say what is wrong.
+    members(text).map_err(|error| match std::str::from_utf8(text) {
+        Ok(_) => error,
+        Err(error) => ScanError::NotUtf8 { offset: error.valid_up_to() },
+    })
 }
 
 impl Field {
@@ -116,7 +119,7 @@ impl<'a> Object<'a> {
     /// # Errors
     /// The text is anything but one valid JSON object.
     pub fn parse(text: &'a str) -> Result<Self, ScanError> {
-        Ok(Self { text, fields: members(text)? })
+        Ok(Self { text, fields: members(text.as_bytes())? })
     }
 
     /// The value of the first member of that name; `null` is no value.
@@ -163,21 +166,20 @@ impl ScanError {
     }
 }
 
-fn members(text: &str) -> Result<Fields, ScanError> {
+fn members(text: &[u8]) -> Result<Fields, ScanError> {
     if u32::try_from(text.len()).is_err() {
         return Err(ScanError::TooLarge);
     }
-    let bytes = text.as_bytes();
-    let start = skip::space(bytes, 0);
-    if start == bytes.len() {
+    let start = skip::space(text, 0);
+    if start == text.len() {
         return Err(ScanError::Empty);
     }
-    let (fields, end) = object(bytes, start).map_err(|invalid| not_json(text, invalid))?;
-    let end = skip::space(bytes, end);
-    if end < bytes.len() {
+    let (fields, end) = object(text, start).map_err(|invalid| not_json(text, invalid))?;
+    let end = skip::space(text, end);
+    if end < text.len() {
         return Err(not_json(text, Invalid { at: end }));
     }
-    if bytes[start] != b'{' {
+    if text[start] != b'{' {
         return Err(ScanError::NotAnObject);
     }
     if fields.0.len() > MEMBERS_MAX { Err(ScanError::TooManyMembers) } else { Ok(fields) }
@@ -218,8 +220,8 @@ fn place((start, end): (usize, usize)) -> (u32, u32) {
     (start as u32, end as u32)
 }
 
-fn not_json(text: &str, Invalid { at }: Invalid) -> ScanError {
-    let before = &text.as_bytes()[..at.min(text.len())];
+fn not_json(text: &[u8], Invalid { at }: Invalid) -> ScanError {
+    let before = &text[..at.min(text.len())];
     let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
     let column = before.iter().rev().take_while(|byte| **byte != b'\n').count() + 1;
     let what = if at >= text.len() { "it ends too early, at" } else { "something is wrong at" };

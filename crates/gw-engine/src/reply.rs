@@ -220,9 +220,9 @@ fn interrupted(error: &AttemptError) -> Error {
     let code = match error {
         AttemptError::Timeout(_) => ErrorCode::ProviderTimeout,
         AttemptError::Deadline => ErrorCode::DeadlineExceeded,
-        AttemptError::Unreachable(_)
-        | AttemptError::Disconnected(_)
-        | AttemptError::Invalid(_) => ErrorCode::ProviderStreamInterrupted,
+        AttemptError::Unreachable(_) | AttemptError::Disconnected(_) | AttemptError::Invalid(_) => {
+            ErrorCode::ProviderStreamInterrupted
+        }
     };
     Error::new(code, format!("the provider's answer broke off: {error}"))
 }

@@ -100,6 +100,20 @@ async fn a_body_that_does_not_come_is_told() {
 }
 
 #[tokio::test]
+async fn a_body_that_drips_is_told_when_the_total_time_is_over() {
+    let gateway = gateway("timeouts: { body: 500ms, request: 1s }").await;
+    let start = Instant::now();
+    let mut client = gateway.client().await;
+    client.send(format!("POST {CHAT} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1000\r\n\r\n")).await;
+    for _ in 0..15 {
+        client.send(" ").await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    client.answer().await.assert_error(408, "request_timeout");
+    assert!((Duration::from_millis(950)..Duration::from_secs(4)).contains(&start.elapsed()), "{:?}", start.elapsed());
+}
+
+#[tokio::test]
 async fn a_connection_without_requests_is_closed_without_a_word() {
     let gateway = gateway("timeouts: { idle: 500ms }").await;
     let mut fresh = gateway.client().await;

@@ -245,8 +245,20 @@ mod tests {
     #[test]
     fn what_could_be_read_in_two_ways_is_refused() {
         for wire in [
-            "\r\n", ";\r\n", "g\r\n", "-1\r\n", "0x3\r\nabc\r\n", "+3\r\n", "3\nabc\r\n", "3\r\nabcd\r\n", "3\r\nabc\n",
-            "3\rx", "3;a\nabc", "10000000000000000\r\n", "0\r\nx: 1\n\r\n", "0\r\nx\ry: 1\r\n",
+            "\r\n",
+            ";\r\n",
+            "g\r\n",
+            "-1\r\n",
+            "0x3\r\nabc\r\n",
+            "+3\r\n",
+            "3\nabc\r\n",
+            "3\r\nabcd\r\n",
+            "3\r\nabc\n",
+            "3\rx",
+            "3;a\nabc",
+            "10000000000000000\r\n",
+            "0\r\nx: 1\n\r\n",
+            "0\r\nx\ry: 1\r\n",
         ] {
             assert!(decode(Framing::chunked(), &[wire.as_bytes()]).is_err(), "{wire:?}");
         }

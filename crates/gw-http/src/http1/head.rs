@@ -91,7 +91,8 @@ pub(crate) fn read_answer(bytes: &Bytes, method: &Method) -> Result<Option<(Answ
     let status = status.ok_or(Malformed("its status is not one"))?;
     let mut headers = HeaderMap::with_capacity(parsed.headers.len());
     for parsed in parsed.headers.iter() {
-        let name = HeaderName::from_bytes(parsed.name.as_bytes()).map_err(|_| Malformed("a header has a wrong name"))?;
+        let name =
+            HeaderName::from_bytes(parsed.name.as_bytes()).map_err(|_| Malformed("a header has a wrong name"))?;
         let value = HeaderValue::from_maybe_shared(bytes.slice(place(bytes, parsed.value)))
             .map_err(|_| Malformed("a header has a wrong value"))?;
         headers.append(name, value);
@@ -208,7 +209,8 @@ mod tests {
         ] {
             assert!(read(&format!("HTTP/1.1 200 OK\r\n{headers}\r\n")).is_err(), "{headers}");
         }
-        for head in ["HTTP/2 200 OK\r\n\r\n", "HTTP/1.1 099 X\r\n\r\n", "SSH-2.0-x\r\n\r\n", "HTTP/1.1 2x0 OK\r\n\r\n"] {
+        for head in ["HTTP/2 200 OK\r\n\r\n", "HTTP/1.1 099 X\r\n\r\n", "SSH-2.0-x\r\n\r\n", "HTTP/1.1 2x0 OK\r\n\r\n"]
+        {
             assert!(read(head).is_err(), "{head}");
         }
         let many = "x: 1\r\n".repeat(HEADERS_MAX + 1);
