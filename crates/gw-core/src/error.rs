@@ -53,6 +53,12 @@ error_codes! {
     DuplicateField, Client, 400, "duplicate_field";
     /// The request names no model and the configuration supplies none.
     ModelRequired, Client, 400, "model_required";
+    /// The chosen provider's format cannot say what the request asks for, and the configuration does not want it left out.
+    UnsupportedParameter, Client, 400, "unsupported_parameter";
+    /// The conversation is longer than the model's context.
+    ContextLengthExceeded, Client, 400, "context_length_exceeded";
+    /// The provider does not answer requests of this content.
+    ContentFiltered, Client, 400, "content_filter";
     /// A key is required and none, or one that is not known, was presented.
     InvalidApiKey, Client, 401, "invalid_api_key";
     /// The request comes from a web page of another origin, or under a host name that is not this machine's.
@@ -87,6 +93,12 @@ error_codes! {
     ProviderAuthentication, Provider, 401, "provider_authentication";
     /// The provider limits the rate of requests; its `Retry-After` is passed on.
     ProviderRateLimited, Provider, 429, "provider_rate_limited";
+    /// The provider's account has no money or no allowance left.
+    ProviderCreditExhausted, Provider, 429, "insufficient_quota";
+    /// The provider does not know the model, or does not give it to this account.
+    ProviderModelNotFound, Provider, 404, "provider_model_not_found";
+    /// The provider has more requests than it can serve.
+    ProviderOverloaded, Provider, 503, "provider_overloaded";
     /// The provider failed; its own status is passed on.
     ProviderFailed, Provider, 502, "provider_failed";
     /// No connection to the provider could be made.
@@ -106,6 +118,39 @@ error_codes! {
 impl fmt::Display for ErrorCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
+    }
+}
+
+/// What may be done about an error, so that the client need not be told of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Retry {
+    /// Nothing: the same would happen anywhere.
+    No,
+    /// The same again, after a while.
+    SameTarget,
+    /// The same elsewhere: with another credential, at another provider.
+    NextTarget,
+}
+
+impl ErrorCode {
+    /// What may be done about it.
+    pub const fn retry(self) -> Retry {
+        match self {
+            Self::ProviderRateLimited
+            | Self::ProviderOverloaded
+            | Self::ProviderFailed
+            | Self::ProviderUnreachable
+            | Self::ProviderDisconnected
+            | Self::ProviderTimeout => Retry::SameTarget,
+            Self::ProviderAuthentication
+            | Self::ProviderCreditExhausted
+            | Self::ProviderModelNotFound
+            | Self::ProviderInvalidResponse
+            | Self::ProviderCredentialMissing
+            | Self::ContextLengthExceeded
+            | Self::ContentFiltered => Retry::NextTarget,
+            _ => Retry::No,
+        }
     }
 }
 

@@ -1,10 +1,13 @@
 //! The vocabulary of the gateway. Read in this order: [`operation`] (what can be asked), [`error`] (what can go
-//! wrong, and whose fault it is), [`usage`] (what was used), [`record`] (what is remembered of a request).
+//! wrong, and whose fault it is), [`usage`] (what was used), [`record`] (what is remembered of a request), [`chat`] (a
+//! conversation, in the one form in which all dialects meet).
 //!
-//! **Invariants.** No I/O, no clock, no log, no wire format and no provider is named here. Nothing in this crate can
+//! **Invariants.** No I/O, no clock, no log; no wire format and no provider is named here, but for the families whose
+//! state is carried. Nothing in this crate can
 //! hold a secret: what is built here may be printed.
 
 pub mod caller;
+pub mod chat;
 pub mod error;
 pub mod id;
 pub mod operation;
@@ -12,7 +15,7 @@ pub mod record;
 pub mod usage;
 
 pub use caller::Caller;
-pub use error::{Blame, Error, ErrorCode, UpstreamError};
+pub use error::{Blame, Error, ErrorCode, Retry, UpstreamError};
 pub use id::RequestId;
 pub use operation::Operation;
 pub use record::{Outcome, RequestRecord, Timings};

@@ -6,12 +6,14 @@
 //! **Invariants.** No I/O, no clock, no log. What is not understood goes through byte for byte; nothing is serialised
 //! again. No input makes this crate panic, and what it holds of an input is bounded. A message never quotes a request.
 
+pub mod chat;
 mod dialect;
 pub mod edit;
 pub mod head;
 mod openai;
 pub mod paths;
 pub mod scan;
+pub mod shared;
 mod skip;
 pub mod sse;
 

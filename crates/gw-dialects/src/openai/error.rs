@@ -187,7 +187,7 @@ fn told(answer: &Object<'_>) -> Option<String> {
 }
 
 /// One line of bounded length: what others say goes into logs.
-fn line(text: &str) -> String {
+pub(crate) fn line(text: &str) -> String {
     const CHARS_MAX: usize = 500;
     let words = text.chars().map(|c| if c.is_control() { ' ' } else { c });
     let mut line: String = words.clone().take(CHARS_MAX).collect();
@@ -198,7 +198,7 @@ fn line(text: &str) -> String {
 }
 
 /// How long a provider asks to wait: milliseconds (OpenAI's), seconds, or until a date (RFC 9110 §10.2.3).
-fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+pub(crate) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
     let seconds = |number: &str, unit: f64| {
         number.parse::<f64>().ok().and_then(|number| Duration::try_from_secs_f64(number / unit).ok())
