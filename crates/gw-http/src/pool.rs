@@ -18,6 +18,10 @@ use crate::origin::Origin;
 
 /// Idle HTTP/1.1 connections kept per origin and worker.
 const IDLE_COUNT_MAX: usize = 1_024;
+/// How many of them, the last used ones, may wait for as long as the other side allows. More are what a burst left.
+const IDLE_KEPT: usize = 32;
+/// How long those may wait, in sweeps.
+const SURPLUS_SWEEPS: u64 = 3;
 /// The most that the head of an answer may be, in bytes.
 pub(crate) const HEAD_BYTES_MAX: usize = 64 << 10;
 /// All pools of a worker.
@@ -80,8 +84,12 @@ impl Pools {
                 *slot = None;
                 continue;
             }
-            for mut idle in pool.idle.take() {
-                if idle.may_wait() {
+            let waiting = pool.idle.take();
+            let surplus = waiting.len().saturating_sub(IDLE_KEPT);
+            for (place, mut idle) in waiting.into_iter().enumerate() {
+                // The last used ones are the last.
+                let sweeps_max = if place < surplus { SURPLUS_SWEEPS } else { u64::MAX };
+                if idle.may_wait(sweeps_max) {
                     pool.idle.borrow_mut().push(idle);
                 } else {
                     drop(idle.into_connection());

@@ -17,6 +17,9 @@ use tokio::time::timeout;
 /// How often the receiver looks for new items: the longest that one waits while nothing is in a hurry.
 pub const LOOK_EVERY: Duration = Duration::from_millis(50);
 
+/// Memory for fewer items is not given back.
+const ITEMS_KEPT: usize = 64;
+
 /// There was no room; the item was dropped and counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Full;
@@ -57,8 +60,7 @@ struct Queue<T> {
     closed: AtomicBool,
 }
 
-/// A mailbox whose senders can each have `capacity` items waiting. The memory for them is reserved at once, so that a
-/// push never moves what is there.
+/// A mailbox whose senders can each have `capacity` items waiting. It takes memory for what waits, and gives it back.
 pub fn mailbox<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
     let shared = Arc::new(Shared {
         queues: Mutex::new(Vec::new()),
@@ -66,8 +68,7 @@ pub fn mailbox<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
         refused: AtomicU64::new(0),
         wake: Notify::new(),
     });
-    let spare = Vec::with_capacity(shared.capacity);
-    (Sender::new(Arc::clone(&shared)), Receiver { shared, backlog: VecDeque::new(), spare })
+    (Sender::new(Arc::clone(&shared)), Receiver { shared, backlog: VecDeque::new(), spare: Vec::new() })
 }
 
 impl<T> Sender<T> {
@@ -94,8 +95,7 @@ impl<T> Sender<T> {
     }
 
     fn new(shared: Arc<Shared<T>>) -> Self {
-        let items = Mutex::new(Vec::with_capacity(shared.capacity));
-        let queue = Arc::new(Queue { items, closed: AtomicBool::new(false) });
+        let queue = Arc::new(Queue { items: Mutex::new(Vec::new()), closed: AtomicBool::new(false) });
         shared.queues.lock().push(Arc::clone(&queue));
         Self { queue, shared }
     }
@@ -125,7 +125,11 @@ impl<T> Receiver<T> {
             }
             if !self.backlog.is_empty() {
                 let count = self.backlog.len().min(max.max(1));
-                return Some(self.backlog.drain(..count).collect());
+                let batch = self.backlog.drain(..count).collect();
+                if self.backlog.capacity() > 4 * self.backlog.len().max(ITEMS_KEPT) {
+                    self.backlog.shrink_to(self.backlog.len());
+                }
+                return Some(batch);
             }
             // The result does not matter: woken or not, it is time to look again.
             let _ = timeout(LOOK_EVERY, self.shared.wake.notified()).await;
@@ -145,7 +149,12 @@ impl<T> Receiver<T> {
             // Read before the items are: an item pushed before the close is among them.
             let closed = queue.closed.load(Ordering::Acquire);
             mem::swap(&mut *queue.items.lock(), spare);
+            let count = spare.len();
             backlog.extend(spare.drain(..));
+            // Where there is much to do the memory goes from queue to queue; after a burst it goes.
+            if spare.capacity() > 4 * count.max(ITEMS_KEPT) {
+                spare.shrink_to(count);
+            }
             !closed
         });
         if queues.is_empty() { Senders::Gone } else { Senders::Left }

@@ -12,7 +12,7 @@ use crate::bank::{Bank, BankCells};
 use crate::exposition::Page;
 use crate::names;
 use crate::series::{OTHER_STATUS, SeriesKey, TOKEN_TYPES};
-use crate::totals::Totals;
+use crate::totals::{ByCode, Totals};
 
 /// The most series that are told apart; beyond, provider and model are [`OTHER`].
 pub const SERIES_MAX: usize = 2_000;
@@ -172,14 +172,14 @@ fn show_requests(page: &mut Page, totals: &Totals) {
 }
 
 fn show_errors(page: &mut Page, totals: &Totals) {
-    let mut by_provider = BTreeMap::<&str, [u64; ErrorCode::ALL.len()]>::new();
+    let mut by_provider = BTreeMap::<&str, ByCode>::new();
     for (key, total) in &totals.series {
         let sums = by_provider.entry(&key.provider).or_default();
-        sums.iter_mut().zip(total.errors).for_each(|(sum, count)| *sum += count);
+        sums.0.iter_mut().zip(total.errors.0).for_each(|(sum, count)| *sum += count);
     }
     let mut family = page.family(names::ERRORS);
     for (provider, counts) in by_provider {
-        for (code, count) in ErrorCode::ALL.iter().zip(counts).filter(|(_, count)| *count > 0) {
+        for (code, count) in ErrorCode::ALL.iter().zip(counts.0).filter(|(_, count)| *count > 0) {
             family.sample(&[code.name(), blame_name(code.blame()), provider], count);
         }
     }

@@ -12,7 +12,7 @@ use crate::writer::Writer;
 const BATCH_MAX: usize = 256;
 
 /// What is kept of the buffer between batches.
-const KEPT_BYTES: usize = 256 << 10;
+const KEPT_BYTES: usize = 64 << 10;
 
 /// Makes lines of finished requests. Their target is `request`: a level for it (`request=warn`, `request=off`) says
 /// which are written.

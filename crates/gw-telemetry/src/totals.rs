@@ -32,11 +32,20 @@ pub(crate) struct UpstreamTotal {
     pub(crate) busy: u64,
 }
 
+/// Counts by the place in [`ErrorCode::ALL`].
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ByCode(pub(crate) [u64; ErrorCode::ALL.len()]);
+
+impl Default for ByCode {
+    fn default() -> Self {
+        Self([0; ErrorCode::ALL.len()])
+    }
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct SeriesTotal {
     pub(crate) statuses: BTreeMap<(u16, &'static str), u64>,
-    /// By the place in [`ErrorCode::ALL`].
-    pub(crate) errors: [u64; ErrorCode::ALL.len()],
+    pub(crate) errors: ByCode,
     /// By the place in [`TOKEN_TYPES`].
     pub(crate) tokens: [u64; TOKEN_TYPES.len()],
     pub(crate) duration: HistogramTotal,
@@ -85,7 +94,7 @@ impl SeriesTotal {
         for cell in cells.statuses.lock().iter() {
             *self.statuses.entry((cell.status, Outcome::name(cell.outcome))).or_default() += cell.count.get();
         }
-        for (total, count) in self.errors.iter_mut().zip(&cells.errors) {
+        for (total, count) in self.errors.0.iter_mut().zip(&cells.errors) {
             *total += count.get();
         }
         for (total, count) in self.tokens.iter_mut().zip(&cells.tokens) {

@@ -12,6 +12,9 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use crate::redact::redact;
 
+/// What is kept of a buffer between bursts.
+const KEPT_BYTES: usize = 32 << 10;
+
 /// Takes whole lines and hands them to the thread. Clones are the same.
 #[derive(Clone)]
 pub(crate) struct Writer(Arc<Shared>);
@@ -90,6 +93,9 @@ impl Shared {
         state.writing = false;
         if state.lines.is_empty() {
             self.written.notify_all();
+            // Nothing is in a hurry: what a burst took is given back.
+            lines.shrink_to(KEPT_BYTES);
+            state.lines.shrink_to(KEPT_BYTES);
         }
         self.waiting.wait_while(&mut state, |state| state.lines.is_empty());
         mem::swap(&mut state.lines, lines);

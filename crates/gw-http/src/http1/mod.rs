@@ -297,15 +297,14 @@ impl AnswerBody {
 /// A connection that waits for its next request.
 pub(crate) struct Idle {
     connection: Box<Exclusive>,
-    /// How many more sweeps it may wait.
-    sweeps_left: u64,
+    /// How many sweeps it has waited.
+    sweeps: u64,
 }
 
 impl Idle {
     pub(crate) fn new(connection: Box<Exclusive>) -> Self {
         connection.counted.observer.upstream_idle(&connection.counted.label);
-        let sweeps_left = connection.idle_max.as_secs();
-        Self { connection, sweeps_left }
+        Self { connection, sweeps: 0 }
     }
 
     /// Whether a request may be sent on it: the other side has neither closed it nor said anything unasked.
@@ -315,13 +314,10 @@ impl Idle {
         poll_read(stream, &mut context, &mut buffer.0.borrow_mut()).is_pending()
     }
 
-    /// Whether it may wait for another second.
-    pub(crate) fn may_wait(&mut self) -> bool {
-        if self.sweeps_left == 0 {
-            return false;
-        }
-        self.sweeps_left -= 1;
-        self.is_usable()
+    /// Whether it may wait for another sweep: for no more than so many, nor for longer than the other side allows.
+    pub(crate) fn may_wait(&mut self, sweeps_max: u64) -> bool {
+        self.sweeps += 1;
+        self.sweeps <= sweeps_max.min(self.connection.idle_max.as_secs()) && self.is_usable()
     }
 
     /// For a request, or to be dropped.
