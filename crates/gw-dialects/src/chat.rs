@@ -8,6 +8,7 @@ use gw_core::chat::{ChatAnswer, ChatRequest, Event, Loss};
 use gw_core::{Error, RequestId};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
+use crate::DialectId;
 use crate::error::Refusal;
 
 /// What a request says outside its body.
@@ -157,12 +158,32 @@ pub trait DecodeEvents {
     fn end(&mut self, events: &mut Vec<Event>) -> Result<(), Error>;
 }
 
-/// The formats that applications may speak, by name.
-pub fn ingresses() -> &'static [(&'static str, &'static dyn Ingress)] {
-    &[]
+/// Every dialect that applications may speak.
+pub const INGRESSES: &[(DialectId, &dyn Ingress)] = &[
+    (DialectId::AnthropicMessages, &crate::anthropic_messages::AnthropicMessages),
+    (DialectId::Gemini, &crate::gemini::Gemini),
+    (DialectId::OpenAiChat, &crate::openai_chat::OpenAiChat),
+    (DialectId::OpenAiResponses, &crate::openai_responses::OpenAiResponses),
+];
+
+/// Every dialect that providers speak.
+pub const EGRESSES: &[(DialectId, &dyn Egress)] = &[
+    (DialectId::AnthropicMessages, &crate::anthropic_messages::AnthropicMessages),
+    (DialectId::BedrockConverse, &crate::bedrock_converse::BedrockConverse),
+    (DialectId::CohereChat, &crate::cohere_chat::CohereChat),
+    (DialectId::Gemini, &crate::gemini::Gemini),
+    (DialectId::OllamaChat, &crate::ollama_chat::OllamaChat),
+    (DialectId::OpenAiChat, &crate::openai_chat::OpenAiChat),
+    (DialectId::OpenAiResponses, &crate::openai_responses::OpenAiResponses),
+    (DialectId::WatsonxChat, &crate::watsonx_chat::WatsonxChat::new(&crate::openai_chat::OpenAiChat)),
+];
+
+/// The server's end of a dialect; `None` if applications do not speak it.
+pub fn ingress(dialect: DialectId) -> Option<&'static dyn Ingress> {
+    INGRESSES.iter().find(|(id, _)| *id == dialect).map(|(_, ingress)| *ingress)
 }
 
-/// The formats that providers speak, by name.
-pub fn egresses() -> &'static [(&'static str, &'static dyn Egress)] {
-    &[]
+/// The client's end of a dialect; `None` if it is not one of chat.
+pub fn egress(dialect: DialectId) -> Option<&'static dyn Egress> {
+    EGRESSES.iter().find(|(id, _)| *id == dialect).map(|(_, egress)| *egress)
 }

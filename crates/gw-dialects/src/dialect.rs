@@ -2,42 +2,63 @@
 
 use gw_core::Operation;
 
-/// A wire format of one operation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum DialectId {
+/// One row per dialect: what it is, its name in the catalogue, logs and metrics, and the operation that is spoken of.
+macro_rules! dialects {
+    ($($(#[doc = $about:literal])+ $variant:ident, $name:literal, $operation:ident;)+) => {
+        /// A wire format of one operation.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum DialectId { $($(#[doc = $about])+ $variant,)+ }
+
+        impl DialectId {
+            /// Every dialect, for tables and tests.
+            pub const ALL: &'static [DialectId] = &[$(DialectId::$variant,)+];
+
+            /// The name in the catalogue, logs and metrics.
+            pub const fn name(self) -> &'static str { match self { $(DialectId::$variant => $name,)+ } }
+
+            /// The operation that is spoken of.
+            pub const fn operation(self) -> Operation { match self { $(DialectId::$variant => Operation::$operation,)+ } }
+        }
+    };
+}
+
+dialects! {
+    /// Anthropic's Messages.
+    AnthropicMessages, "anthropic_messages", Chat;
+    /// Amazon Bedrock's Converse.
+    BedrockConverse, "bedrock_converse", Chat;
+    /// Cohere's chat, version 2.
+    CohereChat, "cohere_chat", Chat;
+    /// Google's `generateContent`.
+    Gemini, "gemini", Chat;
+    /// Ollama's own chat.
+    OllamaChat, "ollama_chat", Chat;
     /// OpenAI's chat completions.
-    OpenAiChat,
+    OpenAiChat, "openai_chat", Chat;
     /// OpenAI's older completions: a text and its continuation.
-    OpenAiCompletions,
+    OpenAiCompletions, "openai_completions", Completion;
     /// OpenAI's embeddings.
-    OpenAiEmbeddings,
+    OpenAiEmbeddings, "openai_embeddings", Embeddings;
+    /// OpenAI's Responses.
+    OpenAiResponses, "openai_responses", Chat;
+    /// IBM watsonx.ai's chat.
+    WatsonxChat, "watsonx_chat", Chat;
 }
 
 impl DialectId {
-    /// Every dialect, for tables and tests.
-    pub const ALL: [DialectId; 3] = [DialectId::OpenAiChat, DialectId::OpenAiCompletions, DialectId::OpenAiEmbeddings];
-
-    /// The name in the catalogue, logs and metrics.
-    pub const fn name(self) -> &'static str {
-        match self {
-            DialectId::OpenAiChat => "openai_chat",
-            DialectId::OpenAiCompletions => "openai_completions",
-            DialectId::OpenAiEmbeddings => "openai_embeddings",
-        }
-    }
-
     /// The dialect of that name.
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|dialect| dialect.name() == name)
+        Self::ALL.iter().copied().find(|dialect| dialect.name() == name)
     }
 
-    /// The operation that is spoken of.
-    pub const fn operation(self) -> Operation {
-        match self {
-            DialectId::OpenAiChat => Operation::Chat,
-            DialectId::OpenAiCompletions => Operation::Completion,
-            DialectId::OpenAiEmbeddings => Operation::Embeddings,
-        }
+    /// Whether it is one of OpenAI's older three, which are searched and edited as they go by.
+    pub const fn is_plain_openai(self) -> bool {
+        matches!(self, Self::OpenAiChat | Self::OpenAiCompletions | Self::OpenAiEmbeddings)
+    }
+
+    /// Whether the path of a request depends on the model and on whether a stream is asked for.
+    pub const fn names_model_in_path(self) -> bool {
+        matches!(self, Self::Gemini | Self::BedrockConverse | Self::WatsonxChat)
     }
 }
 
@@ -48,7 +69,7 @@ mod tests {
     #[test]
     fn every_dialect_is_found_by_its_name() {
         for dialect in DialectId::ALL {
-            assert_eq!(DialectId::from_name(dialect.name()), Some(dialect));
+            assert_eq!(DialectId::from_name(dialect.name()), Some(*dialect));
         }
         assert_eq!(DialectId::from_name("OpenAiChat"), None);
     }

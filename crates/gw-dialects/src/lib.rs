@@ -6,16 +6,27 @@
 //! **Invariants.** No I/O, no clock, no log. What is not understood goes through byte for byte; nothing is serialised
 //! again. No input makes this crate panic, and what it holds of an input is bounded. A message never quotes a request.
 
+pub mod anthropic_messages;
+pub mod bedrock_converse;
 pub mod chat;
+pub mod cohere_chat;
 mod dialect;
 pub mod edit;
+pub mod event_stream;
+pub mod gemini;
 pub mod head;
+pub mod ndjson;
+pub mod ollama_chat;
 mod openai;
+pub mod openai_chat;
+pub mod openai_responses;
 pub mod paths;
+mod plain;
 pub mod scan;
 pub mod shared;
 mod skip;
 pub mod sse;
+pub mod watsonx_chat;
 
 pub use dialect::DialectId;
 pub use openai::{error, request, response, stream, usage};

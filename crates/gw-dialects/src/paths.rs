@@ -2,20 +2,68 @@
 
 use crate::DialectId;
 
-/// The dialect that a `POST` to this path speaks. A trailing slash means nothing; the prefixes are the ones that
-/// programs have in their base URLs.
-pub fn route(path: &str) -> Option<DialectId> {
-    match path.strip_suffix('/').unwrap_or(path) {
-        "/v1/chat/completions" | "/openai/v1/chat/completions" | "/chat/completions" => Some(DialectId::OpenAiChat),
-        "/v1/completions" | "/openai/v1/completions" | "/completions" => Some(DialectId::OpenAiCompletions),
-        "/v1/embeddings" | "/openai/v1/embeddings" | "/embeddings" => Some(DialectId::OpenAiEmbeddings),
+/// What a path says of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Addressed<'a> {
+    /// The dialect that is spoken there.
+    pub dialect: DialectId,
+    /// The model, where the path names it, as it stands there.
+    pub model: Option<&'a str>,
+    /// Whether a stream is asked for, where the path says so.
+    pub stream: Option<bool>,
+}
+
+/// What a `POST` to this path means. A trailing slash means nothing; the prefixes are the ones that programs have in their base
+/// URLs.
+pub fn route(path: &str) -> Option<Addressed<'_>> {
+    let path = path.strip_suffix('/').unwrap_or(path);
+    let plain = |dialect| Some(Addressed { dialect, model: None, stream: None });
+    match path.strip_prefix("/anthropic").unwrap_or(path) {
+        "/v1/messages" => return plain(DialectId::AnthropicMessages),
+        "/messages" if path.starts_with("/anthropic") => return plain(DialectId::AnthropicMessages),
+        _ => {}
+    }
+    if let Some(addressed) = gemini(path.strip_prefix("/gemini").unwrap_or(path)) {
+        return Some(addressed);
+    }
+    let path = path.strip_prefix("/openai").unwrap_or(path);
+    if let Some((deployment, operation)) = path.strip_prefix("/deployments/").and_then(|rest| rest.split_once('/')) {
+        // Azure OpenAI names the model in the path.
+        return openai(operation).map(|dialect| Addressed { dialect, model: Some(deployment), stream: None });
+    }
+    let path = path.strip_prefix("/v1").unwrap_or(path);
+    path.strip_prefix('/').and_then(openai).and_then(plain)
+}
+
+fn openai(operation: &str) -> Option<DialectId> {
+    match operation {
+        "chat/completions" => Some(DialectId::OpenAiChat),
+        "completions" => Some(DialectId::OpenAiCompletions),
+        "embeddings" => Some(DialectId::OpenAiEmbeddings),
+        "responses" => Some(DialectId::OpenAiResponses),
         _ => None,
     }
+}
+
+/// `/v1beta/models/{model}:generateContent`, and under `/v1` too. A model's name may hold slashes.
+fn gemini(path: &str) -> Option<Addressed<'_>> {
+    let rest = path.strip_prefix("/v1beta/").or_else(|| path.strip_prefix("/v1/"))?;
+    let (model, verb) = rest.strip_prefix("models/")?.rsplit_once(':')?;
+    let stream = match verb {
+        "generateContent" => false,
+        "streamGenerateContent" => true,
+        _ => return None,
+    };
+    (!model.is_empty()).then_some(Addressed { dialect: DialectId::Gemini, model: Some(model), stream: Some(stream) })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn dialect(path: &str) -> Option<DialectId> {
+        route(path).map(|addressed| addressed.dialect)
+    }
 
     #[test]
     fn a_path_means_its_dialect_with_every_prefix_and_a_trailing_slash() {
@@ -23,19 +71,49 @@ mod tests {
             ("chat/completions", DialectId::OpenAiChat),
             ("completions", DialectId::OpenAiCompletions),
             ("embeddings", DialectId::OpenAiEmbeddings),
+            ("responses", DialectId::OpenAiResponses),
         ];
-        for (name, dialect) in names {
+        for (name, expected) in names {
             for prefix in ["/v1/", "/openai/v1/", "/"] {
-                assert_eq!(route(&format!("{prefix}{name}")), Some(dialect));
-                assert_eq!(route(&format!("{prefix}{name}/")), Some(dialect));
+                assert_eq!(dialect(&format!("{prefix}{name}")), Some(expected));
+                assert_eq!(dialect(&format!("{prefix}{name}/")), Some(expected));
             }
+        }
+        for path in ["/v1/messages", "/anthropic/v1/messages", "/anthropic/messages"] {
+            assert_eq!(dialect(path), Some(DialectId::AnthropicMessages), "{path}");
         }
     }
 
     #[test]
+    fn a_path_may_name_the_model_and_ask_for_a_stream() {
+        for prefix in ["/v1beta", "/v1", "/gemini/v1beta"] {
+            let whole = format!("{prefix}/models/google/gemini-2.5-pro:generateContent");
+            let expected =
+                Addressed { dialect: DialectId::Gemini, model: Some("google/gemini-2.5-pro"), stream: Some(false) };
+            assert_eq!(route(&whole), Some(expected));
+            let stream = format!("{prefix}/models/a:b:streamGenerateContent");
+            assert_eq!(route(&stream).map(|found| (found.model, found.stream)), Some((Some("a:b"), Some(true))));
+        }
+        let azure = route("/openai/deployments/my-gpt/chat/completions");
+        assert_eq!(azure, Some(Addressed { dialect: DialectId::OpenAiChat, model: Some("my-gpt"), stream: None }));
+    }
+
+    #[test]
     fn other_paths_mean_nothing() {
-        for path in ["", "/", "/v1", "/v1/chat", "/v1/chat/completions//", "/v1/chat/completions/x", "/V1/completions"]
-        {
+        for path in [
+            "",
+            "/",
+            "/v1",
+            "/v1/chat",
+            "/v1/chat/completions//",
+            "/v1/chat/completions/x",
+            "/V1/completions",
+            "/messages",
+            "/v1/models/x",
+            "/v1/models/:generateContent",
+            "/v1/models/x:countFingers",
+            "/openai/deployments/x",
+        ] {
             assert_eq!(route(path), None, "{path}");
         }
     }

@@ -31,10 +31,8 @@ pub struct NotJson;
 /// # Errors
 /// It is not one JSON object.
 pub fn scan_response(dialect: DialectId, body: &[u8]) -> Result<WholeScan, NotJson> {
-    match dialect {
-        // They differ in nothing that is looked for here.
-        DialectId::OpenAiChat | DialectId::OpenAiCompletions | DialectId::OpenAiEmbeddings => {}
-    }
+    // OpenAI's three differ in nothing that is looked for here.
+    debug_assert!(dialect.is_plain_openai(), "{dialect:?}");
     let text = std::str::from_utf8(body).map_err(|_| NotJson)?;
     let answer = Object::parse(text).map_err(|_: ScanError| NotJson)?;
     Ok(WholeScan { usage: usage::of_answer(&answer), has_error: error::said(&answer).is_some() })

@@ -80,10 +80,8 @@ pub enum FaultKind {
 impl StreamScan {
     /// Watches a stream from its beginning.
     pub fn new(options: StreamScanOptions) -> Self {
-        match options.dialect {
-            // They differ in nothing that is looked for here.
-            DialectId::OpenAiChat | DialectId::OpenAiCompletions | DialectId::OpenAiEmbeddings => {}
-        }
+        // OpenAI's three differ in nothing that is looked for here.
+        debug_assert!(options.dialect.is_plain_openai(), "{:?}", options.dialect);
         Self {
             options,
             framer: Framer::default(),

@@ -56,7 +56,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Reference<'a> {
 pub(crate) fn check(text: &[u8]) {
     check_scan(text);
     let body = Bytes::copy_from_slice(text);
-    for dialect in DialectId::ALL {
+    for dialect in DialectId::ALL.iter().copied().filter(|dialect| dialect.is_plain_openai()) {
         let Ok(head) = request::scan(dialect, &body) else { continue };
         let before = members(&body);
         assert_eq!(edit::apply(&body, Edits::new()).concat(), body);

@@ -1,0 +1,146 @@
+//! Tools, read and written.
+
+use std::collections::BTreeSet;
+
+use gw_core::Error;
+use gw_core::chat::{BuiltIn, BuiltInTool, ChatRequest, CustomTool, Family, Function, Loss, Part, Tool, ToolChoice};
+use serde_json::{Map, Value, json};
+
+use super::super::models::Model;
+use super::super::wire::{Reader, mark};
+use super::super::{FAMILY, ID_LENGTH_MAX, schema};
+use crate::shared::ids::Rule;
+
+/// Members of a tool of the application's that have a word of their own.
+const KNOWN: [&str; 6] = ["type", "name", "description", "input_schema", "strict", "cache_control"];
+
+/// Begins the names under which other members of tools are kept: by tool, since [`Function`] has no place for them.
+pub(super) const OF_TOOLS: &str = "tools[].";
+
+/// The name of the one field of a tool that takes free text; [`gw_core::chat::ToolInput::object`] writes calls so.
+const FREE_TEXT: &str = "input";
+
+/// A tool as an application wrote it.
+pub(super) fn read(tool: &Reader<'_>, extra: &mut Map<String, Value>) -> Result<Tool, Error> {
+    let kind = tool.string("type")?.unwrap_or_else(|| "custom".to_owned());
+    if kind != "custom" {
+        return Ok(Tool::BuiltIn(BuiltInTool { kind: built_in(&kind), family: FAMILY, value: tool.whole()? }));
+    }
+    let name: String = tool.need("name", "a string")?;
+    for (member, value) in tool.rest(&KNOWN)? {
+        let by_tool = extra.entry(format!("{OF_TOOLS}{member}")).or_insert_with(|| Value::Object(Map::new()));
+        by_tool[name.as_str()] = value;
+    }
+    let parameters: Option<Map<String, Value>> = tool.read("input_schema", "an object")?;
+    Ok(Tool::Function(Function {
+        name,
+        description: tool.string("description")?,
+        parameters: parameters.map(Value::Object),
+        strict: tool.read("strict", "true or false")?,
+        cache: tool.cache()?,
+    }))
+}
+
+fn built_in(kind: &str) -> BuiltIn {
+    let of = |prefix| kind.starts_with(prefix);
+    match () {
+        () if of("web_search") => BuiltIn::WebSearch,
+        () if of("web_fetch") => BuiltIn::UrlContext,
+        () if of("code_execution") => BuiltIn::CodeExecution,
+        () => BuiltIn::Other,
+    }
+}
+
+/// The tools as Anthropic wants them.
+pub(super) fn write(request: &ChatRequest, model: Model, losses: &mut Vec<Loss>) -> Vec<Value> {
+    let allowed = |tool: &&Tool| match (&request.tool_choice, tool.name()) {
+        // Anthropic has no choice among some: the others are not told of.
+        (Some(ToolChoice::Allowed { names, .. }), Some(name)) => names.iter().any(|allowed| allowed == name),
+        _ => true,
+    };
+    let tools = request.tools.iter().filter(allowed);
+    let written: Vec<Value> = tools.filter_map(|tool| write_one(tool, request, model, losses)).collect();
+    if written.is_empty() && request.tools.is_empty() { called_before(request) } else { written }
+}
+
+fn write_one(tool: &Tool, request: &ChatRequest, model: Model, losses: &mut Vec<Loss>) -> Option<Value> {
+    match tool {
+        Tool::Function(function) => Some(write_function(function, request, model, losses)),
+        Tool::Custom(custom) => Some(write_custom(custom, losses)),
+        Tool::BuiltIn(tool) if tool.family == FAMILY => Some(tool.value.clone()),
+        Tool::BuiltIn(BuiltInTool { kind: BuiltIn::WebSearch, .. }) => {
+            losses.push(Loss::replaced("tools[].web_search", "sent as Anthropic's search of the web, without options"));
+            Some(json!({"type": model.web_search(), "name": "web_search"}))
+        }
+        Tool::BuiltIn(_) => {
+            losses.push(Loss::dropped("tools[].type", "a tool of another vendor's that Anthropic does not run"));
+            None
+        }
+    }
+}
+
+fn write_function(function: &Function, request: &ChatRequest, model: Model, losses: &mut Vec<Loss>) -> Value {
+    let mut input = schema::arguments(function.parameters.as_ref());
+    let mut tool = named(&function.name, function.description.as_deref());
+    match function.strict {
+        Some(true) if model.keeps_schema() => {
+            let subset = schema::subset(&input);
+            if subset.is_weaker {
+                losses.push(Loss::replaced("tools[].strict", "what cannot be enforced is told in descriptions"));
+            }
+            input = subset.schema;
+            tool.insert("strict".to_owned(), Value::Bool(true));
+        }
+        Some(true) => losses.push(Loss::dropped("tools[].strict", "the model does not enforce schemas")),
+        Some(false) | None => {}
+    }
+    tool.insert("input_schema".to_owned(), input);
+    mark(&mut tool, function.cache.as_ref());
+    if request.extra.family == FAMILY {
+        let members = request.extra.members.iter();
+        let own =
+            members.filter_map(|(key, by_tool)| Some((key.strip_prefix(OF_TOOLS)?, by_tool.get(&function.name)?)));
+        tool.extend(own.map(|(name, value)| (name.to_owned(), value.clone())));
+    }
+    Value::Object(tool)
+}
+
+/// A function with one field of text.
+fn write_custom(custom: &CustomTool, losses: &mut Vec<Loss>) -> Value {
+    if custom.format.as_ref().is_some_and(|format| format.get("type").is_none_or(|kind| kind != "text")) {
+        losses.push(Loss::dropped("tools[].custom.format", "a tool's text cannot be bound to a grammar"));
+    }
+    let mut tool = named(&custom.name, custom.description.as_deref());
+    let input = json!({"type": "object", "properties": {FREE_TEXT: {"type": "string"}}, "required": [FREE_TEXT]});
+    tool.insert("input_schema".to_owned(), input);
+    Value::Object(tool)
+}
+
+fn named(name: &str, description: Option<&str>) -> Map<String, Value> {
+    let mut tool = Map::from_iter([("name".to_owned(), Value::from(fit(name)))]);
+    tool.extend(description.map(|about| ("description".to_owned(), Value::from(about))));
+    tool
+}
+
+/// Anthropic wants the tools that a conversation has used to be declared, even if none may be called any more.
+fn called_before(request: &ChatRequest) -> Vec<Value> {
+    let parts = request.messages.iter().flat_map(|message| &message.parts);
+    let names: BTreeSet<&str> = parts
+        .filter_map(|part| match part {
+            Part::ToolCall(call) => Some(call.name.as_str()),
+            _ => None,
+        })
+        .collect();
+    let declared = |name: &str| json!({"name": fit(name), "input_schema": schema::arguments(None)});
+    names.into_iter().map(declared).collect()
+}
+
+/// A name or an id as Anthropic allows it.
+pub(super) fn fit(name: &str) -> String {
+    Rule::word(ID_LENGTH_MAX).fit(name).into_owned()
+}
+
+/// Whether members of this family may be passed on.
+pub(super) fn is_own(family: Family) -> bool {
+    family == FAMILY
+}
