@@ -4,21 +4,24 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use bytes::{Bytes, BytesMut};
-use gw_core::{Error, ErrorCode};
+use gw_core::chat::opaque::SEAL;
+use gw_core::{Error, ErrorCode, Usage};
+use gw_dialects::chat::{self, Asked, Origin};
 use gw_dialects::request::Head;
 use gw_dialects::stream::{StreamScan, StreamScanOptions};
-use gw_dialects::{edit, error as dialect_error, request, response};
+use gw_dialects::{DialectId, anthropic_messages, edit, error as dialect_error, gemini, request, response, scan};
 use gw_http::RequestBody;
 use gw_providers::attempt::{self, Answer, AttemptError};
 use gw_providers::catalog::{DialectEntry, StreamUsage};
 use gw_providers::quirks;
+use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, header};
 use tokio::time::Instant;
 
 use crate::engine::{Call, Ports, Resolved};
 use crate::meter::Meter;
 use crate::models::{self, Choice};
-use crate::reply::{Content, Reply};
+use crate::reply::{Content, Reply, Translation};
 use crate::snapshot::{Credential, Provider};
 
 /// An answer up to this size is held until it is whole, so that one that breaks off is an error and not half an answer.
@@ -39,7 +42,12 @@ const FORWARDED: [HeaderName; 6] = [
 const FORWARDED_WITH_KEY: [HeaderName; 2] =
     [HeaderName::from_static("openai-organization"), HeaderName::from_static("openai-project")];
 
+/// What is told besides where Anthropic's format goes through: which of its versions the client speaks.
+const FORWARDED_ANTHROPIC: [HeaderName; 2] = [ANTHROPIC_VERSION, HeaderName::from_static("anthropic-beta")];
+const ANTHROPIC_VERSION: HeaderName = HeaderName::from_static(anthropic_messages::VERSION_HEADER);
+
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const ANTHROPIC_REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
 
 /// The credential of an attempt.
 pub(crate) enum AttemptCredential {
@@ -75,7 +83,10 @@ impl Attempt<'_> {
     /// Sends the request and makes a reply of what comes back.
     pub(crate) async fn run(&self, call: &Call<'_>, head: &Head, meter: &mut Meter) -> Result<Reply, Error> {
         let provider = &self.resolved.choice.provider;
-        let entry = provider.entry.dialect(call.dialect).ok_or_else(|| not_spoken(provider, call))?;
+        let entry = match provider.entry.dialect(call.dialect) {
+            Some(entry) if !carries_foreign_state(call) => entry,
+            _ => return self.run_translated(call, head, meter).await,
+        };
         let (request, withhold_usage) = self.request(provider, entry, call, head)?;
 
         meter.dropped(quirks::dropped(&entry.quirks, head, &call.body));
@@ -83,13 +94,17 @@ impl Attempt<'_> {
         let sending =
             attempt::send(&provider.destination, &self.ports.pools, request, provider.timeouts, self.deadline);
         let response = sending.await.map_err(|error| self.failed(&error))?;
-        meter.answered(response.headers().get(REQUEST_ID).and_then(|value| value.to_str().ok()));
+        meter.answered(provider_request_id(response.headers()));
 
         if !response.status().is_success() {
-            return Err(self.refused(response).await);
+            return Err(dialect_error::decode_error(self.refusal(response).await));
         }
         if is_event_stream(response.headers()) {
             let (parts, answer) = response.into_parts();
+            if let Some(watch) = self.watch(call, meter) {
+                let content = Content::Translated(answer, Box::new(watch));
+                return Ok(Reply { status: parts.status, headers: parts.headers, content });
+            }
             let options = StreamScanOptions { dialect: call.dialect, withhold_usage_chunk: withhold_usage };
             let content = Content::Events(answer, StreamScan::new(options));
             return Ok(Reply { status: parts.status, headers: parts.headers, content });
@@ -105,10 +120,16 @@ impl Attempt<'_> {
         call: &Call<'_>,
         head: &Head,
     ) -> Result<(Request<RequestBody>, bool), Error> {
-        let path = provider.endpoint(call.dialect).ok_or_else(|| not_spoken(provider, call))?;
+        let path = self.path(provider, call, head)?;
         let mut edits = edit::Edits::new();
-        if let Some(model) = &self.resolved.model_json {
-            edits.push(edit::set(head, &call.body, "model", model.clone()));
+        match &self.resolved.model_json {
+            _ if call.dialect.names_model_in_path() => {}
+            Some(model) => edits.push(edit::set(head, &call.body, "model", model.clone())),
+            // Azure's clients name it in the path only.
+            None if call.model.is_some() => {
+                edits.push(edit::set(head, &call.body, "model", edit::json_string(&self.resolved.choice.model)));
+            }
+            None => {}
         }
         edits.extend(request::remove_extensions(head, &call.body));
         let mut withhold_usage = false;
@@ -120,18 +141,50 @@ impl Attempt<'_> {
 
         let mut request = Request::new(RequestBody::held(edit::apply(&call.body, edits)));
         *request.method_mut() = Method::POST;
-        *request.uri_mut() = path.clone().into();
-        *request.headers_mut() = self.headers(provider, call.headers);
+        *request.uri_mut() = path.into();
+        *request.headers_mut() = self.headers(provider, call, call.dialect);
         Ok((request, withhold_usage))
     }
 
-    fn headers(&self, provider: &Provider, client: &HeaderMap) -> HeaderMap {
+    /// Where the provider is asked in the client's own dialect.
+    fn path(&self, provider: &Provider, call: &Call<'_>, head: &Head) -> Result<PathAndQuery, Error> {
+        let endpoint = provider.endpoint(call.dialect).ok_or_else(|| not_spoken(provider, call))?;
+        if !call.dialect.names_model_in_path() {
+            return Ok(endpoint.clone());
+        }
+        let path = gemini::path(&self.resolved.choice.model, head.stream);
+        PathAndQuery::try_from(format!("{}{path}", endpoint.path().trim_end_matches('/')))
+            .map_err(|_| Error::new(ErrorCode::InvalidRequest, "the model's name cannot stand in a path"))
+    }
+
+    /// Watches a stream that goes through as it comes, in a dialect that is not searched for its usage in passing.
+    fn watch(&self, call: &Call<'_>, meter: &Meter) -> Option<Translation> {
+        let (ingress, egress) = (chat::ingress(call.dialect)?, chat::egress(call.dialect)?);
+        if call.dialect.is_plain_openai() {
+            return None;
+        }
+        let origin = Origin { provider: Rc::from(&*self.resolved.choice.provider.name), ..Origin::default() };
+        let asked = Asked { request: Rc::default(), request_id: meter.request_id(), now_s: 0 };
+        Some(Translation::watching(egress.decoder(origin), ingress.encoder(asked)))
+    }
+
+    /// The headers of a request in that dialect.
+    pub(crate) fn headers(&self, provider: &Provider, call: &Call<'_>, dialect: DialectId) -> HeaderMap {
+        let client = call.headers;
         let mut headers = HeaderMap::with_capacity(16);
         let with_key: &[HeaderName] = match &self.credential {
             AttemptCredential::Configured => &[],
             AttemptCredential::Client(..) => &FORWARDED_WITH_KEY,
         };
-        for name in FORWARDED.iter().chain(with_key) {
+        // What Anthropic's clients say of the version is for those who speak it.
+        let of_dialect: &[HeaderName] = match dialect {
+            DialectId::AnthropicMessages if call.dialect == dialect => &FORWARDED_ANTHROPIC,
+            _ => &[],
+        };
+        if dialect == DialectId::AnthropicMessages {
+            headers.insert(ANTHROPIC_VERSION, HeaderValue::from_static(anthropic_messages::VERSION));
+        }
+        for name in FORWARDED.iter().chain(with_key).chain(of_dialect) {
             if let Some(value) = client.get(name) {
                 headers.insert(name.clone(), value.clone());
             }
@@ -158,8 +211,7 @@ impl Attempt<'_> {
             let Some(piece) = answer.data().await else {
                 let body = join(pieces);
                 meter.received();
-                let scan = response::scan_response(call.dialect, &body).map_err(|_| self.invalid(&body))?;
-                meter.used(scan.usage);
+                meter.used(self.usage(call, &body)?);
                 return Ok(Reply {
                     status: parts.status,
                     headers: parts.headers,
@@ -175,8 +227,20 @@ impl Attempt<'_> {
         Ok(Reply { status: parts.status, headers: parts.headers, content: Content::Flowing(pieces, answer) })
     }
 
-    /// The provider refused: its own error, as far as the client may see it.
-    async fn refused(&self, response: Response<Answer>) -> Error {
+    /// What a whole answer says was used.
+    fn usage(&self, call: &Call<'_>, body: &Bytes) -> Result<Option<Usage>, Error> {
+        let egress = chat::egress(call.dialect).filter(|_| !call.dialect.is_plain_openai());
+        let Some(egress) = egress else {
+            let scan = response::scan_response(call.dialect, body).map_err(|_| self.invalid(body))?;
+            return Ok(scan.usage);
+        };
+        scan::top_level(body).map_err(|_| self.invalid(body))?;
+        // An answer that says of itself that it is an error goes to the client as it is.
+        Ok(egress.decode_answer(body, &Origin::default()).ok().and_then(|answer| answer.usage))
+    }
+
+    /// The provider refused: what it says.
+    pub(crate) async fn refusal(&self, response: Response<Answer>) -> dialect_error::Refusal<'_> {
         let (parts, mut answer) = response.into_parts();
         let mut body = BytesMut::new();
         while body.len() < ERROR_BYTES_MAX {
@@ -186,18 +250,17 @@ impl Attempt<'_> {
                 Some(Err(_)) | None => break,
             }
         }
-        let about = dialect_error::Refusal {
+        dialect_error::Refusal {
             status: parts.status,
             headers: parts.headers,
             body: body.freeze(),
             provider: &self.resolved.choice.provider.name,
             credential_is_callers: matches!(self.credential, AttemptCredential::Client(..)),
             now: self.ports.clock.now(),
-        };
-        dialect_error::decode_error(about)
+        }
     }
 
-    fn failed(&self, error: &AttemptError) -> Error {
+    pub(crate) fn failed(&self, error: &AttemptError) -> Error {
         let provider = &self.resolved.choice.provider.name;
         let (code, what) = match error {
             AttemptError::Unreachable(_) => (ErrorCode::ProviderUnreachable, "could not be reached"),
@@ -216,7 +279,18 @@ impl Attempt<'_> {
     }
 }
 
-fn not_spoken(provider: &Provider, call: &Call<'_>) -> Error {
+/// The provider's own id of the exchange.
+pub(crate) fn provider_request_id(headers: &HeaderMap) -> Option<&str> {
+    headers.get(REQUEST_ID).or_else(|| headers.get(ANTHROPIC_REQUEST_ID)).and_then(|value| value.to_str().ok())
+}
+
+/// Whether the client brings back state that another provider gave it through us: its owner's name must come off before it
+/// goes anywhere, and who is not the owner must not get it.
+fn carries_foreign_state(call: &Call<'_>) -> bool {
+    !call.dialect.is_plain_openai() && memchr::memmem::find(&call.body, SEAL.as_bytes()).is_some()
+}
+
+pub(crate) fn not_spoken(provider: &Provider, call: &Call<'_>) -> Error {
     let message = format!(
         "provider \"{}\" does not offer {}; choose a model of another provider",
         provider.name,
@@ -225,7 +299,7 @@ fn not_spoken(provider: &Provider, call: &Call<'_>) -> Error {
     Error::new(ErrorCode::InvalidRequest, message).with_param("model")
 }
 
-fn is_event_stream(headers: &HeaderMap) -> bool {
+pub(crate) fn is_event_stream(headers: &HeaderMap) -> bool {
     let media_type = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
     media_type.get(..17).is_some_and(|start| start.eq_ignore_ascii_case(b"text/event-stream"))
 }

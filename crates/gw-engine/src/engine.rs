@@ -28,6 +28,10 @@ const RESOLVED_MAX: usize = 4_096;
 pub struct Call<'a> {
     /// The format the client speaks.
     pub dialect: DialectId,
+    /// The model, where the path names it.
+    pub model: Option<&'a str>,
+    /// Whether a stream is asked for, where the path says so.
+    pub stream: Option<bool>,
     /// The key that the client presented, if it is not one of ours.
     pub foreign_key: Option<&'a str>,
     /// The client's headers.
@@ -108,7 +112,11 @@ impl Engine {
     /// # Errors
     /// What the client is told instead.
     pub async fn run(&self, snapshot: &Snapshot, call: &Call<'_>, meter: &mut Meter) -> Result<Reply, Error> {
-        let head = request::scan(call.dialect, &call.body)?;
+        let mut head = request::scan(call.dialect, &call.body)?;
+        if let Some(model) = call.model {
+            head.model = Some(request::model_in_path(model)?);
+        }
+        head.stream = call.stream.unwrap_or(head.stream);
         meter.asked(head.model.as_deref(), head.stream);
 
         let resolved = self.resolve(snapshot, call, head.model.as_deref(), head.prefer_provider.as_deref())?;

@@ -18,6 +18,8 @@ pub mod meter;
 pub mod models;
 pub mod reply;
 pub mod snapshot;
+mod translate;
+mod translation;
 
 pub use engine::{Call, Engine, Ports};
 pub use meter::Meter;

@@ -4,6 +4,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
+use gw_core::chat::Loss;
 use gw_core::{Error, ErrorCode, Operation, Outcome, RequestId, RequestRecord, Timings, Usage};
 use http::HeaderMap;
 use tokio::time::Instant;
@@ -13,6 +14,8 @@ use crate::engine::{Ports, Resolved};
 
 /// The status that is remembered for a client that left before it was sent one (nginx's convention).
 const CLIENT_CLOSED: u16 = 499;
+/// Longer lists of warnings are cut: they stand in a header.
+const WARNINGS_BYTES_MAX: usize = 2 << 10;
 /// Longer ids of clients and providers are cut.
 const FOREIGN_ID_BYTES_MAX: usize = 200;
 
@@ -25,6 +28,7 @@ pub struct Meter {
     marks: Marks,
     streams: bool,
     dropped: String,
+    warnings: String,
     _in_flight: Option<Taken>,
 }
 
@@ -73,6 +77,7 @@ impl Meter {
             marks,
             streams: false,
             dropped: String::new(),
+            warnings: String::new(),
             _in_flight: None,
         })
     }
@@ -152,6 +157,23 @@ impl Meter {
             }
             self.dropped.push_str(name);
         }
+    }
+
+    /// What the provider's dialect could not say: left out, or said in another way.
+    pub fn lost(&mut self, losses: &[Loss]) {
+        self.dropped(losses.iter().filter(|loss| !loss.replaced).map(|loss| &*loss.param));
+        for loss in losses {
+            if !self.warnings.is_empty() {
+                self.warnings.push_str("; ");
+            }
+            self.warnings.extend(loss.to_string().chars().map(|c| if c.is_ascii_graphic() { c } else { ' ' }));
+        }
+        self.warnings.truncate(WARNINGS_BYTES_MAX);
+    }
+
+    /// What is told of the losses, in ASCII, if there are any.
+    pub fn warnings(&self) -> Option<&str> {
+        Some(self.warnings.as_str()).filter(|warnings| !warnings.is_empty())
     }
 
     /// The names of those members, with a comma between them, if there are any.

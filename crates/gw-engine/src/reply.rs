@@ -16,6 +16,7 @@ use http_body::{Body, Frame, SizeHint};
 
 use crate::budget::Taken;
 use crate::meter::Meter;
+pub use crate::translation::Translation;
 
 /// An answer on its way to the client.
 pub struct Reply {
@@ -35,6 +36,8 @@ pub enum Content {
     Flowing(VecDeque<Bytes>, Answer),
     /// A stream of events.
     Events(Answer, StreamScan),
+    /// A stream that is said in other words, or read along with.
+    Translated(Answer, Box<Translation>),
 }
 
 /// The body of an answer. The meter settles when it is dropped.
@@ -48,6 +51,7 @@ enum State {
     Whole { bytes: Option<Bytes>, _held: Option<Taken> },
     Flowing(Box<Flowing>),
     Events(Box<Events>),
+    Translated(Box<Translated>),
     Ended,
 }
 
@@ -61,6 +65,12 @@ struct Events {
     answer: Answer,
     scan: StreamScan,
     ready: VecDeque<Bytes>,
+    over: bool,
+}
+
+struct Translated {
+    answer: Answer,
+    translation: Box<Translation>,
     over: bool,
 }
 
@@ -95,6 +105,10 @@ impl ReplyBody {
                 meter.stream_opened();
                 State::Events(Box::new(Events { answer, scan, ready: VecDeque::new(), over: false }))
             }
+            Content::Translated(answer, translation) => {
+                meter.stream_opened();
+                State::Translated(Box::new(Translated { answer, translation, over: false }))
+            }
         };
         Self { meter: Some(meter), state }
     }
@@ -112,7 +126,8 @@ impl State {
             }
             (Self::Flowing(flowing), Some(meter)) => flowing.poll(meter, context),
             (Self::Events(events), Some(meter)) => events.poll(meter, context).map(|bytes| bytes.map(Ok)),
-            (Self::Flowing(_) | Self::Events(_), None) | (Self::Ended, _) => Poll::Ready(None),
+            (Self::Translated(stream), Some(meter)) => stream.poll(meter, context).map(|bytes| bytes.map(Ok)),
+            (Self::Flowing(_) | Self::Events(_) | Self::Translated(_), None) | (Self::Ended, _) => Poll::Ready(None),
         }
     }
 
@@ -123,7 +138,8 @@ impl State {
         let error = Error::new(ErrorCode::InternalError, "the gateway broke while it sent this answer");
         match std::mem::replace(self, Self::Ended) {
             Self::Events(_) => Some(Ok(dialect_error::stream_error(&error, meter.request_id().as_str()))),
-            Self::Whole { .. } | Self::Flowing(_) | Self::Ended => Some(Err(Broken)),
+            // Who was saying it may be what broke.
+            Self::Whole { .. } | Self::Flowing(_) | Self::Translated(_) | Self::Ended => Some(Err(Broken)),
         }
     }
 }
@@ -154,6 +170,38 @@ impl Flowing {
             meter.completed();
         }
         Poll::Ready(piece.map(Ok))
+    }
+}
+
+impl Translated {
+    fn poll(&mut self, meter: &mut Meter, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        while !self.over {
+            let said = match self.answer.poll_data(context) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Some(Ok(bytes))) => {
+                    meter.received();
+                    self.translation.feed(bytes)
+                }
+                Poll::Ready(Some(Err(error))) => self.translation.break_off(interrupted(&error)),
+                Poll::Ready(None) => self.translation.end(),
+            };
+            meter.used(self.translation.usage());
+            match said.end {
+                None => {}
+                Some(Ok(())) => {
+                    self.over = true;
+                    meter.completed();
+                }
+                Some(Err(code)) => {
+                    self.over = true;
+                    meter.interrupted(code);
+                }
+            }
+            if !said.bytes.is_empty() {
+                return Poll::Ready(Some(said.bytes));
+            }
+        }
+        Poll::Ready(None)
     }
 }
 
@@ -257,7 +305,7 @@ impl Body for ReplyBody {
                 let begun: usize = flowing.begun.iter().map(Bytes::len).sum();
                 flowing.answer.length().map_or_else(SizeHint::default, |rest| SizeHint::with_exact(rest + begun as u64))
             }
-            State::Events(_) => SizeHint::default(),
+            State::Events(_) | State::Translated(_) => SizeHint::default(),
             State::Ended => SizeHint::with_exact(0),
         }
     }

@@ -1,5 +1,6 @@
 //! Answers a request: finds out what it means, reads it, has it run, writes what comes back.
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::hash::{BuildHasher, RandomState};
 use std::rc::Rc;
@@ -8,13 +9,14 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use gw_core::{Error, ErrorCode, RequestId};
-use gw_dialects::DialectId;
+use gw_dialects::paths::Addressed;
+use gw_dialects::shared::media;
 use gw_engine::{Call, Engine, Meter, Reply, ReplyBody, Snapshot};
 use gw_http::Connection;
 use gw_http::panics::{CatchPanic, Panicked};
 use gw_http::serve::{Refusal, Service};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 
 use crate::body::{self, BodyLimits};
@@ -52,7 +54,7 @@ impl Service for Api {
         let allowed_origin = origin::allowed_origin(&parts.headers, &snapshot.cors_origins);
         let mut response = match route {
             _ if parts.method == Method::OPTIONS && allowed_origin.is_some() => self.preflight(&parts),
-            Route::Operation(dialect) => self.operation(&snapshot, dialect, &parts, incoming).await,
+            Route::Operation(addressed) => self.operation(&snapshot, addressed, &parts, incoming).await,
             other => self.other(&snapshot, other, &parts).await,
         };
         if let Some(origin) = allowed_origin {
@@ -74,18 +76,19 @@ impl Api {
     async fn operation(
         &self,
         snapshot: &Snapshot,
-        dialect: DialectId,
+        addressed: Addressed<'_>,
         parts: &Parts,
         incoming: Incoming,
     ) -> Response<ReplyBody> {
+        let dialect = addressed.dialect;
         let mut meter = Meter::open(self.engine.ports(), self.next_id(), dialect.operation(), dialect.name());
         meter.request_head(&parts.headers);
-        match CatchPanic::new(self.run(snapshot, dialect, parts, incoming, &mut meter)).await {
-            Ok(Ok(reply)) => respond::reply(reply, meter),
-            Ok(Err(error)) => respond::failure(&error, meter),
+        match CatchPanic::new(self.run(snapshot, addressed, parts, incoming, &mut meter)).await {
+            Ok(Ok(reply)) => respond::reply(reply, dialect, meter),
+            Ok(Err(error)) => respond::failure(&error, dialect, meter),
             Err(Panicked) => {
                 meter.panicked();
-                respond::failure(&respond::broken(), meter)
+                respond::failure(&respond::broken(), dialect, meter)
             }
         }
     }
@@ -93,7 +96,7 @@ impl Api {
     async fn run(
         &self,
         snapshot: &Snapshot,
-        dialect: DialectId,
+        addressed: Addressed<'_>,
         parts: &Parts,
         incoming: Incoming,
         meter: &mut Meter,
@@ -101,7 +104,8 @@ impl Api {
         let ports = self.engine.ports();
         self.check_origin(snapshot, parts)?;
         // Asked before the body is read: who may not call may not make the gateway read.
-        let presented = presented_key(&parts.headers);
+        let presented = presented_key(parts);
+        let presented = presented.as_deref();
         let identified = snapshot.identity.identify(presented)?;
         meter.caller(identified.caller.key_name);
         meter.occupy(ports.in_flight.take(1)?);
@@ -113,7 +117,8 @@ impl Api {
         let (body, held) = body::read(incoming, &parts.headers, limits, &ports.held_bytes).await?;
         meter.request_body(body.len());
         let foreign_key = presented.filter(|_| identified.foreign_key);
-        let call = Call { dialect, foreign_key, headers: &parts.headers, body, held };
+        let Addressed { dialect, model, stream } = addressed;
+        let call = Call { dialect, model, stream, foreign_key, headers: &parts.headers, body, held };
         self.engine.run(snapshot, &call, meter).await
     }
 
@@ -147,7 +152,7 @@ impl Api {
     /// Whether a request that is not an operation may be answered: like one that is.
     fn may_look(&self, snapshot: &Snapshot, parts: &Parts) -> Result<(), Error> {
         self.check_origin(snapshot, parts)?;
-        snapshot.identity.identify(presented_key(&parts.headers)).map(drop)
+        snapshot.identity.identify(presented_key(parts).as_deref()).map(drop)
     }
 
     fn check_origin(&self, snapshot: &Snapshot, parts: &Parts) -> Result<(), Error> {
@@ -177,31 +182,30 @@ impl Api {
     }
 }
 
-/// The key that the client presented: `Authorization: Bearer`, in any case.
-fn presented_key(headers: &HeaderMap) -> Option<&str> {
-    let (scheme, key) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
-    let key = key.trim();
-    (scheme.eq_ignore_ascii_case("bearer") && !key.is_empty()).then_some(key)
+/// The key that the client presented, where any of the SDKs puts it: `Authorization: Bearer` in any case (OpenAI's and
+/// Anthropic's newer ones), `x-api-key` (Anthropic's), `x-goog-api-key` and `?key=` (Google's), `api-key` (Azure's).
+fn presented_key(parts: &Parts) -> Option<Cow<'_, str>> {
+    let text = |name: &HeaderName| parts.headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
+    let bearer = text(&header::AUTHORIZATION).and_then(|value| value.split_once(' '));
+    let bearer = bearer.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, key)| key.trim());
+    let in_header = bearer.into_iter().chain(KEY_HEADERS.iter().filter_map(text)).find(|key| !key.is_empty());
+    in_header.map(Cow::Borrowed).or_else(|| {
+        let mut pairs = parts.uri.query()?.split('&').filter_map(|pair| pair.split_once('='));
+        let (_, key) = pairs.find(|(name, key)| *name == "key" && !key.is_empty())?;
+        String::from_utf8(media::percent_decoded(key)).ok().map(Cow::Owned)
+    })
 }
+
+/// Where keys stand besides `authorization`.
+const KEY_HEADERS: [HeaderName; 3] = [
+    HeaderName::from_static("x-api-key"),
+    HeaderName::from_static("x-goog-api-key"),
+    HeaderName::from_static("api-key"),
+];
 
 /// A model's id as it stands in a path, where SDKs escape its slashes.
 fn decoded(id: &str) -> String {
-    let mut bytes = Vec::with_capacity(id.len());
-    let mut rest = id.as_bytes();
-    while let [first, tail @ ..] = rest {
-        let escaped = tail.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
-        match (first, escaped.and_then(|digits| u8::from_str_radix(digits, 16).ok())) {
-            (b'%', Some(byte)) => {
-                bytes.push(byte);
-                rest = &tail[2..];
-            }
-            _ => {
-                bytes.push(*first);
-                rest = tail;
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
+    String::from_utf8_lossy(&media::percent_decoded(id)).into_owned()
 }
 
 fn wrong_method(parts: &Parts, allowed: &str) -> Error {
@@ -265,15 +269,20 @@ mod tests {
 
     #[test]
     fn a_key_is_found_whatever_the_case_of_its_scheme() {
-        let key = |value: &'static str| {
-            let mut headers = HeaderMap::new();
-            headers.insert(header::AUTHORIZATION, HeaderValue::from_static(value));
-            presented_key(&headers).map(str::to_owned)
+        let in_request = |uri: &str, name: &str, value: &str| {
+            let (parts, ()) = Request::get(uri).header(name, value).body(()).unwrap().into_parts();
+            presented_key(&parts).map(Cow::into_owned)
         };
+        let key = |value: &str| in_request("/v1/x", "authorization", value);
         assert_eq!(key("Bearer abc").as_deref(), Some("abc"));
         assert_eq!(key("bearer  abc").as_deref(), Some("abc"));
         assert_eq!(key("Basic abc"), None);
         assert_eq!(key("Bearer "), None);
+        for name in ["x-api-key", "X-Goog-Api-Key", "api-key"] {
+            assert_eq!(in_request("/v1/x", name, " abc ").as_deref(), Some("abc"), "{name}");
+        }
+        assert_eq!(in_request("/v1/x?a=b&key=a%2Fb", "accept", "*/*").as_deref(), Some("a/b"));
+        assert_eq!(in_request("/v1/x?key=", "accept", "*/*"), None);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use gw_core::{Error, ErrorCode, RequestId};
-use gw_dialects::error as dialect_error;
+use gw_dialects::{DialectId, chat, error as dialect_error};
 use gw_engine::{Meter, Reply, ReplyBody};
 use gw_http::serve::Refusal;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
@@ -20,10 +20,13 @@ const X_PROVIDER_TYPE: HeaderName = HeaderName::from_static("x-provider-type");
 const X_MODEL_USED: HeaderName = HeaderName::from_static("x-model-used");
 const X_FALLBACK_USED: HeaderName = HeaderName::from_static("x-fallback-used");
 const X_GATEWAY_DROPPED_PARAMS: HeaderName = HeaderName::from_static("x-gateway-dropped-params");
+const X_GATEWAY_WARNINGS: HeaderName = HeaderName::from_static("x-gateway-warnings");
+/// Where Anthropic's SDKs look for the id.
+const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
 const X_ATTEMPT_COUNT: HeaderName = HeaderName::from_static("x-attempt-count");
 
 /// How many headers the gateway adds at most.
-const OWN_HEADERS: usize = 10;
+const OWN_HEADERS: usize = 12;
 /// Headers of a provider that are about its connection to us, or that would speak for us (RFC 9110 §7.6.1).
 const NOT_FORWARDED: [HeaderName; 14] = [
     header::CONNECTION,
@@ -43,19 +46,22 @@ const NOT_FORWARDED: [HeaderName; 14] = [
 ];
 
 /// An answer of a provider.
-pub fn reply(reply: Reply, mut meter: Box<Meter>) -> Response<ReplyBody> {
+pub fn reply(reply: Reply, dialect: DialectId, mut meter: Box<Meter>) -> Response<ReplyBody> {
     let Reply { status, headers, content } = reply;
     let mut headers = forwardable(headers);
     told_by_meter(&mut headers, &meter);
+    told_in_dialect(&mut headers, dialect, &meter);
     meter.status(status.as_u16());
     build(status, headers, ReplyBody::new(content, meter))
 }
 
 /// An error on the request path, in the client's format.
-pub fn failure(error: &Error, mut meter: Box<Meter>) -> Response<ReplyBody> {
+pub fn failure(error: &Error, dialect: DialectId, mut meter: Box<Meter>) -> Response<ReplyBody> {
+    let (status, mut headers, body) = render(error, dialect, meter.request_id());
     meter.failed(error);
-    let (status, mut headers, body) = render(error, meter.request_id());
+    meter.status(status.as_u16());
     told_by_meter(&mut headers, &meter);
+    told_in_dialect(&mut headers, dialect, &meter);
     build(status, headers, ReplyBody::whole(body, meter))
 }
 
@@ -66,7 +72,7 @@ pub fn own(answered: Result<Response<Bytes>, Error>, request_id: RequestId) -> R
             let (parts, body) = response.into_parts();
             (parts.status, parts.headers, body)
         }
-        Err(error) => render(&error, request_id),
+        Err(error) => render(&error, DialectId::OpenAiChat, request_id),
     };
     identify(&mut headers, request_id);
     build(status, headers, ReplyBody::unmetered(body))
@@ -74,9 +80,21 @@ pub fn own(answered: Result<Response<Bytes>, Error>, request_id: RequestId) -> R
 
 /// An answer of the door, before there is a request.
 pub fn refusal(refusal: Refusal, request_id: RequestId) -> Response<Bytes> {
-    let (status, mut headers, body) = render(&refusal_error(refusal), request_id);
+    let (status, mut headers, body) = render(&refusal_error(refusal), DialectId::OpenAiChat, request_id);
     identify(&mut headers, request_id);
     build(status, headers, body)
+}
+
+/// What only clients of one dialect look for.
+fn told_in_dialect(headers: &mut HeaderMap, dialect: DialectId, meter: &Meter) {
+    if dialect == DialectId::AnthropicMessages
+        && let Ok(id) = HeaderValue::try_from(meter.request_id().as_str())
+    {
+        headers.insert(REQUEST_ID, id);
+    }
+    if let Some(warnings) = meter.warnings().and_then(|warnings| HeaderValue::try_from(warnings).ok()) {
+        headers.insert(X_GATEWAY_WARNINGS, warnings);
+    }
 }
 
 /// A JSON answer.
@@ -102,8 +120,13 @@ fn build<B>(status: StatusCode, headers: HeaderMap, body: B) -> Response<B> {
     response
 }
 
-fn render(error: &Error, request_id: RequestId) -> (StatusCode, HeaderMap, Bytes) {
-    let (status, body) = dialect_error::encode_error(error, request_id.as_str());
+fn render(error: &Error, dialect: DialectId, request_id: RequestId) -> (StatusCode, HeaderMap, Bytes) {
+    // A provider's own body is there only if it is in the client's dialect.
+    let as_it_came = error.upstream.as_ref().is_some_and(|upstream| !upstream.body.is_empty());
+    let (status, body) = match chat::ingress(dialect).filter(|_| !as_it_came) {
+        Some(ingress) => ingress.encode_error(error, request_id),
+        None => dialect_error::encode_error(error, request_id.as_str()),
+    };
     let mut headers = match &error.upstream {
         Some(upstream) => forwardable(upstream.headers.clone()),
         None => HeaderMap::new(),

@@ -1,13 +1,13 @@
 //! What a path means.
 
-use gw_dialects::{DialectId, paths};
+use gw_dialects::paths::{self, Addressed};
 use http::Method;
 
 /// What a request asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Route<'a> {
     /// An operation, in a dialect.
-    Operation(DialectId),
+    Operation(Addressed<'a>),
     /// The list of models.
     Models,
     /// One model.
@@ -28,8 +28,11 @@ pub enum Route<'a> {
 
 /// What a method and a path mean. `metrics_path` is where metrics are on this port, if they are.
 pub fn route<'a>(method: &Method, path: &'a str, upgrade: Upgrade, metrics_path: Option<&str>) -> Route<'a> {
-    if let Some(dialect) = paths::route(path) {
-        return if method == Method::POST { Route::Operation(dialect) } else { Route::WrongMethod("POST") };
+    let path_asked = path;
+    if method == Method::POST
+        && let Some(addressed) = paths::route(path)
+    {
+        return Route::Operation(addressed);
     }
     let reads = method == Method::GET || method == Method::HEAD;
     let path = trimmed(path);
@@ -40,6 +43,7 @@ pub fn route<'a>(method: &Method, path: &'a str, upgrade: Upgrade, metrics_path:
         _ if metrics_path.is_some_and(|metrics| metrics == path) => Route::Control,
         _ => match models(path) {
             Some(found) => found,
+            None if paths::route(path_asked).is_some() => return Route::WrongMethod("POST"),
             None => return Route::Unknown,
         },
     };
@@ -74,19 +78,23 @@ fn trimmed(path: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use gw_dialects::DialectId;
+
     use super::*;
 
     #[test]
     fn every_path_means_one_thing_with_or_without_prefix_and_trailing_slash() {
-        let chat = Route::Operation(DialectId::OpenAiChat);
+        let of = |dialect| Route::Operation(Addressed { dialect, model: None, stream: None });
+        let chat = of(DialectId::OpenAiChat);
         let cases = [
             ("POST", "/v1/chat/completions", chat),
             ("POST", "/openai/v1/chat/completions", chat),
             ("POST", "/chat/completions", chat),
             ("POST", "/v1/chat/completions/", chat),
             ("GET", "/v1/chat/completions", Route::WrongMethod("POST")),
-            ("POST", "/v1/embeddings", Route::Operation(DialectId::OpenAiEmbeddings)),
-            ("POST", "/v1/completions", Route::Operation(DialectId::OpenAiCompletions)),
+            ("POST", "/v1/embeddings", of(DialectId::OpenAiEmbeddings)),
+            ("POST", "/v1/completions", of(DialectId::OpenAiCompletions)),
+            ("POST", "/v1/messages", of(DialectId::AnthropicMessages)),
             ("GET", "/v1/models", Route::Models),
             ("GET", "/models/", Route::Models),
             ("GET", "/v1/models/openai/gpt-4o", Route::Model("openai/gpt-4o")),
@@ -97,7 +105,8 @@ mod tests {
             ("GET", "/metrics", Route::Control),
             ("GET", "/", Route::Unknown),
             ("HEAD", "/api/hello", Route::Unknown),
-            ("POST", "/v1/models/x:generateContent", Route::WrongMethod("GET, HEAD")),
+            ("POST", "/v1/models/x:countFingers", Route::WrongMethod("GET, HEAD")),
+            ("GET", "/v1/models/openai/ft:gpt-4o:a", Route::Model("openai/ft:gpt-4o:a")),
         ];
         for (method, path, expected) in cases {
             let method = method.parse().unwrap();
@@ -108,7 +117,7 @@ mod tests {
     #[test]
     fn a_websocket_is_refused_in_the_way_that_makes_clients_fall_back_at_once() {
         assert_eq!(route(&Method::GET, "/v1/responses", Upgrade::Asked, None), Route::Upgrade);
-        assert_eq!(route(&Method::GET, "/v1/responses", Upgrade::No, None), Route::Unknown);
+        assert_eq!(route(&Method::GET, "/v1/responses", Upgrade::No, None), Route::WrongMethod("POST"));
     }
 
     #[test]

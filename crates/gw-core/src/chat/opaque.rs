@@ -71,7 +71,7 @@ pub struct Opaque {
 }
 
 /// Begins state that is carried in the field of another family.
-const SEAL: &str = "gw1.";
+pub const SEAL: &str = "gw1.";
 
 impl Opaque {
     /// How it is written where a dialect of `family` carries it: as it is in its own, sealed with its owner's name in

@@ -91,6 +91,11 @@ pub fn decode_count_request(line: &RequestLine<'_>, body: &[u8]) -> Result<ChatR
     request::decode_count(line, body)
 }
 
+/// Where a model is asked, behind the base URL: the path names it, and says whether a stream is wanted.
+pub fn path(model: &str, stream: bool) -> String {
+    request::path(model, stream)
+}
+
 /// The answer of `countTokens`.
 pub fn encode_count_tokens(tokens: u64) -> Bytes {
     Bytes::from(format!("{{\"totalTokens\":{tokens}}}"))

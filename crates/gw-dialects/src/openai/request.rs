@@ -9,6 +9,7 @@ use crate::DialectId;
 use crate::edit::{self, Edit};
 pub use crate::head::Head;
 use crate::scan::{self, Field, Fields};
+use crate::shared::media;
 
 /// The members that are read. They must not stand twice: who reads the first one and who reads the last one would see
 /// two different requests.
@@ -43,6 +44,19 @@ pub fn scan(dialect: DialectId, body: &Bytes) -> Result<Head, Error> {
     };
     let max_output_tokens = value(max_completion_tokens).and_then(count).or_else(|| value(max_tokens).and_then(count));
     Ok(Head { model, stream, include_usage, prefer_provider, max_output_tokens, fields })
+}
+
+/// The name of a model that the path gives, where slashes are often escaped.
+///
+/// # Errors
+/// It is not a line of text.
+pub fn model_in_path(written: &str) -> Result<Box<str>, Error> {
+    let decoded = media::percent_decoded(written);
+    let name = std::str::from_utf8(&decoded).ok().filter(|name| name.len() <= NAME_BYTES_MAX);
+    match name {
+        Some(name) if !name.is_empty() && !name.chars().any(char::is_control) => Ok(Box::from(name)),
+        _ => Err(refused(MODEL, "the model in the path must be a name")),
+    }
 }
 
 /// Takes out what only the gateway understands.

@@ -79,7 +79,8 @@ pub fn sniff(data: &str) -> Option<&'static str> {
     signatures.into_iter().find_map(|(found, media_type)| found.then_some(media_type))
 }
 
-fn percent_decoded(text: &str) -> Vec<u8> {
+/// The bytes that `%XX` stand for; what is no escape stays.
+pub fn percent_decoded(text: &str) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let [first, tail @ ..] = rest {

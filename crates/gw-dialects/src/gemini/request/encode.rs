@@ -38,7 +38,13 @@ pub(crate) fn encode(request: &ChatRequest, target: &Target<'_>) -> Result<Encod
     let rest = rest(request, target, &mut losses);
     let body = Body { system_instruction: system(&arranged.system), contents, rest };
     let body = serde_json::to_vec(&body).map_err(|_| invalid("messages", "cannot be written as JSON"))?;
-    Ok(Encoded { path: path(target), headers: Vec::new(), body, losses, names: Names.changed(request) })
+    Ok(Encoded {
+        path: path(target.model, target.stream),
+        headers: Vec::new(),
+        body,
+        losses,
+        names: Names.changed(request),
+    })
 }
 
 /// The provider answers users only: instructions alone become the user's.
@@ -91,9 +97,10 @@ fn service_tier(tier: &str, losses: &mut Vec<Loss>) -> Option<&'static str> {
     }
 }
 
-fn path(target: &Target<'_>) -> String {
-    let verb = if target.stream { "streamGenerateContent?alt=sse" } else { "generateContent" };
-    let model = target.model.strip_prefix("models/").unwrap_or(target.model);
+/// Where a model is asked, behind the base URL.
+pub(in super::super) fn path(model: &str, stream: bool) -> String {
+    let verb = if stream { "streamGenerateContent?alt=sse" } else { "generateContent" };
+    let model = model.strip_prefix("models/").unwrap_or(model);
     let folder = if model.starts_with("tunedModels/") { "" } else { "models/" };
     let mut path = format!("/{folder}");
     for byte in model.bytes() {

@@ -13,4 +13,4 @@ mod turns;
 mod tests;
 
 pub(super) use decode::{decode, decode_count};
-pub(super) use encode::encode;
+pub(super) use encode::{encode, path};

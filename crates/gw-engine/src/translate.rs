@@ -1,0 +1,208 @@
+//! An attempt at a provider that does not speak the client's dialect: the request is said in its words, and what comes
+//! back in the client's.
+
+use std::rc::Rc;
+use std::time::UNIX_EPOCH;
+
+use bytes::{Bytes, BytesMut};
+use gw_core::chat::{ChatAnswer, ChatRequest};
+use gw_core::{Error, ErrorCode};
+use gw_dialects::chat::{self, Asked, Egress, Encoded, Ingress, Origin, RequestLine, Target};
+use gw_dialects::head::Head;
+use gw_dialects::openai_responses;
+use gw_dialects::{DialectId, edit, request};
+use gw_http::RequestBody;
+use gw_providers::attempt::{self, Answer};
+use gw_providers::catalog::DialectEntry;
+use gw_providers::quirks;
+use http::uri::PathAndQuery;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+
+use crate::budget::Taken;
+use crate::dispatch::{Attempt, is_event_stream};
+use crate::engine::Call;
+use crate::meter::Meter;
+use crate::reply::{Content, Reply, Translation};
+use crate::snapshot::Provider;
+
+/// The most that a whole answer may be that has to be said in other words: pictures come in base64.
+const ANSWER_BYTES_MAX: usize = 64 << 20;
+
+/// Members of a Responses request that are about the gateway's side of it, and that no other dialect has to be told.
+const OWN_STATE: [&str; 4] = ["store", "client_metadata", "include", "prompt_cache_retention"];
+
+/// How a request is said.
+struct Spoken<'a> {
+    ingress: &'static dyn Ingress,
+    egress: &'static dyn Egress,
+    dialect: DialectId,
+    entry: &'a DialectEntry,
+}
+
+/// The dialect in which a provider is asked what was asked in another; `None` if there is none.
+pub(crate) fn dialect(provider: &Provider, client: DialectId) -> Option<DialectId> {
+    chat::ingress(client)?;
+    provider.entry.dialects().map(|(dialect, _)| dialect).find(|dialect| chat::egress(*dialect).is_some())
+}
+
+impl Attempt<'_> {
+    /// Sends the request in another dialect and makes a reply of what comes back.
+    pub(crate) async fn run_translated(&self, call: &Call<'_>, head: &Head, meter: &mut Meter) -> Result<Reply, Error> {
+        let provider = &self.resolved.choice.provider;
+        let spoken = self.spoken(call)?;
+        let request = decode(&spoken, call, head)?;
+        let target = Target { model: &self.resolved.choice.model, provider: &provider.name, stream: request.stream };
+        let mut encoded = spoken.egress.encode_request(&request, &target)?;
+        meter.lost(&encoded.losses);
+        let names = std::mem::take(&mut encoded.names);
+        let sent = self.outgoing(&spoken, encoded, call, meter)?;
+
+        meter.attempt();
+        let sending = attempt::send(&provider.destination, &self.ports.pools, sent, provider.timeouts, self.deadline);
+        let response = sending.await.map_err(|error| self.failed(&error))?;
+        meter.answered(crate::dispatch::provider_request_id(response.headers()));
+        if !response.status().is_success() {
+            return Err(spoken.egress.decode_error(self.refusal(response).await));
+        }
+        let origin = Origin {
+            provider: Rc::from(&*provider.name),
+            model: Rc::from(&*self.resolved.choice.model),
+            names: Rc::new(names),
+        };
+        let now_s = self.ports.clock.now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        let asked = Asked { request: Rc::new(request), request_id: meter.request_id(), now_s };
+        self.answer(&spoken, response, origin, asked, meter).await
+    }
+
+    fn spoken(&self, call: &Call<'_>) -> Result<Spoken<'_>, Error> {
+        let provider = &self.resolved.choice.provider;
+        let dialect = provider.entry.dialect(call.dialect).map(|_| call.dialect);
+        let dialect = dialect.or_else(|| self::dialect(provider, call.dialect));
+        let found = dialect.and_then(|dialect| {
+            let (ingress, egress) = (chat::ingress(call.dialect)?, chat::egress(dialect)?);
+            Some(Spoken { ingress, egress, dialect, entry: provider.entry.dialect(dialect)? })
+        });
+        found.ok_or_else(|| crate::dispatch::not_spoken(provider, call))
+    }
+
+    /// The request as the provider gets it.
+    fn outgoing(
+        &self,
+        spoken: &Spoken<'_>,
+        encoded: Encoded,
+        call: &Call<'_>,
+        meter: &mut Meter,
+    ) -> Result<Request<RequestBody>, Error> {
+        let provider = &self.resolved.choice.provider;
+        let endpoint = provider.endpoint(spoken.dialect).ok_or_else(|| crate::dispatch::not_spoken(provider, call))?;
+        let path = if spoken.dialect.names_model_in_path() {
+            PathAndQuery::try_from(format!("{}{}", endpoint.path().trim_end_matches('/'), encoded.path))
+                .map_err(|_| Error::new(ErrorCode::InvalidRequest, "the model's name cannot stand in a path"))?
+        } else {
+            endpoint.clone()
+        };
+        let body = Bytes::from(encoded.body);
+        let body = if spoken.dialect.is_plain_openai() {
+            // Providers that imitate OpenAI differ from it in the same ways, whoever wrote the request.
+            let head = request::scan(spoken.dialect, &body)?;
+            meter.dropped(quirks::dropped(&spoken.entry.quirks, &head, &body));
+            let edits = quirks::edits(&spoken.entry.quirks, &head, &body).collect();
+            RequestBody::held(edit::apply(&body, edits))
+        } else {
+            RequestBody::held([body])
+        };
+        let mut request = Request::new(body);
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = path.into();
+        *request.headers_mut() = self.headers(provider, call, spoken.dialect);
+        request.headers_mut().extend(encoded.headers);
+        Ok(request)
+    }
+
+    /// What came back, in the client's words.
+    async fn answer(
+        &self,
+        spoken: &Spoken<'_>,
+        response: Response<Answer>,
+        origin: Origin,
+        asked: Asked,
+        meter: &mut Meter,
+    ) -> Result<Reply, Error> {
+        let (parts, answer) = response.into_parts();
+        let streams = is_event_stream(&parts.headers) || !is_json(&parts.headers);
+        if asked.request.stream && streams {
+            let media_type = spoken.ingress.stream_media_type();
+            let translation = Translation::new(spoken.egress.decoder(origin), spoken.ingress.encoder(asked));
+            return Ok(reply(media_type, Content::Translated(answer, Box::new(translation))));
+        }
+        let (body, held) = self.collect(answer, meter).await?;
+        let answer = spoken.egress.decode_answer(&body, &origin)?;
+        meter.used(answer.usage);
+        let (media_type, body) = if asked.request.stream {
+            (spoken.ingress.stream_media_type(), as_stream(spoken.ingress, answer, asked))
+        } else {
+            ("application/json", spoken.ingress.encode_answer(&answer, &asked))
+        };
+        Ok(reply(media_type, Content::Whole(body, Some(held))))
+    }
+
+    async fn collect(&self, mut answer: Answer, meter: &mut Meter) -> Result<(Bytes, Taken), Error> {
+        let mut held = self.ports.held_bytes.nothing();
+        let mut body = BytesMut::new();
+        while let Some(piece) = answer.data().await {
+            let piece = piece.map_err(|error| self.failed(&error))?;
+            meter.received();
+            if body.len() + piece.len() > ANSWER_BYTES_MAX {
+                let what = format!("an answer of more than {ANSWER_BYTES_MAX} bytes");
+                return Err(gw_dialects::shared::refusal::invalid(&self.resolved.choice.provider.name, &what));
+            }
+            held.hold(body.len(), piece.len())?;
+            body.extend_from_slice(&piece);
+        }
+        Ok((body.freeze(), held))
+    }
+}
+
+/// What is asked, without what only the gateway understands.
+fn decode(spoken: &Spoken<'_>, call: &Call<'_>, head: &Head) -> Result<ChatRequest, Error> {
+    let extensions: edit::Edits = request::remove_extensions(head, &call.body).collect();
+    let edited;
+    let body: &[u8] = if extensions.is_empty() {
+        &call.body
+    } else {
+        edited = edit::apply(&call.body, extensions).concat();
+        &edited
+    };
+    let line = RequestLine { model: call.model, stream: call.stream, headers: Some(call.headers) };
+    let mut request = spoken.ingress.decode_request(&line, body)?;
+    if call.dialect == DialectId::OpenAiResponses && spoken.dialect != DialectId::OpenAiResponses {
+        let state = openai_responses::state(body);
+        if state.previous_response_id.is_some() || state.conversation.is_some() {
+            let message = "this provider keeps no conversations; send the earlier items in `input`";
+            return Err(Error::new(ErrorCode::UnsupportedParameter, message).with_param("previous_response_id"));
+        }
+        OWN_STATE.iter().for_each(|name| drop(request.extra.members.shift_remove(*name)));
+    }
+    Ok(request)
+}
+
+/// An answer that came whole, for a client that asked for a stream.
+fn as_stream(ingress: &dyn Ingress, answer: ChatAnswer, asked: Asked) -> Bytes {
+    let mut encoder = ingress.encoder(asked);
+    let mut out = BytesMut::new();
+    for event in answer.into_events() {
+        encoder.encode(&event, &mut out);
+    }
+    encoder.end(&mut out);
+    out.freeze()
+}
+
+fn reply(media_type: &'static str, content: Content) -> Reply {
+    let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static(media_type))]);
+    Reply { status: StatusCode::OK, headers, content }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let media_type = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+    media_type.get(..16).is_some_and(|start| start.eq_ignore_ascii_case(b"application/json"))
+}

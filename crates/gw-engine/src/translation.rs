@@ -1,0 +1,109 @@
+//! A stream on its way from one dialect to another, or read along with in its own.
+
+use bytes::{Bytes, BytesMut};
+use gw_core::chat::Event;
+use gw_core::{Error, ErrorCode, Usage};
+use gw_dialects::chat::{DecodeEvents, EncodeEvents};
+use gw_dialects::sse::Framer;
+
+/// A stream that is read in the provider's dialect.
+pub struct Translation {
+    decoder: Box<dyn DecodeEvents>,
+    encoder: Box<dyn EncodeEvents>,
+    /// Where the client speaks the provider's dialect: cuts the stream into whole events, which go on as they came.
+    verbatim: Option<Framer>,
+    events: Vec<Event>,
+    usage: Option<Usage>,
+    ended: bool,
+}
+
+/// What the client is sent.
+pub(crate) struct Said {
+    /// The bytes.
+    pub(crate) bytes: Bytes,
+    /// Whether that was all, and how it ended.
+    pub(crate) end: Option<Result<(), ErrorCode>>,
+}
+
+impl Translation {
+    /// Says everything in other words.
+    pub(crate) fn new(decoder: Box<dyn DecodeEvents>, encoder: Box<dyn EncodeEvents>) -> Self {
+        Self { decoder, encoder, verbatim: None, events: Vec::new(), usage: None, ended: false }
+    }
+
+    /// Reads along; the encoder is for errors alone.
+    pub(crate) fn watching(decoder: Box<dyn DecodeEvents>, encoder: Box<dyn EncodeEvents>) -> Self {
+        Self { verbatim: Some(Framer::default()), ..Self::new(decoder, encoder) }
+    }
+
+    /// What was used, as far as is known.
+    pub(crate) fn usage(&self) -> Option<Usage> {
+        self.usage
+    }
+
+    /// Takes the next piece of the provider's stream.
+    pub(crate) fn feed(&mut self, piece: Bytes) -> Said {
+        let decoded = self.decoder.decode(&piece, &mut self.events);
+        let mut out = BytesMut::new();
+        if let Some(framer) = &mut self.verbatim {
+            let mut piece = piece;
+            out.extend(framer.line_feed(&mut piece));
+            match framer.feed(piece) {
+                Ok(events) => out.extend_from_slice(&events),
+                Err(_) => return self.break_off_after(out, too_large()),
+            }
+        }
+        self.say(&mut out);
+        match decoded {
+            Ok(()) => Said { bytes: out.freeze(), end: None },
+            // The provider said so itself, in words that the client understands.
+            Err(error) if self.verbatim.is_some() && error.code != ErrorCode::ProviderInvalidResponse => {
+                Said { bytes: out.freeze(), end: Some(Err(error.code)) }
+            }
+            Err(error) => self.break_off_after(out, error),
+        }
+    }
+
+    /// The provider's stream has ended.
+    pub(crate) fn end(&mut self) -> Said {
+        let ended = self.decoder.end(&mut self.events);
+        let mut out = BytesMut::new();
+        self.say(&mut out);
+        if let Err(error) = ended {
+            return self.break_off_after(out, error);
+        }
+        match &mut self.verbatim {
+            Some(framer) => out.extend_from_slice(&framer.finish()),
+            None => self.encoder.end(&mut out),
+        }
+        self.ended = true;
+        Said { bytes: out.freeze(), end: Some(Ok(())) }
+    }
+
+    /// The provider's stream broke off: a clean end would be taken for a whole answer.
+    pub(crate) fn break_off(&mut self, error: Error) -> Said {
+        self.break_off_after(BytesMut::new(), error)
+    }
+
+    fn break_off_after(&mut self, mut out: BytesMut, error: Error) -> Said {
+        self.ended = true;
+        self.encoder.error(&error, &mut out);
+        Said { bytes: out.freeze(), end: Some(Err(error.code)) }
+    }
+
+    /// Says what has been understood, and remembers what was used.
+    fn say(&mut self, out: &mut BytesMut) {
+        for event in self.events.drain(..) {
+            if let Event::Usage(usage) = &event {
+                self.usage = Some(self.usage.unwrap_or_default().merge(*usage));
+            }
+            if self.verbatim.is_none() {
+                self.encoder.encode(&event, out);
+            }
+        }
+    }
+}
+
+fn too_large() -> Error {
+    Error::new(ErrorCode::ProviderInvalidResponse, "the provider sent an event that is too large")
+}
