@@ -19,9 +19,9 @@ fn every_file_can_be_read_and_no_two_share_a_name() {
 
 #[test]
 fn the_providers_of_this_version_are_there() {
-    let ids = "ai21 azure-openai baichuan baseten cerebras cloudflare-workers-ai dashscope databricks deepinfra deepseek \
-               fireworks github-models groq huggingface hyperbolic lambda llama-cpp lm-studio minimax mistral moonshot \
-               nebius novita nvidia-nim ollama openai openai-compatible openrouter perplexity sambanova sandbox \
+    let ids = "ai21 anthropic azure-openai baichuan baseten bedrock cerebras cloudflare-workers-ai cohere dashscope \
+               databricks deepinfra deepseek fireworks gemini github-models groq huggingface hyperbolic lambda llama-cpp lm-studio minimax mistral moonshot \
+               nebius novita nvidia-nim ollama ollama-native openai openai-compatible openrouter perplexity sambanova sandbox \
                siliconflow stepfun together vllm volcengine-ark xai zhipu";
     for id in ids.split(' ') {
         assert!(entries().any(|entry| entry.id == id), "{id}");
