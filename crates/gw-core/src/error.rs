@@ -59,6 +59,8 @@ error_codes! {
     ContextLengthExceeded, Client, 400, "context_length_exceeded";
     /// The provider does not answer requests of this content.
     ContentFiltered, Client, 400, "content_filter";
+    /// The request continues an answer that is not kept, or not for this key.
+    PreviousResponseNotFound, Client, 400, "previous_response_not_found";
     /// A key is required and none, or one that is not known, was presented.
     InvalidApiKey, Client, 401, "invalid_api_key";
     /// The request comes from a web page of another origin, or under a host name that is not this machine's.

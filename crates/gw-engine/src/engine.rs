@@ -15,7 +15,9 @@ use gw_telemetry::bank::{Bank, Series, SeriesKey};
 use http::{HeaderMap, HeaderValue};
 
 use crate::budget::{Budget, Taken};
+use crate::conversations::Conversations;
 use crate::dispatch;
+use crate::media::MediaFetch;
 use crate::meter::Meter;
 use crate::models::Choice;
 use crate::reply::Reply;
@@ -58,6 +60,10 @@ pub struct Ports {
     pub held_bytes: Arc<Budget>,
     /// Requests in flight in the process.
     pub in_flight: Arc<Budget>,
+    /// How media are fetched for providers that take only bytes.
+    pub media: Arc<MediaFetch>,
+    /// Conversations that clients continue by the id of an answer.
+    pub conversations: Arc<Conversations>,
 }
 
 impl Ports {

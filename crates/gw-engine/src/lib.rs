@@ -11,9 +11,11 @@
 //! Absent so far: limits, guardrails, caches, and plans of more than one attempt.
 
 pub mod budget;
+pub mod conversations;
 pub mod dispatch;
 pub mod engine;
 pub mod identity;
+pub mod media;
 pub mod meter;
 pub mod models;
 pub mod reply;

@@ -130,6 +130,11 @@ impl Meter {
         self.record.key_name = key_name;
     }
 
+    /// The name of the key that the caller presented.
+    pub fn key_name(&self) -> Option<&Arc<str>> {
+        self.record.key_name.as_ref()
+    }
+
     /// The request takes one of the places for requests in flight, until it is settled.
     pub fn occupy(&mut self, place: Taken) {
         self._in_flight = Some(place);

@@ -182,7 +182,7 @@ impl Translated {
                     meter.received();
                     self.translation.feed(bytes)
                 }
-                Poll::Ready(Some(Err(error))) => self.translation.break_off(interrupted(&error)),
+                Poll::Ready(Some(Err(error))) => self.translation.break_off(&interrupted(&error)),
                 Poll::Ready(None) => self.translation.end(),
             };
             meter.used(self.translation.usage());

@@ -2,10 +2,11 @@
 //! back in the client's.
 
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
 use bytes::{Bytes, BytesMut};
-use gw_core::chat::{ChatAnswer, ChatRequest};
+use gw_core::chat::{ChatAnswer, ChatRequest, Collector};
 use gw_core::{Error, ErrorCode};
 use gw_dialects::chat::{self, Asked, Egress, Encoded, Ingress, Origin, RequestLine, Target};
 use gw_dialects::head::Head;
@@ -17,10 +18,14 @@ use gw_providers::catalog::DialectEntry;
 use gw_providers::quirks;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use serde_json::{Map, Value};
+use tokio::time::timeout_at;
 
 use crate::budget::Taken;
+use crate::conversations::Keeper;
 use crate::dispatch::{Attempt, is_event_stream};
 use crate::engine::Call;
+use crate::media;
 use crate::meter::Meter;
 use crate::reply::{Content, Reply, Translation};
 use crate::snapshot::Provider;
@@ -29,7 +34,10 @@ use crate::snapshot::Provider;
 const ANSWER_BYTES_MAX: usize = 64 << 20;
 
 /// Members of a Responses request that are about the gateway's side of it, and that no other dialect has to be told.
-const OWN_STATE: [&str; 4] = ["store", "client_metadata", "include", "prompt_cache_retention"];
+const OWN_STATE: [&str; 6] =
+    ["store", "previous_response_id", "conversation", "client_metadata", "include", "prompt_cache_retention"];
+
+type Members = Map<String, Value>;
 
 /// How a request is said.
 struct Spoken<'a> {
@@ -50,9 +58,19 @@ impl Attempt<'_> {
     pub(crate) async fn run_translated(&self, call: &Call<'_>, head: &Head, meter: &mut Meter) -> Result<Reply, Error> {
         let provider = &self.resolved.choice.provider;
         let spoken = self.spoken(call)?;
-        let request = decode(&spoken, call, head)?;
+        let mut request = decode(&spoken, call, head)?;
+        let (keeper, own) = self.continued(&spoken, call, head, &mut request, meter)?;
+        let mut held = self.ports.held_bytes.nothing();
+        if !spoken.egress.takes_urls() {
+            // Rare, and large: it does not weigh on every request's future.
+            let fetching = Box::pin(media::fetch_all(&mut request, self.ports, &mut held));
+            let late = |_| Error::new(ErrorCode::DeadlineExceeded, "the media of the request did not come in time");
+            timeout_at(self.deadline, fetching).await.map_err(late)??;
+        }
         let target = Target { model: &self.resolved.choice.model, provider: &provider.name, stream: request.stream };
         let mut encoded = spoken.egress.encode_request(&request, &target)?;
+        // The client is told them again, the provider never was.
+        request.extra.members.extend(own);
         meter.lost(&encoded.losses);
         let names = std::mem::take(&mut encoded.names);
         let sent = self.outgoing(&spoken, encoded, call, meter)?;
@@ -71,7 +89,47 @@ impl Attempt<'_> {
         };
         let now_s = self.ports.clock.now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         let asked = Asked { request: Rc::new(request), request_id: meter.request_id(), now_s };
-        self.answer(&spoken, response, origin, asked, meter).await
+        self.answer(&spoken, response, origin, asked, keeper, meter).await
+    }
+
+    /// Puts what the request continues before it, and prepares to keep it. What of the request is about that is taken out.
+    fn continued(
+        &self,
+        spoken: &Spoken<'_>,
+        call: &Call<'_>,
+        head: &Head,
+        request: &mut ChatRequest,
+        meter: &Meter,
+    ) -> Result<(Option<Keeper>, Members), Error> {
+        if call.dialect != DialectId::OpenAiResponses || spoken.dialect == call.dialect {
+            return Ok((None, Members::new()));
+        }
+        let members = &mut request.extra.members;
+        let own = OWN_STATE.iter().filter_map(|name| members.shift_remove_entry(*name)).collect();
+        let state = openai_responses::state(&call.body);
+        if state.conversation.is_some() {
+            let message = "conversations are not kept here; continue one with `previous_response_id`";
+            return Err(Error::new(ErrorCode::UnsupportedParameter, message).with_param("conversation"));
+        }
+        let find = |id: &str| self.ports.conversations.find(id, meter.key_name());
+        let previous = state.previous_response_id.map(|id| find(&id).ok_or_else(not_found)).transpose()?;
+        // The instructions of the earlier request are not carried over: this one's come first.
+        let instructions = head.fields.get(&call.body, "instructions").map(|field| &call.body[field.value()]);
+        let start = usize::from(instructions.is_some_and(|value| value != b"null")).min(request.messages.len());
+        let messages = request.messages[start..].to_vec();
+        if let Some(earlier) = &previous {
+            request.messages.splice(start..start, earlier.messages());
+        }
+        let keeper = state.store.then(|| Keeper {
+            conversations: Arc::clone(&self.ports.conversations),
+            id: openai_responses::response_id(meter.request_id()),
+            previous,
+            messages,
+            key_name: meter.key_name().cloned(),
+            bytes: call.body.len(),
+            collector: Collector::default(),
+        });
+        Ok((keeper, own))
     }
 
     fn spoken(&self, call: &Call<'_>) -> Result<Spoken<'_>, Error> {
@@ -126,18 +184,22 @@ impl Attempt<'_> {
         response: Response<Answer>,
         origin: Origin,
         asked: Asked,
+        keeper: Option<Keeper>,
         meter: &mut Meter,
     ) -> Result<Reply, Error> {
         let (parts, answer) = response.into_parts();
         let streams = is_event_stream(&parts.headers) || !is_json(&parts.headers);
         if asked.request.stream && streams {
             let media_type = spoken.ingress.stream_media_type();
-            let translation = Translation::new(spoken.egress.decoder(origin), spoken.ingress.encoder(asked));
+            let translation = Translation::new(spoken.egress.decoder(origin), spoken.ingress.encoder(asked), keeper);
             return Ok(reply(media_type, Content::Translated(answer, Box::new(translation))));
         }
         let (body, held) = self.collect(answer, meter).await?;
         let answer = spoken.egress.decode_answer(&body, &origin)?;
         meter.used(answer.usage);
+        if let Some(keeper) = keeper {
+            keeper.keep(&answer, body.len());
+        }
         let (media_type, body) = if asked.request.stream {
             (spoken.ingress.stream_media_type(), as_stream(spoken.ingress, answer, asked))
         } else {
@@ -174,16 +236,13 @@ fn decode(spoken: &Spoken<'_>, call: &Call<'_>, head: &Head) -> Result<ChatReque
         &edited
     };
     let line = RequestLine { model: call.model, stream: call.stream, headers: Some(call.headers) };
-    let mut request = spoken.ingress.decode_request(&line, body)?;
-    if call.dialect == DialectId::OpenAiResponses && spoken.dialect != DialectId::OpenAiResponses {
-        let state = openai_responses::state(body);
-        if state.previous_response_id.is_some() || state.conversation.is_some() {
-            let message = "this provider keeps no conversations; send the earlier items in `input`";
-            return Err(Error::new(ErrorCode::UnsupportedParameter, message).with_param("previous_response_id"));
-        }
-        OWN_STATE.iter().for_each(|name| drop(request.extra.members.shift_remove(*name)));
-    }
-    Ok(request)
+    spoken.ingress.decode_request(&line, body)
+}
+
+fn not_found() -> Error {
+    let message =
+        "`previous_response_id` names an answer that is not kept here any more; send the earlier items in `input`";
+    Error::new(ErrorCode::PreviousResponseNotFound, message).with_param("previous_response_id")
 }
 
 /// An answer that came whole, for a client that asked for a stream.

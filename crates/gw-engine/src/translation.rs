@@ -6,6 +6,11 @@ use gw_core::{Error, ErrorCode, Usage};
 use gw_dialects::chat::{DecodeEvents, EncodeEvents};
 use gw_dialects::sse::Framer;
 
+use crate::conversations::Keeper;
+
+/// A longer answer is not kept to be continued.
+const KEPT_BYTES_MAX: usize = 16 << 20;
+
 /// A stream that is read in the provider's dialect.
 pub struct Translation {
     decoder: Box<dyn DecodeEvents>,
@@ -14,7 +19,10 @@ pub struct Translation {
     verbatim: Option<Framer>,
     events: Vec<Event>,
     usage: Option<Usage>,
-    ended: bool,
+    /// Where the answer can be continued by its id.
+    keeper: Option<Keeper>,
+    /// Bytes of the provider's stream so far.
+    bytes: usize,
 }
 
 /// What the client is sent.
@@ -27,13 +35,13 @@ pub(crate) struct Said {
 
 impl Translation {
     /// Says everything in other words.
-    pub(crate) fn new(decoder: Box<dyn DecodeEvents>, encoder: Box<dyn EncodeEvents>) -> Self {
-        Self { decoder, encoder, verbatim: None, events: Vec::new(), usage: None, ended: false }
+    pub(crate) fn new(decoder: Box<dyn DecodeEvents>, encoder: Box<dyn EncodeEvents>, keeper: Option<Keeper>) -> Self {
+        Self { decoder, encoder, verbatim: None, events: Vec::new(), usage: None, keeper, bytes: 0 }
     }
 
     /// Reads along; the encoder is for errors alone.
     pub(crate) fn watching(decoder: Box<dyn DecodeEvents>, encoder: Box<dyn EncodeEvents>) -> Self {
-        Self { verbatim: Some(Framer::default()), ..Self::new(decoder, encoder) }
+        Self { verbatim: Some(Framer::default()), ..Self::new(decoder, encoder, None) }
     }
 
     /// What was used, as far as is known.
@@ -43,6 +51,10 @@ impl Translation {
 
     /// Takes the next piece of the provider's stream.
     pub(crate) fn feed(&mut self, piece: Bytes) -> Said {
+        self.bytes += piece.len();
+        if self.bytes > KEPT_BYTES_MAX {
+            self.keeper = None;
+        }
         let decoded = self.decoder.decode(&piece, &mut self.events);
         let mut out = BytesMut::new();
         if let Some(framer) = &mut self.verbatim {
@@ -50,7 +62,7 @@ impl Translation {
             out.extend(framer.line_feed(&mut piece));
             match framer.feed(piece) {
                 Ok(events) => out.extend_from_slice(&events),
-                Err(_) => return self.break_off_after(out, too_large()),
+                Err(_) => return self.break_off_after(out, &too_large()),
             }
         }
         self.say(&mut out);
@@ -60,7 +72,7 @@ impl Translation {
             Err(error) if self.verbatim.is_some() && error.code != ErrorCode::ProviderInvalidResponse => {
                 Said { bytes: out.freeze(), end: Some(Err(error.code)) }
             }
-            Err(error) => self.break_off_after(out, error),
+            Err(error) => self.break_off_after(out, &error),
         }
     }
 
@@ -70,24 +82,25 @@ impl Translation {
         let mut out = BytesMut::new();
         self.say(&mut out);
         if let Err(error) = ended {
-            return self.break_off_after(out, error);
+            return self.break_off_after(out, &error);
         }
         match &mut self.verbatim {
             Some(framer) => out.extend_from_slice(&framer.finish()),
             None => self.encoder.end(&mut out),
         }
-        self.ended = true;
+        if let Some(keeper) = self.keeper.take() {
+            keeper.keep_collected(self.bytes);
+        }
         Said { bytes: out.freeze(), end: Some(Ok(())) }
     }
 
     /// The provider's stream broke off: a clean end would be taken for a whole answer.
-    pub(crate) fn break_off(&mut self, error: Error) -> Said {
+    pub(crate) fn break_off(&mut self, error: &Error) -> Said {
         self.break_off_after(BytesMut::new(), error)
     }
 
-    fn break_off_after(&mut self, mut out: BytesMut, error: Error) -> Said {
-        self.ended = true;
-        self.encoder.error(&error, &mut out);
+    fn break_off_after(&mut self, mut out: BytesMut, error: &Error) -> Said {
+        self.encoder.error(error, &mut out);
         Said { bytes: out.freeze(), end: Some(Err(error.code)) }
     }
 
@@ -96,6 +109,9 @@ impl Translation {
         for event in self.events.drain(..) {
             if let Event::Usage(usage) = &event {
                 self.usage = Some(self.usage.unwrap_or_default().merge(*usage));
+            }
+            if let Some(keeper) = &mut self.keeper {
+                keeper.push(&event);
             }
             if self.verbatim.is_none() {
                 self.encoder.encode(&event, out);

@@ -65,9 +65,12 @@ async fn attempt(origin: &Origin) -> Result<Connected, ConnectError> {
     let settings = &origin.settings;
     let mut forward = None;
     let stream = match proxy::choose(settings)? {
-        None => dial(&settings.host, settings.port).await?,
+        None => match origin.addresses() {
+            Some(addresses) => dial(addresses.to_vec()).await?,
+            None => dial(resolve(&settings.host, settings.port).await?).await?,
+        },
         Some(proxy) => {
-            let stream = dial(&proxy.host, proxy.port).await?;
+            let stream = dial(resolve(&proxy.host, proxy.port).await?).await?;
             if settings.secure || settings.version == Version::Http2 {
                 proxy::tunnel(stream, &proxy, settings).await?
             } else {
@@ -93,10 +96,13 @@ async fn attempt(origin: &Origin) -> Result<Connected, ConnectError> {
     Ok(Connected { stream: Stream::Tls(Box::new(stream.into())), http2, forward: None })
 }
 
+async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, ConnectError> {
+    Ok(tokio::net::lookup_host((host, port)).await.map_err(ConnectError::Resolve)?.collect())
+}
+
 /// Connects to the first address that accepts, IPv6 and IPv4 taking turns (RFC 8305).
-async fn dial(host: &str, port: u16) -> Result<TcpStream, ConnectError> {
-    let found = tokio::net::lookup_host((host, port)).await.map_err(ConnectError::Resolve)?;
-    let mut addresses = take_turns(found.collect()).into_iter();
+async fn dial(addresses: Vec<SocketAddr>) -> Result<TcpStream, ConnectError> {
+    let mut addresses = take_turns(addresses).into_iter();
     let mut attempts = FuturesUnordered::new();
     let mut last = io::Error::new(io::ErrorKind::NotFound, "the host name has no address");
     loop {

@@ -1,5 +1,6 @@
 //! Where requests go: a scheme, host and port, and how to get there.
 
+use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
@@ -68,9 +69,17 @@ pub struct Origin {
     id: OriginId,
     server_name: Option<ServerName<'static>>,
     tls: OnceLock<Result<Arc<rustls::ClientConfig>, String>>,
+    addresses: Option<Box<[SocketAddr]>>,
 }
 
 impl Origin {
+    /// An origin at these addresses and no others: its name is not resolved again, neither here nor by a proxy. It is not
+    /// among [`Origins`] and its number is not its own, so that it needs [`Pools`](crate::Pools) of its own.
+    pub(crate) fn pinned(settings: OriginSettings, addresses: Vec<SocketAddr>) -> Result<Self, OriginError> {
+        let settings = OriginSettings { proxy: ProxyChoice::Direct, ..settings };
+        Ok(Self { addresses: Some(addresses.into()), ..make(settings, OriginId(0))? })
+    }
+
     /// Its number.
     pub fn id(&self) -> OriginId {
         self.id
@@ -79,6 +88,11 @@ impl Origin {
     /// The name that its certificate must be for; `None` in clear text.
     pub(crate) fn server_name(&self) -> Option<&ServerName<'static>> {
         self.server_name.as_ref()
+    }
+
+    /// Where it is, if its name is not to be resolved.
+    pub(crate) fn addresses(&self) -> Option<&[SocketAddr]> {
+        self.addresses.as_deref()
     }
 
     /// The TLS configuration, made when first needed: reading the platform's roots takes milliseconds.
@@ -143,7 +157,7 @@ fn make(settings: OriginSettings, id: OriginId) -> Result<Origin, OriginError> {
         let config = tls::client_config(&settings).map_err(OriginError::Tls)?;
         let _ = tls.set(Ok(config));
     }
-    Ok(Origin { settings, host_header, id, server_name, tls })
+    Ok(Origin { settings, host_header, id, server_name, tls, addresses: None })
 }
 
 fn authority(settings: &OriginSettings) -> String {

@@ -55,6 +55,11 @@ pub fn base64(text: impl AsRef<[u8]>) -> Option<String> {
     LENIENT.decode(plain).ok().map(|bytes| ENCODER.encode(bytes))
 }
 
+/// Bytes in base64 as vendors want it.
+pub fn encoded(bytes: impl AsRef<[u8]>) -> String {
+    ENCODER.encode(bytes)
+}
+
 /// The bytes of base64 in any of its ways of writing.
 pub fn bytes(text: &str) -> Option<Vec<u8>> {
     base64(text).and_then(|text| ENCODER.decode(text).ok())
