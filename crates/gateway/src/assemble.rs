@@ -10,13 +10,12 @@ use gw_config::config::{Accept, Config, LogFormat};
 use gw_core::RequestRecord;
 use gw_engine::budget::Budget;
 use gw_engine::conversations::Conversations;
-use gw_engine::media::MediaFetch;
 use gw_engine::snapshot::Handle;
 use gw_engine::{Engine, Ports, Published};
 use gw_http::serve::{Limits, Timeouts};
 use gw_http::tls::{CertificateFiles, ServerCertificate};
 use gw_http::workers::{Accepting, Application, Settings as WorkerSettings, Worker, Workers};
-use gw_http::{AddressGuard, FetchLimits, Observer, Origins};
+use gw_http::{Observer, Origins};
 use gw_runtime::mailbox::{self, Sender};
 use gw_runtime::{Clock, Tasks};
 use gw_server::handle::RequestIds;
@@ -34,9 +33,6 @@ use crate::reload::{Reloader, Seen, look};
 use crate::settings::{self, Settings};
 use crate::{banner, control, drain};
 
-/// What is fetched for a provider that takes no addresses: a picture or a document, not a film.
-const MEDIA_LIMITS: FetchLimits =
-    FetchLimits { bytes_max: 20 << 20, timeout: Duration::from_secs(20), redirects_max: 3 };
 /// Conversations kept to be continued, in bytes.
 const CONVERSATION_BYTES: usize = 64 << 20;
 /// Finished requests that may wait for each worker; more are counted as lost.
@@ -94,7 +90,6 @@ async fn live(
         registry: Arc::clone(&registry),
         records: Mutex::new(config.logging.requests.then_some(records)),
         held_bytes: Budget::new("bytes held in memory", config.server.limits.held_bytes),
-        media: Arc::new(MediaFetch { guard: AddressGuard::public(), limits: MEDIA_LIMITS }),
         conversations: Arc::new(Conversations::new(CONVERSATION_BYTES)),
         in_flight: Budget::new("requests in flight", config.server.limits.requests_in_flight),
         health: Arc::clone(&health),
@@ -156,7 +151,6 @@ struct House {
     records: Mutex<Option<Sender<RequestRecord>>>,
     held_bytes: Arc<Budget>,
     conversations: Arc<Conversations>,
-    media: Arc<MediaFetch>,
     in_flight: Arc<Budget>,
     health: Arc<Health>,
     control: Control,
@@ -180,7 +174,6 @@ impl Application for House {
             clock: Clock::system(),
             held_bytes: Arc::clone(&self.held_bytes),
             conversations: Arc::clone(&self.conversations),
-            media: Arc::clone(&self.media),
             in_flight: Arc::clone(&self.in_flight),
         };
         Rc::new(Api {

@@ -39,6 +39,8 @@ pub struct Config {
     pub default_route: Option<usize>,
     /// Whether `default_route` also takes the requests that do name one (the single-target JSON form does this).
     pub default_route_overrides: bool,
+    /// What becomes of a request for a provider that does not speak the client's format.
+    pub translation: Translation,
     /// The gateway's log.
     pub logging: Logging,
     /// Where metrics are shown.
@@ -78,6 +80,44 @@ pub struct Server {
     pub timeouts: ServerTimeouts,
     /// Web origins (`https://app.example.com`, or `*`) whose pages may call; none by default.
     pub cors_origins: Vec<String>,
+}
+
+/// What becomes of a request for a provider that does not speak the client's format.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Translation {
+    /// What becomes of a parameter that the provider's format cannot say.
+    pub unsupported: Unsupported,
+    /// Media that a request names by their address, for providers that take only bytes.
+    pub media: Media,
+}
+
+/// What becomes of a parameter that a provider's format cannot say.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Unsupported {
+    /// It is left out, and the client is told.
+    #[default]
+    Drop,
+    /// The request is refused.
+    Reject,
+    /// It is sent as it is, where it has no meaning of its own here; else it is left out, and the client is told.
+    Pass,
+}
+
+/// Media that a request names by their address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Media {
+    /// Ranges of addresses that may be asked besides public ones: the first address, and how many bits of it count.
+    pub allow: Vec<(IpAddr, u8)>,
+    /// Bytes of one medium.
+    pub bytes: usize,
+    /// For fetching one.
+    pub timeout: Duration,
+}
+
+impl Default for Media {
+    fn default() -> Self {
+        Self { allow: Vec::new(), bytes: 20 << 20, timeout: Duration::from_secs(20) }
+    }
 }
 
 /// Certificate and key of the listeners.
@@ -291,6 +331,7 @@ impl Config {
             routes: Vec::new(),
             default_route: None,
             default_route_overrides: false,
+            translation: Translation::default(),
             logging: Logging { format: LogFormat::Pretty, level: "info".to_owned(), requests: true },
             metrics: Metrics { enabled: true, listen: None, path: "/metrics".to_owned() },
         }

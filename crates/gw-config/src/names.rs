@@ -103,6 +103,37 @@ impl Scalar for Address {
     }
 }
 
+/// A range of addresses: `10.0.0.0/8`, or one address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct AddressRange {
+    /// The first address.
+    pub(crate) address: IpAddr,
+    /// How many bits of it count.
+    pub(crate) bits: u8,
+}
+
+impl Scalar for AddressRange {
+    const NAME: &'static str = "a range of addresses";
+    const JSON: Json = Json::Pattern("^[0-9A-Fa-f:.]+(/[0-9]{1,3})?$");
+
+    fn parse(text: &str) -> Result<Self, Fault> {
+        let fault = || Fault::new("is not a range of addresses", "write 10.0.0.0/8, fd00::/8 or one address");
+        let (address, bits) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
+        let address: IpAddr = address.parse().map_err(|_| fault())?;
+        let bits_max = if address.is_ipv4() { 32 } else { 128 };
+        let bits = bits.map_or(Ok(bits_max), |bits| bits.parse().map_err(|_| fault()))?;
+        // The first address of the range has no bit set behind those that count.
+        let number = match address {
+            IpAddr::V4(address) => u128::from(u32::from(address)) << 96,
+            IpAddr::V6(address) => u128::from(address),
+        };
+        if bits > bits_max || number.checked_shl(u32::from(bits)).is_some_and(|rest| rest != 0) {
+            return Err(fault());
+        }
+        Ok(Self { address, bits })
+    }
+}
+
 /// Headers that the gateway writes itself, or that belong to one connection.
 const OWN_HEADERS: [&str; 15] = [
     "accept-encoding",
@@ -182,6 +213,16 @@ impl Scalar for LogLevel {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_range_of_addresses_begins_where_it_says() {
+        for text in ["10.0.0.0/8", "127.0.0.1", "::1", "fd00::/8", "0.0.0.0/0", "10.1.2.3/32"] {
+            assert!(AddressRange::parse(text).is_ok(), "{text}");
+        }
+        for text in ["10.1.0.0/8", "10.0.0.0/33", "10.0.0.0/x", "host/8", "", "fd00::1/64", "010.0.0.0/8"] {
+            assert!(AddressRange::parse(text).is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn addresses_may_leave_out_the_host_or_the_port() {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use crate::decode::{Decode, Decoder};
-use crate::names::{Address, KeyName, LogLevel, ModelName, ProviderName};
+use crate::names::{Address, AddressRange, KeyName, LogLevel, ModelName, ProviderName};
 use crate::node::Node;
 use crate::scalar::{Count, Json, Kind, Milliseconds, Size, kind};
 use crate::secret::Secret;
@@ -68,6 +68,6 @@ macro_rules! scalars {
 }
 
 scalars! {
-    Address, BaseUrl, Count, Duration, KeyName, LogLevel, Milliseconds, ModelName, ProviderName, Size, String, UrlPath,
+    Address, AddressRange, BaseUrl, Count, Duration, KeyName, LogLevel, Milliseconds, ModelName, ProviderName, Size, String, UrlPath,
     VariableValue, WebOrigin, bool, i64, u16,
 }

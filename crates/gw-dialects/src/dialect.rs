@@ -1,6 +1,7 @@
 //! The names of the wire formats.
 
 use gw_core::Operation;
+use gw_core::chat::Family;
 
 /// One row per dialect: what it is, its name in the catalogue, logs and metrics, and the operation that is spoken of.
 macro_rules! dialects {
@@ -49,6 +50,21 @@ impl DialectId {
     /// The dialect of that name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|dialect| dialect.name() == name)
+    }
+
+    /// Whose words it uses.
+    pub const fn family(self) -> Family {
+        match self {
+            Self::AnthropicMessages => Family::Anthropic,
+            Self::BedrockConverse => Family::Bedrock,
+            Self::CohereChat => Family::Cohere,
+            Self::Gemini => Family::Gemini,
+            Self::OllamaChat => Family::Ollama,
+            Self::OpenAiResponses => Family::OpenAiResponses,
+            Self::OpenAiChat | Self::OpenAiCompletions | Self::OpenAiEmbeddings | Self::WatsonxChat => {
+                Family::OpenAiChat
+            }
+        }
     }
 
     /// Whether it is one of OpenAI's older three, which are searched and edited as they go by.

@@ -22,7 +22,7 @@ use crate::engine::{Call, Ports, Resolved};
 use crate::meter::Meter;
 use crate::models::{self, Choice};
 use crate::reply::{Content, Reply, Translation};
-use crate::snapshot::{Credential, Provider};
+use crate::snapshot::{Credential, Provider, Snapshot};
 
 /// An answer up to this size is held until it is whole, so that one that breaks off is an error and not half an answer.
 const HELD_ANSWER_BYTES_MAX: usize = 1 << 20;
@@ -74,6 +74,7 @@ pub(crate) fn credential(choice: &Choice, foreign_key: Option<&str>) -> Result<A
 /// One try at one provider.
 pub(crate) struct Attempt<'a> {
     pub(crate) ports: &'a Rc<Ports>,
+    pub(crate) snapshot: &'a Snapshot,
     pub(crate) resolved: &'a Resolved,
     pub(crate) credential: AttemptCredential,
     pub(crate) deadline: Instant,

@@ -17,7 +17,6 @@ use http::{HeaderMap, HeaderValue};
 use crate::budget::{Budget, Taken};
 use crate::conversations::Conversations;
 use crate::dispatch;
-use crate::media::MediaFetch;
 use crate::meter::Meter;
 use crate::models::Choice;
 use crate::reply::Reply;
@@ -60,8 +59,6 @@ pub struct Ports {
     pub held_bytes: Arc<Budget>,
     /// Requests in flight in the process.
     pub in_flight: Arc<Budget>,
-    /// How media are fetched for providers that take only bytes.
-    pub media: Arc<MediaFetch>,
     /// Conversations that clients continue by the id of an answer.
     pub conversations: Arc<Conversations>,
 }
@@ -130,7 +127,7 @@ impl Engine {
 
         let credential = dispatch::credential(&resolved.choice, call.foreign_key)?;
         let deadline = meter.started() + snapshot.request_timeout.min(resolved.choice.provider.total_timeout);
-        let attempt = dispatch::Attempt { ports: &self.ports, resolved: &resolved, credential, deadline };
+        let attempt = dispatch::Attempt { ports: &self.ports, snapshot, resolved: &resolved, credential, deadline };
         attempt.run(call, &head, meter).await
     }
 

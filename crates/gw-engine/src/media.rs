@@ -1,5 +1,6 @@
 //! Media that a client named by an address, for providers that take only bytes.
 
+use gw_config::config;
 use gw_core::chat::{ChatRequest, Media, MediaSource, Part};
 use gw_core::{Error, ErrorCode};
 use gw_dialects::gemini;
@@ -7,16 +8,37 @@ use gw_dialects::shared::media;
 use gw_http::{FetchLimits, Fetched, fetch};
 
 use crate::budget::Taken;
-use crate::engine::Ports;
 
 /// Media of one request that are fetched.
 const FETCHES_MAX: usize = 20;
+
+/// How media are fetched.
+pub struct MediaFetch {
+    /// Which addresses may be asked.
+    pub guard: gw_http::AddressGuard,
+    /// How large a medium may be, and how long it may take.
+    pub limits: FetchLimits,
+}
+
+/// Redirects that are followed.
+const REDIRECTS_MAX: usize = 3;
+
+impl MediaFetch {
+    /// As configured.
+    pub(crate) fn new(media: &config::Media) -> Self {
+        let allow = media.allow.iter().filter_map(|(address, bits)| format!("{address}/{bits}").parse().ok());
+        Self {
+            guard: allow.fold(gw_http::AddressGuard::public(), gw_http::AddressGuard::allowing),
+            limits: FetchLimits { bytes_max: media.bytes, timeout: media.timeout, redirects_max: REDIRECTS_MAX },
+        }
+    }
+}
 
 /// Puts the bytes of media in the place of their addresses. What is fetched counts as held.
 ///
 /// # Errors
 /// `invalid_request`, if one cannot be fetched, or there are too many.
-pub(crate) async fn fetch_all(request: &mut ChatRequest, ports: &Ports, held: &mut Taken) -> Result<(), Error> {
+pub(crate) async fn fetch_all(request: &mut ChatRequest, settings: &MediaFetch, held: &mut Taken) -> Result<(), Error> {
     let parts = request.messages.iter_mut().flat_map(|message| &mut message.parts);
     let mut fetched_bytes = 0;
     for (count, media) in parts.flat_map(media_of).enumerate() {
@@ -24,7 +46,7 @@ pub(crate) async fn fetch_all(request: &mut ChatRequest, ports: &Ports, held: &m
         if count >= FETCHES_MAX {
             return Err(refused(format!("a request may name at most {FETCHES_MAX} media by their address here")));
         }
-        let fetched = fetch(url, ports.media.limits, &ports.media.guard).await;
+        let fetched = fetch(url, settings.limits, &settings.guard).await;
         let Fetched { media_type: said, bytes } = fetched.map_err(|error| {
             refused(format!(
                 "an address in the messages could not be fetched for a provider that takes no addresses: {error}"
@@ -63,12 +85,4 @@ fn media_of(part: &mut Part) -> Vec<&mut Media> {
 
 fn refused(message: String) -> Error {
     Error::new(ErrorCode::InvalidRequest, message).with_param("messages")
-}
-
-/// How media are fetched.
-pub struct MediaFetch {
-    /// Which addresses may be asked.
-    pub guard: gw_http::AddressGuard,
-    /// How large a medium may be, and how long it may take.
-    pub limits: FetchLimits,
 }

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
 use bytes::{Bytes, BytesMut};
-use gw_core::chat::{ChatAnswer, ChatRequest, Collector};
+use gw_config::config::Unsupported;
+use gw_core::chat::{ChatAnswer, ChatRequest, Collector, Loss};
 use gw_core::{Error, ErrorCode};
 use gw_dialects::chat::{self, Asked, Egress, Encoded, Ingress, Origin, RequestLine, Target};
 use gw_dialects::head::Head;
@@ -63,12 +64,19 @@ impl Attempt<'_> {
         let mut held = self.ports.held_bytes.nothing();
         if !spoken.egress.takes_urls() {
             // Rare, and large: it does not weigh on every request's future.
-            let fetching = Box::pin(media::fetch_all(&mut request, self.ports, &mut held));
+            let fetching = Box::pin(media::fetch_all(&mut request, &self.snapshot.media, &mut held));
             let late = |_| Error::new(ErrorCode::DeadlineExceeded, "the media of the request did not come in time");
             timeout_at(self.deadline, fetching).await.map_err(late)??;
         }
         let target = Target { model: &self.resolved.choice.model, provider: &provider.name, stream: request.stream };
+        if self.snapshot.unsupported == Unsupported::Pass {
+            // As if the client had spoken the provider's dialect: what has no meaning here goes through.
+            request.extra.family = spoken.dialect.family();
+        }
         let mut encoded = spoken.egress.encode_request(&request, &target)?;
+        if self.snapshot.unsupported == Unsupported::Reject {
+            refuse(&encoded.losses, provider)?;
+        }
         // The client is told them again, the provider never was.
         request.extra.members.extend(own);
         meter.lost(&encoded.losses);
@@ -237,6 +245,17 @@ fn decode(spoken: &Spoken<'_>, call: &Call<'_>, head: &Head) -> Result<ChatReque
     };
     let line = RequestLine { model: call.model, stream: call.stream, headers: Some(call.headers) };
     spoken.ingress.decode_request(&line, body)
+}
+
+/// Refuses a request of which something would be left out.
+fn refuse(losses: &[Loss], provider: &Provider) -> Result<(), Error> {
+    let lost: Vec<_> = losses.iter().filter(|loss| !loss.replaced).map(ToString::to_string).collect();
+    if lost.is_empty() {
+        return Ok(());
+    }
+    let message =
+        format!("provider \"{}\" cannot be told all of this request: {}; leave it out", provider.name, lost.join("; "));
+    Err(Error::new(ErrorCode::UnsupportedParameter, message))
 }
 
 fn not_found() -> Error {

@@ -6,6 +6,7 @@ mod providers;
 mod routes;
 mod server;
 mod telemetry;
+mod translation;
 
 use crate::config::{Profile, Spanned};
 use crate::decode::{Decode, Decoder, Pairs};
@@ -21,6 +22,7 @@ pub(crate) use providers::{Provider, Timeout, Tls as ProviderTls};
 pub(crate) use routes::{JsonTarget, Route, Strategy, StrategyMode};
 pub(crate) use server::{Limits, Server, ServerTimeouts, Tls};
 pub(crate) use telemetry::{Logging, Metrics};
+pub(crate) use translation::{Media, Translation};
 
 section! {
     /// The configuration file: YAML or JSON, raw or as the only document in a Kubernetes ConfigMap.
@@ -43,6 +45,8 @@ section! {
         routes: Vec<Spanned<Route>>;
         /// The model of requests that name none: a route, an alias, `provider/model` or a model.
         default_model: ModelName;
+        /// What becomes of a request for a provider that does not speak the client's format.
+        translation: Translation;
         /// The gateway's log.
         logging: Logging;
         /// Metrics in the Prometheus format.

@@ -5,6 +5,7 @@ mod auth;
 mod providers;
 mod routes;
 mod server;
+mod translation;
 
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
@@ -48,6 +49,7 @@ pub(crate) fn mean(file: &File, files: Vec<PathBuf>, meaning: &mut Meaning<'_>) 
         files,
         profile,
         server: meaning.server(file.server.value()),
+        translation: translation::translation(file.translation.value()),
         metrics: meaning.metrics(file.metrics.value(), &listen),
         logging: logging(file, profile),
         listen,

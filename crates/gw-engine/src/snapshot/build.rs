@@ -16,6 +16,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 
 use super::{Credential, Provider, Snapshot};
 use crate::identity::{Identity, KeyTable};
+use crate::media::MediaFetch;
 use crate::models::{Models, Route, Routes};
 
 /// The catalogue entry that is built in.
@@ -64,6 +65,8 @@ pub fn build(config: &Config, resources: &Resources<'_>, generation: u64) -> Res
         body_bytes_max: config.server.limits.body_bytes,
         body_timeout: config.server.timeouts.body,
         request_timeout: config.server.timeouts.request,
+        unsupported: config.translation.unsupported,
+        media: MediaFetch::new(&config.translation.media),
         cors_origins: config.server.cors_origins.clone(),
     })
 }

@@ -4,6 +4,7 @@ mod build;
 mod cell;
 mod provider;
 
+use gw_config::config::Unsupported;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ pub use cell::{Handle, Published};
 pub use provider::{Credential, Provider};
 
 use crate::identity::Identity;
+use crate::media::MediaFetch;
 use crate::models::Models;
 
 /// The configuration as running. A request sees one from its first step to its last.
@@ -28,6 +30,10 @@ pub struct Snapshot {
     pub body_timeout: Duration,
     /// For a whole request.
     pub request_timeout: Duration,
+    /// What becomes of a parameter that a provider's format cannot say.
+    pub unsupported: Unsupported,
+    /// How media are fetched for providers that take only bytes.
+    pub media: MediaFetch,
     /// Web origins whose pages may call.
     pub cors_origins: Vec<String>,
 }
