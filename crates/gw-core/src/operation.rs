@@ -9,11 +9,14 @@ pub enum Operation {
     Completion,
     /// Texts turned into vectors.
     Embeddings,
+    /// How many tokens a conversation is.
+    CountTokens,
 }
 
 impl Operation {
     /// Every operation, for tables and tests.
-    pub const ALL: [Operation; 3] = [Operation::Chat, Operation::Completion, Operation::Embeddings];
+    pub const ALL: [Operation; 4] =
+        [Operation::Chat, Operation::Completion, Operation::Embeddings, Operation::CountTokens];
 
     /// The name in logs, metrics and configuration: OpenTelemetry's `gen_ai.operation.name`.
     pub const fn name(self) -> &'static str {
@@ -21,6 +24,7 @@ impl Operation {
             Operation::Chat => "chat",
             Operation::Completion => "text_completion",
             Operation::Embeddings => "embeddings",
+            Operation::CountTokens => "count_tokens",
         }
     }
 
@@ -28,7 +32,7 @@ impl Operation {
     pub const fn streams(self) -> bool {
         match self {
             Operation::Chat | Operation::Completion => true,
-            Operation::Embeddings => false,
+            Operation::Embeddings | Operation::CountTokens => false,
         }
     }
 }

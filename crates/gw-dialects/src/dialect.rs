@@ -24,6 +24,8 @@ macro_rules! dialects {
 }
 
 dialects! {
+    /// Anthropic's count of the tokens of a Messages request.
+    AnthropicCountTokens, "anthropic_count_tokens", CountTokens;
     /// Anthropic's Messages.
     AnthropicMessages, "anthropic_messages", Chat;
     /// Amazon Bedrock's Converse.
@@ -32,6 +34,8 @@ dialects! {
     CohereChat, "cohere_chat", Chat;
     /// Google's `generateContent`.
     Gemini, "gemini", Chat;
+    /// Google's `countTokens`.
+    GeminiCountTokens, "gemini_count_tokens", CountTokens;
     /// Ollama's own chat.
     OllamaChat, "ollama_chat", Chat;
     /// OpenAI's chat completions.
@@ -52,13 +56,22 @@ impl DialectId {
         Self::ALL.iter().copied().find(|dialect| dialect.name() == name)
     }
 
+    /// The dialect of chat beside which it stands: whose errors it has.
+    pub const fn chat(self) -> DialectId {
+        match self {
+            Self::AnthropicCountTokens => Self::AnthropicMessages,
+            Self::GeminiCountTokens => Self::Gemini,
+            other => other,
+        }
+    }
+
     /// Whose words it uses.
     pub const fn family(self) -> Family {
         match self {
-            Self::AnthropicMessages => Family::Anthropic,
+            Self::AnthropicCountTokens | Self::AnthropicMessages => Family::Anthropic,
             Self::BedrockConverse => Family::Bedrock,
             Self::CohereChat => Family::Cohere,
-            Self::Gemini => Family::Gemini,
+            Self::Gemini | Self::GeminiCountTokens => Family::Gemini,
             Self::OllamaChat => Family::Ollama,
             Self::OpenAiResponses => Family::OpenAiResponses,
             Self::OpenAiChat | Self::OpenAiCompletions | Self::OpenAiEmbeddings | Self::WatsonxChat => {
@@ -74,7 +87,7 @@ impl DialectId {
 
     /// Whether the path of a request depends on the model and on whether a stream is asked for.
     pub const fn names_model_in_path(self) -> bool {
-        matches!(self, Self::Gemini | Self::BedrockConverse | Self::WatsonxChat)
+        matches!(self, Self::Gemini | Self::GeminiCountTokens | Self::BedrockConverse | Self::WatsonxChat)
     }
 }
 

@@ -20,6 +20,7 @@ pub fn route(path: &str) -> Option<Addressed<'_>> {
     let plain = |dialect| Some(Addressed { dialect, model: None, stream: None });
     match path.strip_prefix("/anthropic").unwrap_or(path) {
         "/v1/messages" => return plain(DialectId::AnthropicMessages),
+        "/v1/messages/count_tokens" => return plain(DialectId::AnthropicCountTokens),
         "/messages" if path.starts_with("/anthropic") => return plain(DialectId::AnthropicMessages),
         _ => {}
     }
@@ -49,12 +50,13 @@ fn openai(operation: &str) -> Option<DialectId> {
 fn gemini(path: &str) -> Option<Addressed<'_>> {
     let rest = path.strip_prefix("/v1beta/").or_else(|| path.strip_prefix("/v1/"))?;
     let (model, verb) = rest.strip_prefix("models/")?.rsplit_once(':')?;
-    let stream = match verb {
-        "generateContent" => false,
-        "streamGenerateContent" => true,
+    let (dialect, stream) = match verb {
+        "generateContent" => (DialectId::Gemini, false),
+        "streamGenerateContent" => (DialectId::Gemini, true),
+        "countTokens" => (DialectId::GeminiCountTokens, false),
         _ => return None,
     };
-    (!model.is_empty()).then_some(Addressed { dialect: DialectId::Gemini, model: Some(model), stream: Some(stream) })
+    (!model.is_empty()).then_some(Addressed { dialect, model: Some(model), stream: Some(stream) })
 }
 
 #[cfg(test)]
@@ -94,6 +96,8 @@ mod tests {
             let stream = format!("{prefix}/models/a:b:streamGenerateContent");
             assert_eq!(route(&stream).map(|found| (found.model, found.stream)), Some((Some("a:b"), Some(true))));
         }
+        assert_eq!(dialect("/v1beta/models/x:countTokens"), Some(DialectId::GeminiCountTokens));
+        assert_eq!(dialect("/v1/messages/count_tokens"), Some(DialectId::AnthropicCountTokens));
         let azure = route("/openai/deployments/my-gpt/chat/completions");
         assert_eq!(azure, Some(Addressed { dialect: DialectId::OpenAiChat, model: Some("my-gpt"), stream: None }));
     }

@@ -4,10 +4,12 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use bytes::{Bytes, BytesMut};
+use gw_core::chat::Loss;
 use gw_core::chat::opaque::SEAL;
-use gw_core::{Error, ErrorCode, Usage};
-use gw_dialects::chat::{self, Asked, Origin};
+use gw_core::{Error, ErrorCode, Operation, Usage};
+use gw_dialects::chat::{self, Asked, Origin, RequestLine};
 use gw_dialects::request::Head;
+use gw_dialects::shared::tokens;
 use gw_dialects::stream::{StreamScan, StreamScanOptions};
 use gw_dialects::{DialectId, anthropic_messages, edit, error as dialect_error, gemini, request, response, scan};
 use gw_http::RequestBody;
@@ -15,7 +17,7 @@ use gw_providers::attempt::{self, Answer, AttemptError};
 use gw_providers::catalog::{DialectEntry, StreamUsage};
 use gw_providers::quirks;
 use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use tokio::time::Instant;
 
 use crate::engine::{Call, Ports, Resolved};
@@ -86,6 +88,7 @@ impl Attempt<'_> {
         let provider = &self.resolved.choice.provider;
         let entry = match provider.entry.dialect(call.dialect) {
             Some(entry) if !carries_foreign_state(call) => entry,
+            _ if call.dialect.operation() == Operation::CountTokens => return estimated(call, meter),
             _ => return self.run_translated(call, head, meter).await,
         };
         let (request, withhold_usage) = self.request(provider, entry, call, head)?;
@@ -153,7 +156,11 @@ impl Attempt<'_> {
         if !call.dialect.names_model_in_path() {
             return Ok(endpoint.clone());
         }
-        let path = gemini::path(&self.resolved.choice.model, head.stream);
+        let model = &self.resolved.choice.model;
+        let path = match call.dialect {
+            DialectId::GeminiCountTokens => gemini::count_path(model),
+            _ => gemini::path(model, head.stream),
+        };
         PathAndQuery::try_from(format!("{}{path}", endpoint.path().trim_end_matches('/')))
             .map_err(|_| Error::new(ErrorCode::InvalidRequest, "the model's name cannot stand in a path"))
     }
@@ -230,6 +237,9 @@ impl Attempt<'_> {
 
     /// What a whole answer says was used.
     fn usage(&self, call: &Call<'_>, body: &Bytes) -> Result<Option<Usage>, Error> {
+        if call.dialect.operation() == Operation::CountTokens {
+            return Ok(None);
+        }
         let egress = chat::egress(call.dialect).filter(|_| !call.dialect.is_plain_openai());
         let Some(egress) = egress else {
             let scan = response::scan_response(call.dialect, body).map_err(|_| self.invalid(body))?;
@@ -278,6 +288,22 @@ impl Attempt<'_> {
         let what = if body.is_empty() { "an empty answer" } else { "an answer that is not valid JSON" };
         Error::new(ErrorCode::ProviderInvalidResponse, format!("provider \"{provider}\" sent {what}"))
     }
+}
+
+/// Counts the tokens of a conversation that the provider cannot be asked to count. The client is told that it is a guess.
+fn estimated(call: &Call<'_>, meter: &mut Meter) -> Result<Reply, Error> {
+    let line = RequestLine { model: call.model, stream: Some(false), headers: Some(call.headers) };
+    let gemini = call.dialect == DialectId::GeminiCountTokens;
+    let request = match gemini {
+        true => gemini::decode_count_request(&line, &call.body)?,
+        false => anthropic_messages::decode_count_request(&line, &call.body)?,
+    };
+    let tokens = tokens::estimate(&request);
+    meter.lost(&[Loss::replaced("tokens", "estimated from the length of the texts")]);
+    let body =
+        if gemini { gemini::encode_count_tokens(tokens) } else { anthropic_messages::count_tokens_answer(tokens) };
+    let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
+    Ok(Reply { status: StatusCode::OK, headers, content: Content::Whole(body, None) })
 }
 
 /// The provider's own id of the exchange.

@@ -87,7 +87,7 @@ pub fn refusal(refusal: Refusal, request_id: RequestId) -> Response<Bytes> {
 
 /// What only clients of one dialect look for.
 fn told_in_dialect(headers: &mut HeaderMap, dialect: DialectId, meter: &Meter) {
-    if dialect == DialectId::AnthropicMessages
+    if dialect.chat() == DialectId::AnthropicMessages
         && let Ok(id) = HeaderValue::try_from(meter.request_id().as_str())
     {
         headers.insert(REQUEST_ID, id);
@@ -123,7 +123,7 @@ fn build<B>(status: StatusCode, headers: HeaderMap, body: B) -> Response<B> {
 fn render(error: &Error, dialect: DialectId, request_id: RequestId) -> (StatusCode, HeaderMap, Bytes) {
     // A provider's own body is there only if it is in the client's dialect.
     let as_it_came = error.upstream.as_ref().is_some_and(|upstream| !upstream.body.is_empty());
-    let (status, body) = match chat::ingress(dialect).filter(|_| !as_it_came) {
+    let (status, body) = match chat::ingress(dialect.chat()).filter(|_| !as_it_came) {
         Some(ingress) => ingress.encode_error(error, request_id),
         None => dialect_error::encode_error(error, request_id.as_str()),
     };

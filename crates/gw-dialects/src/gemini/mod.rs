@@ -96,6 +96,11 @@ pub fn path(model: &str, stream: bool) -> String {
     request::path(model, stream)
 }
 
+/// Where a model's tokens are counted, behind the base URL.
+pub fn count_path(model: &str) -> String {
+    request::path(model, false).replace(":generateContent", ":countTokens")
+}
+
 /// The answer of `countTokens`.
 pub fn encode_count_tokens(tokens: u64) -> Bytes {
     Bytes::from(format!("{{\"totalTokens\":{tokens}}}"))

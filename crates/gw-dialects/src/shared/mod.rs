@@ -4,4 +4,5 @@ pub mod ids;
 pub mod media;
 pub mod refusal;
 pub mod thinking;
+pub mod tokens;
 pub mod turns;
