@@ -22,6 +22,7 @@ use hyper::body::Incoming;
 use crate::body::{self, BodyLimits};
 use crate::control::Control;
 use crate::health::Health;
+use crate::models::Shape;
 use crate::origin::{self, Exposure};
 use crate::routes::{self, Route, Upgrade};
 use crate::{models, respond};
@@ -128,12 +129,12 @@ impl Api {
         let answered = match route {
             Route::Live => Ok(respond::json(Health::live())),
             Route::Ready => Ok(respond::json(self.health.ready())),
-            Route::Models => {
-                self.may_look(snapshot, parts).map(|()| respond::json((StatusCode::OK, models::list(snapshot))))
-            }
+            Route::Models => self
+                .may_look(snapshot, parts)
+                .map(|()| respond::json((StatusCode::OK, models::list(snapshot, Shape::of(parts))))),
             Route::Model(id) => self
                 .may_look(snapshot, parts)
-                .and_then(|()| models::one(snapshot, &decoded(id)))
+                .and_then(|()| models::one(snapshot, &decoded(id), Shape::of(parts)))
                 .map(|body| respond::json((StatusCode::OK, body))),
             Route::Control => match self.check_origin(snapshot, parts) {
                 Ok(()) => self.control.ask(parts.uri.path()).await.map(respond::control),

@@ -60,8 +60,9 @@ pub enum Upgrade {
 }
 
 fn models(path: &str) -> Option<Route<'_>> {
-    let rest = path.strip_prefix("/openai").unwrap_or(path);
-    let rest = rest.strip_prefix("/v1").unwrap_or(rest).strip_prefix("/models")?;
+    let rest = ["/openai", "/anthropic", "/gemini"].iter().find_map(|prefix| path.strip_prefix(prefix)).unwrap_or(path);
+    let version = ["/v1beta", "/v1"].iter().find_map(|version| rest.strip_prefix(version));
+    let rest = version.unwrap_or(rest).strip_prefix("/models")?;
     match rest.strip_prefix('/') {
         None if rest.is_empty() => Some(Route::Models),
         Some(model) if !model.is_empty() => Some(Route::Model(model)),
@@ -98,6 +99,8 @@ mod tests {
             ("GET", "/v1/models", Route::Models),
             ("GET", "/models/", Route::Models),
             ("GET", "/v1/models/openai/gpt-4o", Route::Model("openai/gpt-4o")),
+            ("GET", "/v1beta/models", Route::Models),
+            ("GET", "/anthropic/v1/models/claude-x", Route::Model("claude-x")),
             ("GET", "/v1/modelsx", Route::Unknown),
             ("DELETE", "/v1/models", Route::WrongMethod("GET, HEAD")),
             ("GET", "/health/live", Route::Live),
