@@ -7,11 +7,12 @@ use std::time::UNIX_EPOCH;
 
 use bytes::{Bytes, BytesMut};
 use gw_config::config::Unsupported;
-use gw_core::chat::{ChatAnswer, ChatRequest, Collector, Loss};
+use gw_core::chat::{ChatAnswer, ChatRequest, Collector, Loss, Tool};
 use gw_core::{Error, ErrorCode};
 use gw_dialects::chat::{self, Asked, Egress, Encoded, Ingress, Origin, RequestLine, Target};
 use gw_dialects::head::Head;
 use gw_dialects::openai_responses;
+use gw_dialects::shared::custom::{self, RestoreCustom};
 use gw_dialects::{DialectId, edit, request};
 use gw_http::RequestBody;
 use gw_providers::attempt::{self, Answer};
@@ -199,11 +200,15 @@ impl Attempt<'_> {
         let streams = is_event_stream(&parts.headers) || !is_json(&parts.headers);
         if asked.request.stream && streams {
             let media_type = spoken.ingress.stream_media_type();
-            let translation = Translation::new(spoken.egress.decoder(origin), spoken.ingress.encoder(asked), keeper);
+            let has_custom = asked.request.tools.iter().any(|tool| matches!(tool, Tool::Custom(_)));
+            let custom = has_custom.then(|| RestoreCustom::new(&asked.request));
+            let (decoder, encoder) = (spoken.egress.decoder(origin), spoken.ingress.encoder(asked));
+            let translation = Translation::new(decoder, encoder, custom, keeper);
             return Ok(reply(media_type, Content::Translated(answer, Box::new(translation))));
         }
         let (body, held) = self.collect(answer, meter).await?;
-        let answer = spoken.egress.decode_answer(&body, &origin)?;
+        let mut answer = spoken.egress.decode_answer(&body, &origin)?;
+        custom::restore_answer(&mut answer, &asked.request);
         meter.used(answer.usage);
         if let Some(keeper) = keeper {
             keeper.keep(&answer, body.len());

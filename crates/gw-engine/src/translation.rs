@@ -4,6 +4,7 @@ use bytes::{Bytes, BytesMut};
 use gw_core::chat::Event;
 use gw_core::{Error, ErrorCode, Usage};
 use gw_dialects::chat::{DecodeEvents, EncodeEvents};
+use gw_dialects::shared::custom::RestoreCustom;
 use gw_dialects::sse::Framer;
 
 use crate::conversations::Keeper;
@@ -15,6 +16,8 @@ const KEPT_BYTES_MAX: usize = 16 << 20;
 pub struct Translation {
     decoder: Box<dyn DecodeEvents>,
     encoder: Box<dyn EncodeEvents>,
+    /// Where custom tools were sent as functions: gives their calls back as such.
+    custom: Option<RestoreCustom>,
     /// Where the client speaks the provider's dialect: cuts the stream into whole events, which go on as they came.
     verbatim: Option<Framer>,
     events: Vec<Event>,
@@ -35,13 +38,18 @@ pub(crate) struct Said {
 
 impl Translation {
     /// Says everything in other words.
-    pub(crate) fn new(decoder: Box<dyn DecodeEvents>, encoder: Box<dyn EncodeEvents>, keeper: Option<Keeper>) -> Self {
-        Self { decoder, encoder, verbatim: None, events: Vec::new(), usage: None, keeper, bytes: 0 }
+    pub(crate) fn new(
+        decoder: Box<dyn DecodeEvents>,
+        encoder: Box<dyn EncodeEvents>,
+        custom: Option<RestoreCustom>,
+        keeper: Option<Keeper>,
+    ) -> Self {
+        Self { decoder, encoder, custom, keeper, verbatim: None, events: Vec::new(), usage: None, bytes: 0 }
     }
 
     /// Reads along; the encoder is for errors alone.
     pub(crate) fn watching(decoder: Box<dyn DecodeEvents>, encoder: Box<dyn EncodeEvents>) -> Self {
-        Self { verbatim: Some(Framer::default()), ..Self::new(decoder, encoder, None) }
+        Self { verbatim: Some(Framer::default()), ..Self::new(decoder, encoder, None, None) }
     }
 
     /// What was used, as far as is known.
@@ -106,6 +114,10 @@ impl Translation {
 
     /// Says what has been understood, and remembers what was used.
     fn say(&mut self, out: &mut BytesMut) {
+        if let Some(custom) = &mut self.custom {
+            let decoded = std::mem::take(&mut self.events);
+            decoded.into_iter().for_each(|event| custom.push(event, &mut self.events));
+        }
         for event in self.events.drain(..) {
             if let Event::Usage(usage) = &event {
                 self.usage = Some(self.usage.unwrap_or_default().merge(*usage));

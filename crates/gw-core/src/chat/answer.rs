@@ -1,8 +1,9 @@
 //! What a model answers, whole.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::Usage;
+use crate::chat::Extra;
 use crate::chat::part::Part;
 
 /// What a model answered.
@@ -20,8 +21,8 @@ pub struct ChatAnswer {
     pub usage: Option<Usage>,
     /// Which service was given.
     pub service_tier: Option<String>,
-    /// Members that dialects of the provider's family alone understand (`system_fingerprint`, `promptFeedback`).
-    pub extra: Map<String, Value>,
+    /// What no word above stands for (`system_fingerprint`, `promptFeedback`). Dialects of other families leave it out.
+    pub extra: Extra,
 }
 
 /// One answer.

@@ -11,9 +11,10 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::Usage;
+use crate::chat::Extra;
 use crate::chat::answer::{Candidate, ChatAnswer, Finish};
 use crate::chat::opaque::Opaque;
 use crate::chat::part::{Citation, Media, MediaKind, MediaSource, Native, Part, Reasoning, Text, ToolCall, ToolInput};
@@ -63,8 +64,10 @@ pub enum Event {
         /// Why it ended.
         finish: Finish,
     },
-    /// Members of the whole answer that no other event has: `service_tier`, `system_fingerprint`, `promptFeedback`.
-    Extra(Map<String, Value>),
+    /// Which service was given.
+    ServiceTier(String),
+    /// Members of the whole answer that no other event has: `system_fingerprint`, `promptFeedback`.
+    Extra(Extra),
 }
 
 /// What a part of an answer is.
@@ -147,11 +150,11 @@ impl Collector {
                 self.finishes.insert(candidate, finish);
             }
             Event::BlockStart { .. } | Event::BlockStop { .. } | Event::Finish { .. } => {}
-            Event::Extra(mut members) => {
-                if let Some(Value::String(tier)) = members.remove("service_tier") {
-                    self.answer.service_tier = Some(tier);
-                }
-                self.answer.extra.extend(members);
+            Event::ServiceTier(tier) => self.answer.service_tier = Some(tier),
+            Event::Extra(Extra { family, members }) => {
+                // One provider answers, in one family's words.
+                self.answer.extra.family = family;
+                self.answer.extra.members.extend(members);
             }
         }
     }
@@ -238,12 +241,9 @@ impl ChatAnswer {
     /// The answer in pieces, as a model that streams would have given it: a part at a time.
     pub fn into_events(self) -> Vec<Event> {
         let mut events = vec![Event::Start { id: self.id, model: self.model, created_s: self.created_s }];
-        let mut extra = self.extra;
-        if let Some(tier) = self.service_tier {
-            extra.insert("service_tier".to_owned(), Value::String(tier));
-        }
-        if !extra.is_empty() {
-            events.push(Event::Extra(extra));
+        events.extend(self.service_tier.map(Event::ServiceTier));
+        if !self.extra.members.is_empty() {
+            events.push(Event::Extra(self.extra));
         }
         let mut index = 0;
         for (candidate, Candidate { parts, finish, mut logprobs }) in (0..).zip(self.candidates) {
@@ -310,7 +310,7 @@ pub fn check(events: &[Event]) -> Option<String> {
     for (place, event) in events.iter().enumerate() {
         let wrong = match event {
             Event::Start { .. } if place > 0 => Some("a second start"),
-            Event::Start { .. } | Event::Usage(_) | Event::Extra(_) => None,
+            Event::Start { .. } | Event::Usage(_) | Event::ServiceTier(_) | Event::Extra(_) => None,
             _ if place == 0 => Some("no start"),
             Event::BlockStart { index, candidate, .. } => {
                 let busy = open.values().any(|other| other == candidate);
@@ -375,6 +375,10 @@ mod tests {
             ],
             usage: Some(Usage { input_tokens: 3, output_tokens: 4, ..Usage::default() }),
             service_tier: Some("default".to_owned()),
+            extra: Extra {
+                family: Family::Gemini,
+                members: [("modelStatus".to_owned(), serde_json::json!("old"))].into_iter().collect(),
+            },
             ..ChatAnswer::default()
         }
     }

@@ -64,13 +64,25 @@ pub struct ChatRequest {
     pub extra: Extra,
 }
 
-/// Members of a request that only dialects of one family understand.
+/// Members of a request or of an answer that only dialects of one family understand.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Extra {
     /// Whose members these are.
     pub family: Family,
     /// The members, by the names they have at the top of the body (`generationConfig.x` for one inside).
     pub members: Map<String, Value>,
+}
+
+impl Extra {
+    /// What is left over of an answer of that family's. Nothing belongs to nobody.
+    pub fn of_answer(family: Family, members: Map<String, Value>) -> Self {
+        if members.is_empty() { Self::default() } else { Self { family, members } }
+    }
+
+    /// The members, for dialects of that family; of another's, none.
+    pub fn of(&self, family: Family) -> Option<&Map<String, Value>> {
+        Some(&self.members).filter(|_| self.family == family)
+    }
 }
 
 /// One turn of a conversation.

@@ -38,7 +38,8 @@ pub struct CustomTool {
     pub name: String,
     /// What it does.
     pub description: Option<String>,
-    /// The grammar of its text, as OpenAI says it.
+    /// What its text is like, as OpenAI's Responses write it: `{"type": "text"}`, or `{"type": "grammar", "syntax": "lark",
+    /// "definition": "…"}`. Chat completions, which nest the grammar, convert it.
     pub format: Option<Value>,
 }
 

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use gw_core::Error;
 use gw_core::chat::{
-    Candidate, ChatAnswer, Finish, FinishReason, MediaKind, Native, Opaque, OpaqueKind, Part, Reasoning, Text,
+    Candidate, ChatAnswer, Extra, Finish, FinishReason, MediaKind, Native, Opaque, OpaqueKind, Part, Reasoning, Text,
     ToolCall, ToolInput,
 };
 use serde::Serialize;
@@ -41,7 +41,7 @@ pub(super) fn decode(body: &[u8], origin: &Origin) -> Result<ChatAnswer, Error> 
         id: answer.string("id").unwrap_or_default(),
         model: answer.string("model").unwrap_or_else(|| origin.model.to_string()),
         candidates: vec![Candidate { parts, finish, logprobs: None }],
-        extra: extra(&answer),
+        extra: Extra::of_answer(FAMILY, extra(&answer)),
         ..ChatAnswer::default()
     };
     if let Some(used) = answer.object("usage") {
@@ -177,16 +177,10 @@ pub(super) fn encode(answer: &ChatAnswer, asked: &Asked) -> Bytes {
         stop_reason: stop_reason(candidate.finish.reason, candidate.calls_tools()),
         stop_sequence: candidate.finish.stop_sequence.as_deref(),
         usage,
-        extra: known(&answer.extra),
+        extra: answer.extra.of(FAMILY).cloned().unwrap_or_default(),
     };
     // What is written has text for names alone, and cannot fail.
     Bytes::from(serde_json::to_vec(&answer).unwrap_or_default())
-}
-
-/// Those members that Anthropic has.
-pub(super) fn known(extra: &Map<String, Value>) -> Map<String, Value> {
-    let known = EXTRA.into_iter().filter_map(|name| Some((name.to_owned(), extra.get(name)?.clone())));
-    known.collect()
 }
 
 fn blocks(part: &Part, content: &mut Vec<Block>) {

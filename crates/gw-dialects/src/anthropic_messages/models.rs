@@ -141,6 +141,12 @@ impl Model {
         self.line == Line::Tireless || self.is_from(4, 5)
     }
 
+    /// Whether it takes instructions in mid-conversation as messages of the role `system`. Those that do came with
+    /// Opus 4.8 (Anthropic's page "What's new in Claude 4.8"); what other lines take is not written down.
+    pub(super) fn takes_instructions(self) -> bool {
+        self.line == Line::Opus && self.is_from(4, 8)
+    }
+
     /// The newest search of the web that it knows.
     pub(super) fn web_search(self) -> &'static str {
         if self.line == Line::Tireless || self.is_from(4, 6) { "web_search_20260318" } else { "web_search_20250305" }

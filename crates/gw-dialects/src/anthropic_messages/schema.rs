@@ -78,12 +78,18 @@ enum Kept<'a> {
 }
 
 fn keep<'a>(name: &'a str, value: &Value, members: &Map<String, Value>, is_weaker: &mut bool) -> Kept<'a> {
-    let is_listed = members.contains_key("enum") || members.contains_key("const");
     match name {
-        // Values that are listed say their types.
-        "type" if is_listed => Kept::Implied,
+        "type" => match listed(members) {
+            // Values that are listed say their types; one type that all of them have may stand beside them.
+            Some(values) if !values.iter().all(|listed| is_of(listed, value)) => {
+                *is_weaker |= !value.is_array();
+                Kept::Implied
+            }
+            Some(_) if value.is_array() => Kept::Implied,
+            _ => Kept::As(name, value.clone()),
+        },
         "$schema" | "$id" => Kept::Implied,
-        "type" | "enum" | "const" | "required" | "$ref" | "description" | "title" => Kept::As(name, value.clone()),
+        "enum" | "const" | "required" | "$ref" | "description" | "title" => Kept::As(name, value.clone()),
         "properties" | "$defs" | "definitions" => Kept::As(name, each_member(value, is_weaker)),
         "items" if value.is_object() => Kept::As(name, rewritten(value, is_weaker)),
         "anyOf" | "allOf" => Kept::As(name, each_element(value, is_weaker)),
@@ -95,6 +101,28 @@ fn keep<'a>(name: &'a str, value: &Value, members: &Map<String, Value>, is_weake
         "format" if value.as_str().is_some_and(|format| FORMATS.contains(&format)) => Kept::As(name, value.clone()),
         "minItems" if value.as_u64().is_some_and(|count| count <= 1) => Kept::As(name, value.clone()),
         _ => Kept::Told,
+    }
+}
+
+/// The values that a schema lists.
+fn listed(members: &Map<String, Value>) -> Option<&[Value]> {
+    let listed = members.get("enum").and_then(Value::as_array).map(Vec::as_slice);
+    listed.or_else(|| members.get("const").map(std::slice::from_ref))
+}
+
+/// Whether a value is of a type, or of one of several.
+fn is_of(value: &Value, kind: &Value) -> bool {
+    match kind {
+        Value::Array(kinds) => kinds.iter().any(|kind| is_of(value, kind)),
+        Value::String(kind) => match value {
+            Value::Null => kind == "null",
+            Value::Bool(_) => kind == "boolean",
+            Value::Number(number) => kind == "number" || (kind == "integer" && !number.is_f64()),
+            Value::String(_) => kind == "string",
+            Value::Array(_) => kind == "array",
+            Value::Object(_) => kind == "object",
+        },
+        _ => false,
     }
 }
 
@@ -153,7 +181,7 @@ mod tests {
                 "properties": {
                     "age": {"type": "integer", "description": "in years (minimum: 0)"},
                     "name": {"anyOf": [{"type": "string"}, {"type": "null"}], "description": "full"},
-                    "kind": {"enum": ["a", "b"]},
+                    "kind": {"type": "string", "enum": ["a", "b"]},
                     "when": {"type": "string", "format": "date"},
                     "tags": {"type": "array", "items": {"anyOf": [{"type": "string"}, {"$ref": "#/$defs/t"}]}, "minItems": 1},
                 },
@@ -168,6 +196,18 @@ mod tests {
     fn what_is_within_the_subset_loses_nothing() {
         let schema = json!({"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"], "additionalProperties": false});
         assert_eq!(subset(&schema), Subset { schema: schema.clone(), is_weaker: false });
+    }
+
+    #[test]
+    fn a_type_stands_beside_the_values_that_are_of_it() {
+        for (schema, kept, is_weaker) in [
+            (json!({"type": "integer", "enum": [1, 2]}), json!({"type": "integer", "enum": [1, 2]}), false),
+            (json!({"type": "string", "const": "a"}), json!({"type": "string", "const": "a"}), false),
+            (json!({"type": ["string", "null"], "enum": ["a", null]}), json!({"enum": ["a", null]}), false),
+            (json!({"type": "string", "enum": ["a", 1]}), json!({"enum": ["a", 1]}), true),
+        ] {
+            assert_eq!(subset(&schema), Subset { schema: kept, is_weaker });
+        }
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! An answer of Converse, and what it has in common with the pieces of a stream.
 
 use gw_core::chat::{
-    Candidate, ChatAnswer, Citation, Finish, FinishReason, Media, MediaKind, MediaSource, Native, Opaque, OpaqueKind,
-    Part, Reasoning, Text, ToolCall, ToolInput,
+    Candidate, ChatAnswer, Citation, Extra, Finish, FinishReason, Media, MediaKind, MediaSource, Native, Opaque,
+    OpaqueKind, Part, Reasoning, Text, ToolCall, ToolInput,
 };
 use gw_core::{Error, Usage};
 use serde::Deserialize;
@@ -32,7 +32,7 @@ pub(super) fn decode(body: &[u8], origin: &Origin) -> Result<ChatAnswer, Error> 
         candidates: vec![candidate],
         usage: answer.usage.map(TokenUsage::total),
         service_tier: answer.service_tier.and_then(|tier| tier.name),
-        extra,
+        extra: Extra::of_answer(FAMILY, extra),
         ..ChatAnswer::default()
     })
 }

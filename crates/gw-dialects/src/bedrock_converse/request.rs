@@ -9,18 +9,19 @@ mod schema;
 mod thinking;
 mod tools;
 
-use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use gw_core::chat::{ChatRequest, Loss, Part, Text};
+use gw_core::chat::{ChatRequest, Part, Text};
 use gw_core::{Error, ErrorCode};
 use http::{HeaderValue, header};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use super::FAMILY;
 use super::model::Model;
 use crate::chat::{Encoded, Target};
-use crate::shared::turns::{self, Arranged, Turn};
+use crate::shared::losses::Losses;
+use crate::shared::turns::{self, Arranged, Rules, Side, Turn};
 
 /// The media type of a stream.
 const EVENT_STREAM: HeaderValue = HeaderValue::from_static("application/vnd.amazon.eventstream");
@@ -46,7 +47,7 @@ pub(super) fn encode(request: &ChatRequest, target: &Target<'_>) -> Result<Encod
     let body = serde_json::to_vec(&body)
         .map_err(|_| Error::new(ErrorCode::InternalError, "the request for the provider could not be written"))?;
     let headers = if target.stream { vec![(header::ACCEPT, EVENT_STREAM)] } else { Vec::new() };
-    Ok(Encoded { path: path(target), headers, body, losses: losses.0, names: tools.names })
+    Ok(Encoded { path: path(target), headers, body, losses: losses.into_vec(), names: tools.names })
 }
 
 /// What is written of a request, and what could not be.
@@ -101,37 +102,17 @@ impl Settings {
     }
 }
 
-/// What could not be said, each once.
-#[derive(Debug, Default)]
-struct Losses(Vec<Loss>);
-
-impl Losses {
-    fn drop(&mut self, param: impl Into<Cow<'static, str>>, why: impl Into<Cow<'static, str>>) {
-        self.add(Loss::dropped(param, why));
-    }
-
-    fn replace(&mut self, param: impl Into<Cow<'static, str>>, why: impl Into<Cow<'static, str>>) {
-        self.add(Loss::replaced(param, why));
-    }
-
-    fn add(&mut self, loss: Loss) {
-        if !self.0.contains(&loss) {
-            self.0.push(loss);
-        }
-    }
-}
-
 /// The conversation in strict order. One that is nothing but instructions becomes the user's turn, since Converse answers
 /// no other; a turn of the model's at the end, which it continues, must not end in blanks.
 fn arranged(request: &ChatRequest, writer: &mut Writer<'_>) -> Arranged {
-    let mut arranged = turns::arrange(&request.messages);
-    arranged.losses.drain(..).for_each(|loss| writer.losses.add(loss));
+    let mut arranged = turns::arrange(&request.messages, Rules { family: FAMILY, keeps_instructions: false });
+    writer.losses.extend(std::mem::take(&mut arranged.losses));
     if arranged.turns.is_empty() && !arranged.system.is_empty() {
         writer.losses.replace("messages[].role", "instructions without a question are sent as the user's");
         let parts = arranged.system.drain(..).map(Part::Text).collect();
-        arranged.turns.push(Turn { is_assistant: false, parts });
+        arranged.turns.push(Turn { side: Side::User, parts });
     }
-    if let Some(Turn { is_assistant: true, parts }) = arranged.turns.last_mut()
+    if let Some(Turn { side: Side::Model, parts }) = arranged.turns.last_mut()
         && let Some(Part::Text(Text { text, .. })) = parts.last_mut()
     {
         text.truncate(text.trim_end().len());

@@ -4,14 +4,14 @@ mod block;
 mod wire;
 
 use block::{Kind, Open};
-use gw_core::chat::{Block, Delta, Event, MediaKind};
+use gw_core::chat::{Block, Delta, Event, Extra, MediaKind};
 use gw_core::{Error, ErrorCode};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use wire::{BlockDelta, BlockStart, Input, MessageStop, Metadata, Piece, Thought};
 
 use super::answer::{self, Told};
-use super::{HELD_BYTES_MAX, error};
+use super::{FAMILY, HELD_BYTES_MAX, error};
 use crate::chat::{DecodeEvents, Origin};
 use crate::event_stream::{Message, Parser};
 use crate::shared::{media, refusal};
@@ -224,7 +224,7 @@ impl Decoder {
         self.close(events);
         let Told { stop_sequence, extra } = answer::told(stop.additional_model_response_fields, None, None);
         if !extra.is_empty() {
-            events.push(Event::Extra(extra));
+            events.push(Event::Extra(Extra { family: FAMILY, members: extra }));
         }
         let finish = answer::finish(stop.stop_reason.as_deref(), stop_sequence, self.calls_tools);
         events.push(Event::Finish { candidate: 0, finish });
@@ -233,12 +233,10 @@ impl Decoder {
 
     fn metadata(&mut self, metadata: Metadata, events: &mut Vec<Event>) {
         self.start(events);
-        let Told { mut extra, .. } = answer::told(None, metadata.trace, metadata.performance_config);
-        if let Some(tier) = metadata.service_tier.and_then(|tier| tier.name) {
-            extra.insert("service_tier".to_owned(), Value::String(tier));
-        }
+        let Told { extra, .. } = answer::told(None, metadata.trace, metadata.performance_config);
+        events.extend(metadata.service_tier.and_then(|tier| tier.name).map(Event::ServiceTier));
         if !extra.is_empty() {
-            events.push(Event::Extra(extra));
+            events.push(Event::Extra(Extra { family: FAMILY, members: extra }));
         }
         events.extend(metadata.usage.map(|usage| Event::Usage(usage.total())));
     }

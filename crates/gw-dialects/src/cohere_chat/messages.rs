@@ -5,11 +5,11 @@ use serde_json::{Map, Value, json};
 
 use crate::cohere_chat::{FAMILY, TOOL_NAME};
 use crate::plain::lines::{Line, lines, text_of_document};
-use crate::plain::losses::Losses;
+use crate::shared::losses::Losses;
 
 /// Writes the messages.
 pub(super) fn encode(messages: &[Message], losses: &mut Losses) -> Vec<Value> {
-    let lines = lines(messages, losses);
+    let lines = lines(messages, FAMILY, losses);
     let message = |line: &Line| match line {
         Line::System(text) => Some(json!({"role": "system", "content": text})),
         Line::User(parts) => user(parts, losses),

@@ -6,8 +6,9 @@ use serde_json::{Map, Value, json};
 
 use crate::chat::{Encoded, Target};
 use crate::cohere_chat::{FAMILY, PATH, TOOL_NAME, messages};
-use crate::plain::losses::Losses;
+use crate::plain::losses::of_request;
 use crate::plain::tools;
+use crate::shared::losses::Losses;
 use crate::shared::thinking;
 
 /// So many texts may end an answer.
@@ -17,7 +18,7 @@ const TOP_K_MAX: u64 = 500;
 /// Writes a request.
 pub(super) fn encode(request: &ChatRequest, target: &Target<'_>) -> Result<Encoded, Error> {
     let mut losses = Losses::default();
-    losses.of_request(request);
+    of_request(request, &mut losses);
     let mut body = Map::new();
     body.insert("model".to_owned(), target.model.into());
     body.insert("messages".to_owned(), messages::encode(&request.messages, &mut losses).into());

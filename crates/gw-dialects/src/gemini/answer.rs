@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use gw_core::chat::{Candidate, ChatAnswer, Citation, FinishReason, Part as Said, ToolCall};
+use gw_core::chat::{Candidate, ChatAnswer, Citation, Extra, FinishReason, Part as Said, ToolCall};
 use serde_json::{Map, Value, json};
 
 use super::part::{Fields, FunctionCall, Part, medium, raw};
@@ -12,7 +12,7 @@ use crate::chat::Asked;
 
 /// Writes a whole answer.
 pub(super) fn encode(answer: &ChatAnswer, asked: &Asked) -> Bytes {
-    let extra = Extra::of(&answer.extra);
+    let extra = OwnExtra::of(&answer.extra);
     let is_blocked = extra.answer.contains_key("promptFeedback") && answer.candidates.iter().all(is_withheld);
     let mut out = String::from("{");
     if !is_blocked {
@@ -44,23 +44,28 @@ pub(super) fn about(model: &str, id: &str, asked: &Asked) -> Map<String, Value> 
 /// Members that only Google's dialect has: of the answer, and by the names that [`super::stream`] gave them, of its
 /// candidates.
 #[derive(Debug, Default)]
-pub(super) struct Extra {
+pub(super) struct OwnExtra {
     pub(super) answer: Map<String, Value>,
     candidates: Map<String, Value>,
 }
 
-impl Extra {
+impl OwnExtra {
     /// Sorts the members of an answer. Those of other families are not Google's to tell.
-    pub(super) fn of(members: &Map<String, Value>) -> Self {
-        let mut extra = Self::default();
-        for (name, value) in members {
+    pub(super) fn of(answer: &Extra) -> Self {
+        let mut own = Self::default();
+        own.add(answer);
+        own
+    }
+
+    /// Sorts more of them.
+    pub(super) fn add(&mut self, more: &Extra) {
+        for (name, value) in more.of(FAMILY).into_iter().flatten() {
             if name.starts_with("candidates[") {
-                extra.candidates.insert(name.clone(), value.clone());
+                self.candidates.insert(name.clone(), value.clone());
             } else if matches!(name.as_str(), "promptFeedback" | "modelStatus" | "createTime") {
-                extra.answer.insert(name.clone(), value.clone());
+                self.answer.insert(name.clone(), value.clone());
             }
         }
-        extra
     }
 
     /// The members of a candidate.

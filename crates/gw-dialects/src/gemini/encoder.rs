@@ -9,7 +9,7 @@ use gw_core::chat::{Block, Citation, Delta, Event, Finish, MediaKind, MediaSourc
 use gw_core::{Error, Usage};
 use serde_json::{Map, Value};
 
-use super::answer::{Extra, about, call_part, cite, content};
+use super::answer::{OwnExtra, about, call_part, cite, content};
 use super::part::{Fields, Part, medium};
 use super::{FAMILY, error, finish, grounding, signature, usage};
 use crate::chat::{Asked, EncodeEvents};
@@ -22,7 +22,7 @@ pub(super) struct Encoder {
     finishes: BTreeMap<u32, Finish>,
     /// Citations that were not in Google's words, by candidate: with the text they are of.
     cited: BTreeMap<u32, Vec<(String, Vec<Citation>)>>,
-    extra: Map<String, Value>,
+    extra: OwnExtra,
     usage: Option<Usage>,
     has_content: bool,
 }
@@ -56,7 +56,7 @@ impl Encoder {
             open: BTreeMap::new(),
             finishes: BTreeMap::new(),
             cited: BTreeMap::new(),
-            extra: Map::new(),
+            extra: OwnExtra::default(),
             usage: None,
             has_content: false,
         }
@@ -145,15 +145,16 @@ impl Encoder {
 
     /// The last piece: why each candidate ended, and what was used.
     fn last(&mut self, out: &mut BytesMut) {
-        let mut extra = Extra::of(&self.extra);
+        let is_refused = !self.has_content && self.extra.answer.contains_key("promptFeedback");
+        let mut extra = std::mem::take(&mut self.extra);
         let mut about = std::mem::take(&mut self.about);
-        about.extend(std::mem::take(&mut extra.answer));
+        about.append(&mut extra.answer);
         if let Some(counted) = &self.usage {
             about.insert("usageMetadata".to_owned(), usage::encode(counted));
         }
         let about = Value::Object(about).to_string();
         // A prompt that was refused has no candidates.
-        if !self.has_content && self.extra.contains_key("promptFeedback") {
+        if is_refused {
             return event(&about, out);
         }
         let candidates = self.finishes.iter().map(|(candidate, reason)| {
@@ -180,7 +181,9 @@ impl EncodeEvents for Encoder {
             Event::BlockStop { index } => self.close(*index, out),
             Event::Usage(usage) => self.usage = Some(self.usage.unwrap_or_default().merge(*usage)),
             Event::Finish { candidate, finish } => drop(self.finishes.insert(*candidate, finish.clone())),
-            Event::Extra(members) => self.extra.extend(members.clone()),
+            Event::Extra(extra) => self.extra.add(extra),
+            // Google says it among the usage of its answers, where clients do not look for it.
+            Event::ServiceTier(_) => {}
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use gw_core::chat::event::CANDIDATES_MAX;
-use gw_core::chat::{ChatAnswer, Collector, Event, Finish, FinishReason};
+use gw_core::chat::{ChatAnswer, Collector, Event, Extra, Finish, FinishReason};
 use gw_core::{Error, ErrorCode, Usage};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use super::candidate::{Candidate, Context};
 use super::split::Splitter;
 use super::wire::Object;
-use super::{error, usage};
+use super::{FAMILY, error, usage};
 use crate::chat::{DecodeEvents, Origin};
 use crate::shared::refusal::{invalid, told};
 
@@ -129,14 +129,14 @@ impl Reader {
         extra.extend(piece.readable());
         if let Some(mut usage) = usage {
             let tier = usage::tier(&mut usage);
-            extra.extend(tier.map(|tier| ("service_tier".to_owned(), Value::from(tier))));
+            events.extend(tier.map(|tier| Event::ServiceTier(tier.to_owned())));
             let counted = usage::decode(usage);
             if self.usage.replace(counted) != Some(counted) {
                 events.push(Event::Usage(counted));
             }
         }
         if !extra.is_empty() {
-            events.push(Event::Extra(extra));
+            events.push(Event::Extra(Extra { family: FAMILY, members: extra }));
         }
         Ok(())
     }

@@ -5,8 +5,8 @@ use std::rc::Rc;
 use bytes::BytesMut;
 use gw_core::chat::event::check;
 use gw_core::chat::{
-    Block, Candidate, ChatAnswer, ChatRequest, Citation, Collector, Delta, Event, Family, Finish, FinishReason, Opaque,
-    OpaqueKind, Part, Reasoning, Text, ToolCall, ToolInput,
+    Block, Candidate, ChatAnswer, ChatRequest, Citation, Collector, Delta, Event, Extra, Family, Finish, FinishReason,
+    Opaque, OpaqueKind, Part, Reasoning, Text, ToolCall, ToolInput,
 };
 use gw_core::{Error, ErrorCode, RequestId, Usage};
 use proptest::prelude::*;
@@ -165,7 +165,7 @@ fn a_whole_answer_keeps_its_pictures_sources_and_what_only_google_says() {
     let (url, title, cited) = (Some("https://a".to_owned()), Some("A".to_owned()), Some("is big".to_owned()));
     assert_eq!(text.citations, [Citation { url, title, cited_text: cited, range: Some((7, 13)), native: None }]);
     assert_eq!(second.logprobs.as_ref().unwrap()[0]["top_logprobs"][0]["logprob"], -0.5);
-    assert!(answer.extra.contains_key("candidates[1].groundingMetadata"));
+    assert!(answer.extra.members.contains_key("candidates[1].groundingMetadata"));
     // And back to a client of Google's dialect.
     let again: Value = serde_json::from_slice(&Gemini.encode_answer(&answer, &asked())).unwrap();
     for name in ["content", "groundingMetadata", "logprobsResult", "finishReason"] {
@@ -245,7 +245,7 @@ fn what_is_written_for_clients_is_read_as_the_same_answer() {
     let mut answer = answer_of_stream();
     answer.candidates[0].parts.remove(1);
     let read = |mut answer: ChatAnswer| {
-        answer.extra.clear();
+        answer.extra = Extra::default();
         answer
     };
     let whole = Gemini.encode_answer(&answer, &asked());

@@ -5,8 +5,9 @@ use gw_core::{Error, ErrorCode};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use crate::ollama_chat::FAMILY;
 use crate::plain::lines::{Line, Output, lines, text_of_document};
-use crate::plain::losses::Losses;
+use crate::shared::losses::Losses;
 
 /// A message. `thinking`, `tool_name`, `tool_call_id` and the `id` of calls are in Ollama's documents of thinking and tools,
 /// not in its schema.
@@ -42,7 +43,7 @@ struct Function {
 /// Writes the messages.
 pub(super) fn encode(messages: &[Turn], losses: &mut Losses) -> Result<Vec<Message>, Error> {
     let mut written = Vec::new();
-    for line in lines(messages, losses) {
+    for line in lines(messages, FAMILY, losses) {
         let message = match line {
             Line::System(content) => Message { role: "system", content, ..Message::default() },
             Line::User(parts) => user(parts, losses),

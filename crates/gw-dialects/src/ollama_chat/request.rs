@@ -7,8 +7,9 @@ use serde_json::{Map, Value};
 
 use crate::chat::{Encoded, Target, ToolNames};
 use crate::ollama_chat::{FAMILY, PATH, messages};
-use crate::plain::losses::Losses;
+use crate::plain::losses::of_request;
 use crate::plain::tools;
+use crate::shared::losses::Losses;
 use crate::shared::thinking;
 
 /// The members of the client's own that belong among the options.
@@ -27,7 +28,7 @@ struct Body<'a> {
 /// Writes a request.
 pub(super) fn encode(request: &ChatRequest, target: &Target<'_>) -> Result<Encoded, Error> {
     let mut losses = Losses::default();
-    losses.of_request(request);
+    of_request(request, &mut losses);
     let messages = messages::encode(&request.messages, &mut losses)?;
     let mut rest = Map::new();
     let mut say = |name: &str, value: Option<Value>| rest.extend(value.map(|value| (name.to_owned(), value)));

@@ -173,7 +173,7 @@ fn what_ollama_has_no_word_for_is_told() {
         ..ask(vec!["q".into()])
     };
     let (_, losses) = encode(&request);
-    let params = ["verbosity", "service_tier", "parallel_tool_calls", "tools[].strict", "tools[].type", "store"];
+    let params = ["verbosity", "parallel_tool_calls", "service_tier", "tools[].strict", "tools[].type", "store"];
     assert_eq!(losses, params.map(|param| format!("dropped {param}")));
 }
 

@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use gw_core::chat::{
-    Candidate, ChatAnswer, Citation, Collector, Family, Media, MediaKind, MediaSource, Part, Reasoning, ToolCall,
-    ToolInput,
+    Candidate, ChatAnswer, Citation, Collector, Extra, Family, Media, MediaKind, MediaSource, Part, Reasoning,
+    ToolCall, ToolInput,
 };
 use gw_core::{Error, Usage};
 use serde_json::{Map, Value, json};
@@ -75,8 +75,9 @@ pub(super) fn encode(answer: &ChatAnswer, asked: &Asked) -> Bytes {
 }
 
 /// Members of an answer that clients of this dialect understand.
-pub(super) fn known_extra(extra: &Map<String, Value>) -> impl Iterator<Item = (String, Value)> {
-    let known = extra.iter().filter(|(name, _)| KNOWN_EXTRA.contains(&name.as_str()));
+pub(super) fn known_extra(extra: &Extra) -> impl Iterator<Item = (String, Value)> {
+    let members = extra.of(FAMILY).into_iter().flatten();
+    let known = members.filter(|(name, _)| KNOWN_EXTRA.contains(&name.as_str()));
     known.map(|(name, value)| (name.clone(), value.clone()))
 }
 

@@ -1,7 +1,7 @@
 //! Reads a provider's whole answer. What its items become and why it ended is used by the stream too.
 
 use gw_core::chat::{
-    Candidate, ChatAnswer, Finish, FinishReason, Media, MediaKind, MediaSource, Opaque, OpaqueKind, Part, Text,
+    Candidate, ChatAnswer, Extra, Finish, FinishReason, Media, MediaKind, MediaSource, Opaque, OpaqueKind, Part, Text,
     ToolCall, ToolInput,
 };
 use gw_core::{Error, Usage};
@@ -79,7 +79,7 @@ pub(super) fn decode(body: &[u8], origin: &Origin) -> Result<ChatAnswer, Error> 
         }],
         usage: usage(&response),
         service_tier: response.get("service_tier").and_then(Value::as_str).map(str::to_owned),
-        extra: extra(&response),
+        extra: Extra::of_answer(FAMILY, extra(&response)),
     })
 }
 

@@ -9,6 +9,7 @@ use super::read::{Object, number};
 use super::request;
 use super::tools::Names;
 use crate::chat::Asked;
+use crate::shared::losses::Losses;
 
 /// Members of the request that are echoed as they were given; otherwise with OpenAI's default, or none.
 const ECHOED: [&str; 9] = [
@@ -50,13 +51,13 @@ impl Echo {
             members.members.get(name).cloned()
         };
         let names = Names::of(request);
-        let tools = names.tools(request, &mut Vec::new());
+        let tools = names.tools(request, &mut Losses::default());
         let choice = request.tool_choice.as_ref().map(|choice| names.choice(choice, request));
-        let mut text = request::text(request, &mut Vec::new()).unwrap_or_else(|| json!({}));
+        let mut text = request::text(request, &mut Losses::default()).unwrap_or_else(|| json!({}));
         if text.get("format").is_none() {
             text["format"] = extra("text.format").unwrap_or_else(|| json!({"type": "text"}));
         }
-        let thinking = request.thinking.as_ref().and_then(|asked| request::reasoning(asked, &mut Vec::new()));
+        let thinking = request.thinking.as_ref().and_then(|asked| request::reasoning(asked, &mut Losses::default()));
         let thinking = thinking.unwrap_or_default();
         let Value::Object(mut object) = json!({
             "id": response_id(asked.request_id),

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::read::{Node, Object};
 use super::{FAMILY, NAME_RULE, UNTYPED};
+use crate::shared::losses::Losses;
 
 /// Where members of functions stand among the extra members.
 pub(super) const EXTRA: &str = "tools[].";
@@ -163,7 +164,7 @@ impl Names {
     }
 
     /// The tools of a request as this dialect writes them.
-    pub(super) fn tools(&self, request: &ChatRequest, losses: &mut Vec<Loss>) -> Vec<Value> {
+    pub(super) fn tools(&self, request: &ChatRequest, losses: &mut Losses) -> Vec<Value> {
         let mut tools: Vec<Value> = Vec::new();
         for tool in &request.tools {
             let Some(mut written) = write(tool, losses) else { continue };
@@ -216,7 +217,7 @@ impl Names {
 }
 
 /// A tool without what its name decides; `None` if this dialect has none like it.
-fn write(tool: &Tool, losses: &mut Vec<Loss>) -> Option<Value> {
+fn write(tool: &Tool, losses: &mut Losses) -> Option<Value> {
     match tool {
         Tool::Function(function) => {
             // OpenAI takes a missing `strict` for an attempt to be strict, which no other dialect means.

@@ -1,16 +1,10 @@
 //! A conversation as a list of messages of four roles: instructions stay where they are, each result of a tool is a message
 //! of its own directly behind the calls.
 
-use std::borrow::Cow;
+use gw_core::chat::{Family, Media, MediaSource, Message, Part, Text, ToolResult};
 
-use gw_core::chat::{Family, Media, MediaSource, Message, Native, Part, Role, Text, ToolResult};
-use serde_json::Value;
-
-use crate::plain::losses::Losses;
-use crate::shared::turns::{self, Turn};
-
-/// Instructions in mid-conversation, on their way through [`turns::arrange`], which knows user and model only.
-const INSTRUCTIONS: &str = "gateway.instructions";
+use crate::shared::losses::Losses;
+use crate::shared::turns::{self, Rules, Side, Turn};
 
 /// A message of one role.
 #[derive(Debug, PartialEq)]
@@ -37,19 +31,19 @@ pub(crate) struct Output {
 }
 
 /// The messages of a conversation.
-pub(crate) fn lines(messages: &[Message], losses: &mut Losses) -> Vec<Line> {
-    let arranged = turns::arrange(&with_instructions_marked(messages));
+pub(crate) fn lines(messages: &[Message], family: Family, losses: &mut Losses) -> Vec<Line> {
+    let arranged = turns::arrange(messages, Rules { family, keeps_instructions: true });
     arranged.losses.into_iter().for_each(|loss| losses.push(loss));
     let mut lines = Vec::new();
     if !arranged.system.is_empty() {
         let texts: Vec<String> = arranged.system.into_iter().map(|text| text.text).collect();
         lines.push(Line::System(texts.join("\n")));
     }
-    for Turn { is_assistant, parts } in arranged.turns {
-        if is_assistant {
-            lines.push(Line::Assistant(parts));
-        } else {
-            user(parts, &mut lines, losses);
+    for Turn { side, parts } in arranged.turns {
+        match side {
+            Side::Model => lines.push(Line::Assistant(parts)),
+            Side::User => user(parts, &mut lines, losses),
+            Side::Instructions => instructions(parts, &mut lines, losses),
         }
     }
     lines
@@ -65,28 +59,14 @@ pub(crate) fn text_of_document(media: &Media, losses: &mut Losses) -> Option<Str
     })
 }
 
-fn with_instructions_marked(messages: &[Message]) -> Cow<'_, [Message]> {
-    let is_instruction = |message: &Message| matches!(message.role, Role::System | Role::Developer);
-    let leading = messages.iter().take_while(|message| is_instruction(message)).count();
-    if !messages[leading..].iter().any(is_instruction) {
-        return Cow::Borrowed(messages);
-    }
-    let marked = |part: &Part| match part {
-        Part::Text(text) if !text.text.trim().is_empty() => Part::Native(Native {
-            family: Family::default(),
-            kind: INSTRUCTIONS.to_owned(),
-            value: Value::from(text.text.as_str()),
-        }),
-        other => other.clone(),
-    };
-    let messages = messages.iter().enumerate().map(|(place, message)| {
-        if place < leading || !is_instruction(message) {
-            return message.clone();
+/// Instructions in mid-conversation.
+fn instructions(parts: Vec<Part>, lines: &mut Vec<Line>, losses: &mut Losses) {
+    for part in parts {
+        match part {
+            Part::Text(text) => lines.push(Line::System(text.text)),
+            _ => losses.drop("messages[].content", "instructions are made of text here"),
         }
-        let parts = message.parts.iter().map(marked).collect();
-        Message { role: Role::User, parts, name: message.name.clone() }
-    });
-    Cow::Owned(messages.collect())
+    }
 }
 
 /// A user's turn: the results of tools stand before everything else in it.
@@ -95,12 +75,6 @@ fn user(parts: Vec<Part>, lines: &mut Vec<Line>, losses: &mut Losses) {
     for part in parts {
         match part {
             Part::ToolResult(result) => lines.push(Line::Tool(output(result, &mut said, losses))),
-            Part::Native(Native { kind, value: Value::String(text), .. }) if kind == INSTRUCTIONS => {
-                if !said.is_empty() {
-                    lines.push(Line::User(std::mem::take(&mut said)));
-                }
-                lines.push(Line::System(text));
-            }
             other => said.push(other),
         }
     }
@@ -135,7 +109,7 @@ fn output(result: ToolResult, behind: &mut Vec<Part>, losses: &mut Losses) -> Ou
 
 #[cfg(test)]
 mod tests {
-    use gw_core::chat::{MediaKind, ToolCall};
+    use gw_core::chat::{MediaKind, Role, ToolCall};
 
     use super::*;
 
@@ -163,6 +137,7 @@ mod tests {
                 Message::new(Role::System, vec!["now rhyme".into()]),
                 Message::new(Role::User, vec!["again".into()]),
             ],
+            Family::Cohere,
             &mut losses,
         );
         assert_eq!(
@@ -196,6 +171,7 @@ mod tests {
                 Message::new(Role::User, vec![result("2", vec!["two".into(), picture.clone()])]),
                 Message::new(Role::User, vec!["and".into(), result("1", vec!["one".into()])]),
             ],
+            Family::Cohere,
             &mut losses,
         );
         let behind = vec!["Attached to the result of f:".into(), picture, "and".into()];
@@ -216,6 +192,7 @@ mod tests {
                     vec![Part::ToolResult(ToolResult { content: vec!["no disk".into()], ..failed })],
                 ),
             ],
+            Family::Cohere,
             &mut losses,
         );
         assert_eq!(lines[2], tool("1", "Error: no disk"));

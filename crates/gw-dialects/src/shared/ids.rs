@@ -10,6 +10,17 @@ use crate::chat::ToolNames;
 /// Hexadecimal digits that tell a changed id from another.
 const MARK: usize = 8;
 
+/// An id made from what it stands for: a request that is sent again has the same.
+pub fn made(prefix: &str, of: impl Hash) -> String {
+    format!("{prefix}_{:016x}", hash(of))
+}
+
+fn hash(of: impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    of.hash(&mut hasher);
+    hasher.finish()
+}
+
 /// What a vendor allows.
 #[derive(Debug, Clone, Copy)]
 pub struct Rule {
@@ -31,15 +42,13 @@ impl Rule {
         if !id.is_empty() && id.len() <= self.length_max && id.chars().all(self.allows) {
             return Cow::Borrowed(id);
         }
-        let mut hasher = DefaultHasher::new();
-        id.hash(&mut hasher);
         let kept: String = id
             .chars()
             .map(|c| if (self.allows)(c) { c } else { '_' })
             .filter(char::is_ascii)
             .take(self.length_max.saturating_sub(MARK + 1))
             .collect();
-        Cow::Owned(format!("{kept}_{:08x}", hasher.finish() & 0xffff_ffff))
+        Cow::Owned(format!("{kept}_{:08x}", hash(id) & 0xffff_ffff))
     }
 
     /// The names of a request's functions that do not fit, with what they become.

@@ -1,17 +1,17 @@
 //! A conversation in the strict order that most vendors want: instructions apart, user and model in turns, the results
 //! of tools directly behind their calls. OpenAI's own order is looser, and what applications send is looser still.
 
-use std::collections::HashMap;
+use gw_core::chat::{Family, Loss, Message, Part, Role, Text, ToolResult};
 
-use gw_core::chat::{Loss, Message, Part, Role, Text, ToolResult};
+use crate::shared::results::Results;
 
 /// A conversation in strict order.
 #[derive(Debug, Default, PartialEq)]
 pub struct Arranged {
     /// The instructions that stand at the beginning.
     pub system: Vec<Text>,
-    /// User and assistant in turns, the user first. Of a user's turn the results of tools come first; each call of the turn
-    /// before has one. No text is empty.
+    /// User and model in turns, the user first. Of a user's turn the results of tools come first; each call of the turn
+    /// before has one. No text is empty, unless its state is of the rules' family.
     pub turns: Vec<Turn>,
     /// What does not mean quite the same any more.
     pub losses: Vec<Loss>,
@@ -20,74 +20,121 @@ pub struct Arranged {
 /// A turn.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Turn {
-    /// Whether it is the model's.
-    pub is_assistant: bool,
+    /// Whose it is.
+    pub side: Side,
     /// What it consists of.
     pub parts: Vec<Part>,
 }
 
+/// Whose a turn is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// The application's.
+    User,
+    /// The model's.
+    Model,
+    /// The application's too: instructions in mid-conversation, where the rules keep them.
+    Instructions,
+}
+
+/// What dialects do not have in common.
+#[derive(Debug, Clone, Copy)]
+pub struct Rules {
+    /// Whose dialect it is: of a text without words, the state is kept for its owner.
+    pub family: Family,
+    /// Whether instructions in mid-conversation are turns of their own. If not, they are the user's.
+    pub keeps_instructions: bool,
+}
+
 /// Puts a conversation in order.
-pub fn arrange(messages: &[Message]) -> Arranged {
-    let mut arranged = Arranged::default();
-    let mut results = Results::collect(messages);
+pub fn arrange(messages: &[Message], rules: Rules) -> Arranged {
+    let mut arranging = Arranging { arranged: Arranged::default(), results: Results::collect(messages), rules };
     for message in messages {
+        arranging.message(message);
+    }
+    arranging.begin_with_user();
+    arranging.arranged
+}
+
+struct Arranging<'a> {
+    arranged: Arranged,
+    results: Results<'a>,
+    rules: Rules,
+}
+
+impl<'a> Arranging<'a> {
+    fn message(&mut self, message: &'a Message) {
         if message.name.is_some() {
-            arranged.lose(Loss::dropped("messages[].name", "participants have no names here"));
+            self.lose(Loss::dropped("messages[].name", "participants have no names here"));
         }
         match message.role {
-            Role::System | Role::Developer if arranged.turns.is_empty() => {
-                arranged.system.extend(message.parts.iter().filter_map(said));
+            Role::System | Role::Developer if self.arranged.turns.is_empty() => self.instructions(&message.parts),
+            Role::System | Role::Developer if self.rules.keeps_instructions => {
+                self.extend(Side::Instructions, message.parts.clone());
             }
             Role::System | Role::Developer => {
-                arranged
-                    .lose(Loss::replaced("messages[].role", "instructions in mid-conversation are sent as the user's"));
-                arranged.extend(false, message.parts.clone());
+                self.lose(Loss::replaced("messages[].role", "instructions in mid-conversation are sent as the user's"));
+                self.extend(Side::User, message.parts.clone());
             }
             Role::User => {
-                let (answers, parts): (Vec<_>, Vec<_>) =
-                    message.parts.iter().cloned().partition(|part| matches!(part, Part::ToolResult(_)));
-                arranged.orphans(answers, &mut results);
-                arranged.extend(false, parts);
+                let (answers, parts): (Vec<&Part>, Vec<&Part>) =
+                    message.parts.iter().partition(|part| matches!(part, Part::ToolResult(_)));
+                self.orphans(&answers);
+                self.extend(Side::User, parts.into_iter().cloned().collect());
             }
             Role::Assistant => {
-                arranged.extend(true, message.parts.clone());
-                arranged.answer_calls(&message.parts, &mut results);
+                self.extend(Side::Model, message.parts.clone());
+                self.answer_calls(&message.parts);
             }
         }
     }
-    arranged.begin_with_user();
-    arranged
-}
 
-impl Arranged {
     fn lose(&mut self, loss: Loss) {
-        if !self.losses.contains(&loss) {
-            self.losses.push(loss);
+        if !self.arranged.losses.contains(&loss) {
+            self.arranged.losses.push(loss);
+        }
+    }
+
+    /// Instructions at the beginning.
+    fn instructions(&mut self, parts: &[Part]) {
+        for part in parts {
+            match part {
+                Part::Text(text) if text.text.is_empty() => {}
+                Part::Text(text) => self.arranged.system.push(text.clone()),
+                _ => self.lose(Loss::dropped("messages[].content", "instructions are made of text here")),
+            }
         }
     }
 
     /// Adds to the last turn if it is the same side's. Results stand before everything else.
-    fn extend(&mut self, is_assistant: bool, parts: Vec<Part>) {
-        let parts: Vec<Part> = parts.into_iter().filter(|part| !is_empty(part)).collect();
+    fn extend(&mut self, side: Side, parts: Vec<Part>) {
+        let parts: Vec<Part> = parts.into_iter().filter(|part| !self.is_empty(part)).collect();
         if parts.is_empty() {
             return;
         }
-        match self.turns.last_mut().filter(|turn| turn.is_assistant == is_assistant) {
+        match self.arranged.turns.last_mut().filter(|turn| turn.side == side) {
             Some(turn) => turn.parts.extend(parts),
-            None => self.turns.push(Turn { is_assistant, parts }),
+            None => self.arranged.turns.push(Turn { side, parts }),
+        }
+    }
+
+    fn is_empty(&self, part: &Part) -> bool {
+        match part {
+            Part::Text(Text { text, opaque, .. }) => {
+                text.trim().is_empty() && opaque.as_ref().is_none_or(|state| state.family != self.rules.family)
+            }
+            Part::Refusal(text) => text.is_empty(),
+            _ => false,
         }
     }
 
     /// Each call gets its result, wherever it stands; one that has none gets one that says so, since vendors refuse a
     /// conversation with an open call.
-    fn answer_calls(&mut self, parts: &[Part], results: &mut Results) {
-        let calls = parts.iter().filter_map(|part| match part {
-            Part::ToolCall(call) => Some(call),
-            _ => None,
-        });
+    fn answer_calls(&mut self, parts: &[Part]) {
         let mut answers = Vec::new();
-        for call in calls {
-            let mut result = results.take(&call.id).unwrap_or_else(|| {
+        for part in parts {
+            let Part::ToolCall(call) = part else { continue };
+            let mut result = self.results.take(&call.id).cloned().unwrap_or_else(|| {
                 self.lose(Loss::replaced("messages", "a tool call without a result was given an empty one"));
                 ToolResult {
                     call_id: call.id.clone(),
@@ -99,82 +146,43 @@ impl Arranged {
             result.name.get_or_insert_with(|| call.name.clone());
             answers.push(Part::ToolResult(result));
         }
-        self.extend(false, answers);
+        self.extend(Side::User, answers);
     }
 
     /// Results whose calls are not there any more are told as text.
-    fn orphans(&mut self, answers: Vec<Part>, results: &mut Results) {
+    fn orphans(&mut self, answers: &[&Part]) {
         for answer in answers {
             let Part::ToolResult(result) = answer else { continue };
-            let Some(result) = results.take_orphan(&result.call_id) else { continue };
+            let Some(result) = self.results.take_orphan(&result.call_id) else { continue };
             self.lose(Loss::replaced("messages", "a tool's result without its call is sent as the user's text"));
             let name = result.name.as_deref().unwrap_or("a tool");
             let mut parts = vec![Part::from(format!("Result of {name}:"))];
-            parts.extend(result.content);
-            self.extend(false, parts);
+            parts.extend(result.content.iter().cloned());
+            self.extend(Side::User, parts);
         }
     }
 
     fn begin_with_user(&mut self) {
-        if self.turns.first().is_some_and(|turn| turn.is_assistant) {
+        if self.arranged.turns.first().is_some_and(|turn| turn.side == Side::Model) {
             self.lose(Loss::replaced("messages", "a conversation that begins with the model's turn got one before it"));
-            self.turns.insert(0, Turn { is_assistant: false, parts: vec!["(the conversation begins)".into()] });
+            let begins = Turn { side: Side::User, parts: vec!["(the conversation begins)".into()] };
+            self.arranged.turns.insert(0, begins);
         }
-    }
-}
-
-/// Results that have not been used, by the id of their call, the first one last.
-struct Results {
-    by_call: HashMap<String, Vec<ToolResult>>,
-    called: Vec<String>,
-}
-
-impl Results {
-    fn collect(messages: &[Message]) -> Self {
-        let mut by_call: HashMap<String, Vec<ToolResult>> = HashMap::new();
-        let mut called = Vec::new();
-        for part in messages.iter().flat_map(|message| &message.parts) {
-            match part {
-                Part::ToolResult(result) => {
-                    by_call.entry(result.call_id.clone()).or_default().insert(0, result.clone());
-                }
-                Part::ToolCall(call) => called.push(call.id.clone()),
-                _ => {}
-            }
-        }
-        Self { by_call, called }
-    }
-
-    fn take(&mut self, call_id: &str) -> Option<ToolResult> {
-        self.by_call.get_mut(call_id)?.pop()
-    }
-
-    /// A result that no call of the conversation waits for.
-    fn take_orphan(&mut self, call_id: &str) -> Option<ToolResult> {
-        if self.called.iter().any(|called| called == call_id) { None } else { self.take(call_id) }
-    }
-}
-
-fn said(part: &Part) -> Option<Text> {
-    match part {
-        Part::Text(text) if !text.text.is_empty() => Some(text.clone()),
-        _ => None,
-    }
-}
-
-fn is_empty(part: &Part) -> bool {
-    match part {
-        Part::Text(text) => text.text.trim().is_empty(),
-        Part::Refusal(text) => text.is_empty(),
-        _ => false,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use gw_core::chat::ToolCall;
+    use gw_core::chat::{Native, Opaque, OpaqueKind, ToolCall};
+    use serde_json::Value;
 
     use super::*;
+
+    const RULES: Rules = Rules { family: Family::Gemini, keeps_instructions: false };
+
+    fn arranged(messages: &[Message]) -> Arranged {
+        arrange(messages, RULES)
+    }
 
     fn user(parts: Vec<Part>) -> Message {
         Message::new(Role::User, parts)
@@ -204,14 +212,19 @@ mod tests {
         };
         let turn = |turn: &Turn| {
             let parts: Vec<_> = turn.parts.iter().map(part).collect();
-            format!("{}[{}]", if turn.is_assistant { "A" } else { "U" }, parts.join(", "))
+            let side = match turn.side {
+                Side::User => "U",
+                Side::Model => "A",
+                Side::Instructions => "S",
+            };
+            format!("{side}[{}]", parts.join(", "))
         };
         arranged.turns.iter().map(turn).collect::<Vec<_>>().join(" ")
     }
 
     #[test]
     fn results_follow_their_calls_in_the_order_of_the_calls() {
-        let arranged = arrange(&[
+        let arranged = arranged(&[
             Message::new(Role::System, vec!["be".into(), "brief".into()]),
             user(vec!["q".into()]),
             assistant(vec![call("1"), call("2")]),
@@ -226,7 +239,7 @@ mod tests {
 
     #[test]
     fn what_vendors_refuse_is_mended_and_told() {
-        let arranged = arrange(&[
+        let arranged = arranged(&[
             assistant(vec!["hello".into()]),
             user(vec!["".into(), "q".into()]),
             user(vec![result("gone", "late")]),
@@ -243,7 +256,7 @@ mod tests {
 
     #[test]
     fn calls_that_share_an_id_get_each_their_own_result() {
-        let arranged = arrange(&[
+        let arranged = arranged(&[
             user(vec!["q".into()]),
             assistant(vec![call("1")]),
             user(vec![result("1", "first")]),
@@ -251,5 +264,42 @@ mod tests {
             user(vec![result("1", "second")]),
         ]);
         assert_eq!(shape(&arranged), "U[q] A[call 1] U[1=first] A[call 1] U[1=second]");
+    }
+
+    #[test]
+    fn state_of_a_text_without_words_is_kept_for_its_owner() {
+        let state = |family| {
+            let (provider, data) = ("p".to_owned(), "sig".to_owned());
+            Text { opaque: Some(Opaque { family, provider, kind: OpaqueKind::Signature, data }), ..Text::from(" ") }
+        };
+        let parts = vec![Part::Text(state(Family::Gemini)), Part::Text(state(Family::Anthropic)), "".into()];
+        let arranged = arranged(&[user(vec!["q".into()]), assistant(parts)]);
+        assert_eq!(arranged.turns[1].parts, [Part::Text(state(Family::Gemini))]);
+        assert_eq!(arranged.losses, []);
+    }
+
+    #[test]
+    fn what_is_no_text_in_instructions_is_told() {
+        let native = Native { family: Family::OpenAiChat, kind: "k".to_owned(), value: Value::Null };
+        let parts = vec!["be brief".into(), Part::Native(native)];
+        let arranged = arranged(&[Message::new(Role::System, parts), user(vec!["q".into()])]);
+        assert_eq!(arranged.system, ["be brief".into()]);
+        assert_eq!(arranged.losses.len(), 1);
+    }
+
+    #[test]
+    fn instructions_in_mid_conversation_are_the_users_or_a_turn_of_their_own() {
+        let conversation = [
+            user(vec!["q".into()]),
+            assistant(vec![call("1")]),
+            Message::new(Role::System, vec!["rhyme".into()]),
+            user(vec![result("1", "one"), "and".into()]),
+        ];
+        let arranged = arrange(&conversation, RULES);
+        assert_eq!(shape(&arranged), "U[q] A[call 1] U[1=one, rhyme, and]");
+        assert_eq!(arranged.losses.len(), 1);
+        let kept = arrange(&conversation, Rules { keeps_instructions: true, ..RULES });
+        assert_eq!(shape(&kept), "U[q] A[call 1] U[1=one] S[rhyme] U[and]");
+        assert_eq!(kept.losses, []);
     }
 }

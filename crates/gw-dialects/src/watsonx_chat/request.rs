@@ -1,13 +1,13 @@
 //! A request in watsonx.ai's words, made from one in OpenAI's. Members that watsonx.ai does not know it refuses, so that
 //! only those are left that it does.
 
-use std::borrow::Cow;
-
-use gw_core::chat::{ChatRequest, Loss};
+use gw_core::chat::ChatRequest;
 use gw_core::{Error, ErrorCode};
 use serde_json::{Map, Value};
 
 use crate::chat::{Encoded, Target};
+use crate::shared::custom;
+use crate::shared::losses::Losses;
 use crate::watsonx_chat::{Scope, WatsonxChat};
 
 type Object = Map<String, Value>;
@@ -49,10 +49,13 @@ const MEMBERS: [&str; 31] = [
 
 /// Writes a request.
 pub(super) fn encode(dialect: &WatsonxChat, request: &ChatRequest, target: &Target<'_>) -> Result<Encoded, Error> {
+    let functions = custom::as_functions(request);
+    let (request, lost) = functions.as_ref().map_or((request, &[][..]), |(request, lost)| (request, lost.as_slice()));
     let mut encoded = dialect.inner.encode_request(request, target)?;
+    encoded.losses.extend_from_slice(lost);
     let failed = |_| Error::new(ErrorCode::InternalError, "the request could not be written in watsonx.ai's format");
     let mut body: Object = serde_json::from_slice(&encoded.body).map_err(failed)?;
-    let mut edit = Edit { losses: &mut encoded.losses };
+    let mut edit = Edit { losses: Losses::from(std::mem::take(&mut encoded.losses)) };
     edit.body(&mut body);
     // Said by the path.
     body.retain(|name, _| !matches!(name.as_str(), "model" | "stream" | "stream_options"));
@@ -61,10 +64,11 @@ pub(super) fn encode(dialect: &WatsonxChat, request: &ChatRequest, target: &Targ
         // What is asked for is what happens anyway.
         let is_usual = name == "parallel_tool_calls" && *value == true;
         if !is_known && !is_usual && !value.is_null() {
-            edit.drop(name.clone(), "watsonx.ai has no such parameter");
+            edit.losses.drop(name.clone(), "watsonx.ai has no such parameter");
         }
         is_known && !value.is_null()
     });
+    encoded.losses = edit.losses.into_vec();
     encoded.path = address(dialect, &mut body, target);
     if let Some(limit) = dialect.time_limit {
         let milliseconds = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
@@ -95,21 +99,11 @@ fn address(dialect: &WatsonxChat, body: &mut Object, target: &Target<'_>) -> Str
 }
 
 /// Changes what watsonx.ai says in another way, and notes what it cannot say.
-struct Edit<'a> {
-    losses: &'a mut Vec<Loss>,
+struct Edit {
+    losses: Losses,
 }
 
-impl Edit<'_> {
-    fn drop(&mut self, param: impl Into<Cow<'static, str>>, why: &'static str) {
-        self.push(Loss::dropped(param, why));
-    }
-
-    fn push(&mut self, loss: Loss) {
-        if !self.losses.contains(&loss) {
-            self.losses.push(loss);
-        }
-    }
-
+impl Edit {
     fn body(&mut self, body: &mut Object) {
         if let Some(Value::Array(messages)) = body.get_mut("messages") {
             messages.iter_mut().filter_map(Value::as_object_mut).for_each(|message| self.message(message));
@@ -142,7 +136,7 @@ impl Edit<'_> {
             let is_known =
                 ["role", "content", "name", "refusal", "tool_calls", "tool_call_id"].contains(&name.as_str());
             if !is_known && !value.is_null() {
-                self.drop(format!("messages[].{name}"), "watsonx.ai's messages have no such member");
+                self.losses.drop(format!("messages[].{name}"), "watsonx.ai's messages have no such member");
             }
             is_known
         });
@@ -154,7 +148,7 @@ impl Edit<'_> {
         for part in parts.as_array().into_iter().flatten() {
             match part["text"].as_str().or_else(|| part["refusal"].as_str()) {
                 Some(text) => texts.push(text),
-                None => self.drop("messages[].content", "only a user's messages have more than text"),
+                None => self.losses.drop("messages[].content", "only a user's messages have more than text"),
             }
         }
         texts.join("\n").into()
@@ -178,7 +172,7 @@ impl Edit<'_> {
             "video_url" => (&["type", "video_url", "data_asset"], &["url"]),
             "input_audio" => (&["type", "input_audio", "data_asset"], &["data", "format"]),
             _ => {
-                self.drop(format!("messages[].{kind}"), "watsonx.ai takes text, images, sounds and films");
+                self.losses.drop(format!("messages[].{kind}"), "watsonx.ai takes text, images, sounds and films");
                 return false;
             }
         };
@@ -194,7 +188,7 @@ impl Edit<'_> {
     fn keeps(&mut self, known: &[&str], name: &str) -> bool {
         let is_known = known.contains(&name);
         if !is_known {
-            self.drop(format!("messages[].content[].{name}"), "watsonx.ai's parts have no such member");
+            self.losses.drop(format!("messages[].content[].{name}"), "watsonx.ai's parts have no such member");
         }
         is_known
     }
@@ -220,7 +214,7 @@ impl Edit<'_> {
                 option
             }
             _ => {
-                self.drop("tool_choice", "watsonx.ai can be told a word or a function");
+                self.losses.drop("tool_choice", "watsonx.ai can be told a word or a function");
                 Value::Null
             }
         };
@@ -232,12 +226,12 @@ impl Edit<'_> {
 
     fn tool(&mut self, tool: &mut Value) -> bool {
         if tool["type"] != "function" {
-            self.drop("tools[].type", "watsonx.ai has functions only");
+            self.losses.drop("tools[].type", "watsonx.ai has functions only");
             return false;
         }
         if let Some(function) = tool.get_mut("function").and_then(Value::as_object_mut) {
             if function.shift_remove("strict").is_some_and(|strict| strict == true) {
-                self.drop("tools[].strict", "watsonx.ai does not enforce the schemas of tools");
+                self.losses.drop("tools[].strict", "watsonx.ai does not enforce the schemas of tools");
             }
             function.retain(|name, value| {
                 ["name", "description", "parameters"].contains(&name.as_str()) && !value.is_null()
@@ -256,12 +250,12 @@ impl Edit<'_> {
             "minimal" => "low",
             "xhigh" | "max" => "high",
             _ => {
-                self.drop("reasoning_effort", "watsonx.ai knows `low`, `medium`, `high`");
+                self.losses.drop("reasoning_effort", "watsonx.ai knows `low`, `medium`, `high`");
                 body.shift_remove("reasoning_effort");
                 return;
             }
         };
-        self.push(Loss::replaced("reasoning_effort", "watsonx.ai knows `low`, `medium`, `high`; the nearest is sent"));
+        self.losses.replace("reasoning_effort", "watsonx.ai knows `low`, `medium`, `high`; the nearest is sent");
         body.insert("reasoning_effort".to_owned(), near.into());
     }
 }

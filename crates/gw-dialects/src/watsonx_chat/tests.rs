@@ -2,7 +2,10 @@
 
 use std::time::{Duration, SystemTime};
 
-use gw_core::chat::{Candidate, ChatAnswer, ChatRequest, Event, Finish, FinishReason, Loss};
+use gw_core::chat::{
+    Candidate, ChatAnswer, ChatRequest, CustomTool, Event, Finish, FinishReason, Loss, Message, Part, Role, Tool,
+    ToolCall, ToolChoice, ToolInput,
+};
 use gw_core::{Error, ErrorCode};
 use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
@@ -154,6 +157,32 @@ fn words_and_functions_stand_in_members_of_their_own() {
     assert_eq!(choose(one.clone()), (Value::Null, one.clone(), 2, strict.clone()));
     let allowed = json!({"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": [one]}});
     assert_eq!(choose(allowed), (json!("auto"), Value::Null, 1, strict));
+}
+
+#[test]
+fn custom_tools_and_their_calls_are_functions() {
+    let custom = CustomTool { name: "patch".to_owned(), ..CustomTool::default() };
+    let call = ToolCall {
+        id: "c".to_owned(),
+        name: "patch".to_owned(),
+        input: ToolInput::Text("x".to_owned()),
+        ..ToolCall::default()
+    };
+    let request = ChatRequest {
+        tools: vec![Tool::Custom(custom)],
+        tool_choice: Some(ToolChoice::Custom("patch".to_owned())),
+        messages: vec![Message::new(Role::Assistant, vec![Part::ToolCall(call)])],
+        ..ChatRequest::default()
+    };
+    let dialect = WatsonxChat::new(&crate::openai_chat::OpenAiChat);
+    let encoded = dialect.encode_request(&request, &Target { model: "m", provider: "p", stream: false }).unwrap();
+    let body: Value = serde_json::from_slice(&encoded.body).unwrap();
+    assert_eq!(body["tools"][0]["function"]["parameters"]["required"], json!(["input"]));
+    assert_eq!(body["tool_choice"], json!({"type": "function", "function": {"name": "patch"}}));
+    let sent = json!({"name": "patch", "arguments": r#"{"input":"x"}"#});
+    assert_eq!(body["messages"][0]["tool_calls"][0], json!({"id": "c", "type": "function", "function": sent}));
+    let lost: Vec<&str> = encoded.losses.iter().map(|loss| &*loss.param).collect();
+    assert_eq!(lost, ["messages", "tools[].custom", "messages[].tool_calls[].custom"]);
 }
 
 #[test]

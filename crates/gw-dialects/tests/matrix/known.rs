@@ -82,6 +82,12 @@ pub(crate) const DEVIATIONS: &[Deviation] = &[
         "Codex leaves the ids of its reasoning items out, and OpenAI takes them so",
     ),
     deviation(
+        Law::Request,
+        "openai_responses",
+        "anthropic_messages--thinking-history-sealed-by-the-gateway",
+        "the id of the item was lost on the way; OpenAI takes thoughts without, and refuses those with a wrong one",
+    ),
+    deviation(
         Law::RoundTrip,
         "openai_chat",
         "a-user-message-between-results",
@@ -133,6 +139,12 @@ pub(crate) const DEVIATIONS: &[Deviation] = &[
         "openai_responses",
         "tools-and-choice-of-one",
         "the wish to enforce a schema is always said, since the vendor's own choice is to",
+    ),
+    deviation(
+        Law::RoundTrip,
+        "anthropic_messages",
+        "tools-and-any-choice",
+        "Anthropic enforces schemas of closed objects only, so that one which does not say so is closed",
     ),
     deviation(
         Law::RoundTrip,

@@ -139,7 +139,7 @@ fn fault(file: &File, said: &Said) -> Option<String> {
 fn normal(mut answer: ChatAnswer) -> ChatAnswer {
     answer.id.clear();
     answer.created_s = None;
-    answer.extra.clear();
+    answer.extra.members.clear();
     let parts = answer.candidates.iter_mut().flat_map(|candidate| &mut candidate.parts);
     for (place, part) in parts.enumerate() {
         match part {

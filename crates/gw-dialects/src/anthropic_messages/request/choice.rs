@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use super::super::models::Model;
 use super::super::{ANSWER_TOOL, schema};
 use super::tools;
+use crate::shared::losses::Losses;
 
 /// What is said of tools and of the shape of the answer.
 #[derive(Debug, Default)]
@@ -56,7 +57,7 @@ impl Choice {
 }
 
 /// What is said of tools and of the shape of the answer.
-pub(super) fn plan(request: &ChatRequest, model: Model, losses: &mut Vec<Loss>) -> Calls {
+pub(super) fn plan(request: &ChatRequest, model: Model, losses: &mut Losses) -> Calls {
     let mut calls = Calls { tools: tools::write(request, model, losses), ..Calls::default() };
     calls.choice = choice(request, calls.tools.is_empty(), losses);
     match &request.output {
@@ -71,7 +72,7 @@ pub(super) fn plan(request: &ChatRequest, model: Model, losses: &mut Vec<Loss>) 
     calls
 }
 
-fn choice(request: &ChatRequest, no_tools: bool, losses: &mut Vec<Loss>) -> Choice {
+fn choice(request: &ChatRequest, no_tools: bool, losses: &mut Losses) -> Choice {
     if no_tools {
         if matches!(&request.tool_choice, Some(choice) if !matches!(choice, ToolChoice::Auto | ToolChoice::None)) {
             losses.push(Loss::dropped("tool_choice", "there is no tool that could be called"));
@@ -91,7 +92,7 @@ fn choice(request: &ChatRequest, no_tools: bool, losses: &mut Vec<Loss>) -> Choi
     }
 }
 
-fn schema_answer(output: &OutputSchema, model: Model, calls: &mut Calls, losses: &mut Vec<Loss>) {
+fn schema_answer(output: &OutputSchema, model: Model, calls: &mut Calls, losses: &mut Losses) {
     let subset = schema::subset(&output.schema);
     if model.keeps_schema() {
         if subset.is_weaker {

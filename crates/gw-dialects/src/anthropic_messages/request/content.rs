@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use super::super::wire::{Block, mark};
 use super::super::{FAMILY, citation};
 use super::{media, tools};
-use crate::shared::turns::Turn;
+use crate::shared::losses::Losses;
+use crate::shared::turns::{Side, Turn};
 
 /// A turn as it is written.
 #[derive(Debug, serde::Serialize)]
@@ -16,23 +17,66 @@ pub(super) struct Message {
 }
 
 /// The turns, without those of which nothing can be said.
-pub(super) fn write(turns: &[Turn], provider: &str, losses: &mut Vec<Loss>) -> Vec<Message> {
+pub(super) fn write(turns: &[Turn], provider: &str, losses: &mut Losses) -> Vec<Message> {
     let mut writer = Writer { provider, losses };
-    let mut messages: Vec<Message> = Vec::new();
+    let mut messages = Messages::default();
     for turn in turns {
-        let content: Vec<Block> = turn.parts.iter().filter_map(|part| writer.part(part, turn.is_assistant)).collect();
-        let role = if turn.is_assistant { "assistant" } else { "user" };
-        match messages.last_mut() {
+        let content: Vec<Block> = turn.parts.iter().filter_map(|part| writer.part(part, turn.side)).collect();
+        match turn.side {
             _ if content.is_empty() => {}
-            Some(last) if last.role == role => last.content.extend(content),
-            _ => messages.push(Message { role, content }),
+            Side::Instructions => messages.waiting.extend(content),
+            Side::User => {
+                if !messages.waiting.is_empty() {
+                    writer.lose(Loss::replaced("messages[].role", "instructions were moved behind the user's turn"));
+                }
+                messages.add("user", content);
+            }
+            Side::Model => {
+                messages.instruct(&mut writer);
+                messages.add("assistant", content);
+            }
         }
     }
-    messages
+    messages.instruct(&mut writer);
+    messages.written
+}
+
+/// Messages that are being written.
+#[derive(Default)]
+struct Messages {
+    written: Vec<Message>,
+    /// Instructions that wait for the end of the user's turn.
+    waiting: Vec<Block>,
+}
+
+impl Messages {
+    /// Adds to the last message if it is of that role.
+    fn add(&mut self, role: &'static str, content: Vec<Block>) {
+        match self.written.last_mut().filter(|last| last.role == role) {
+            Some(last) => last.content.extend(content),
+            None => self.written.push(Message { role, content }),
+        }
+    }
+
+    /// Writes the instructions that wait. Anthropic takes them behind a user's turn only, before a turn of the model's or
+    /// at the end, and never two in a row (its page "Mid-conversation system messages").
+    fn instruct(&mut self, writer: &mut Writer<'_>) {
+        let content = std::mem::take(&mut self.waiting);
+        if content.is_empty() {
+            return;
+        }
+        if self.written.last().is_some_and(|last| last.role == "user") {
+            self.add("system", content);
+        } else {
+            writer
+                .lose(Loss::replaced("messages[].role", "instructions behind the model's turn are sent as the user's"));
+            self.add("user", content);
+        }
+    }
 }
 
 /// A text as a block. Citations of other vendors' have no words in what models are given.
-pub(super) fn text(text: &Text, losses: &mut Vec<Loss>) -> Value {
+pub(super) fn text(text: &Text, losses: &mut Losses) -> Value {
     let mut block = Block::of("text", [("text", Value::from(text.text.as_str()))]);
     let citations: Vec<Value> = text.citations.iter().filter_map(citation::own).cloned().collect();
     if citations.len() < text.citations.len() {
@@ -47,14 +91,19 @@ pub(super) fn text(text: &Text, losses: &mut Vec<Loss>) -> Value {
 
 struct Writer<'a> {
     provider: &'a str,
-    losses: &'a mut Vec<Loss>,
+    losses: &'a mut Losses,
 }
 
 impl Writer<'_> {
-    fn part(&mut self, part: &Part, is_assistant: bool) -> Option<Block> {
+    fn part(&mut self, part: &Part, side: Side) -> Option<Block> {
+        let is_assistant = side == Side::Model;
         match part {
             Part::Text(said) => Some(Block::Plain(text(said, self.losses))),
             Part::Refusal(said) => Some(Block::text(said)),
+            _ if side == Side::Instructions => {
+                self.lose(Loss::dropped("messages[].content", "instructions are made of text here"));
+                None
+            }
             Part::Media(_) if is_assistant => {
                 self.lose(Loss::dropped(
                     "messages[].content",

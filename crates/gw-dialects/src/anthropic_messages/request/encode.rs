@@ -1,6 +1,6 @@
 //! Writes a request.
 
-use gw_core::chat::{ChatRequest, Loss, Modality, Text};
+use gw_core::chat::{ChatRequest, Loss, Text};
 use gw_core::{Error, ErrorCode};
 use http::{HeaderName, HeaderValue};
 use serde::ser::{Serialize, SerializeMap, Serializer};
@@ -8,14 +8,15 @@ use serde_json::{Map, Value, json};
 
 use super::super::models::Model;
 use super::super::wire::{Block, merge, wrong};
-use super::super::{COUNT_TOKENS_PATH, ID_LENGTH_MAX, PATH, VERSION, VERSION_HEADER};
+use super::super::{COUNT_TOKENS_PATH, FAMILY, ID_LENGTH_MAX, PATH, VERSION, VERSION_HEADER};
 use super::choice::{self, Calls, Choice};
 use super::content::{self, Message};
 use super::thinking::{self, Circumstances, Plan};
-use super::tools::{OF_TOOLS, is_own};
+use super::tools::OF_TOOLS;
 use crate::chat::{Encoded, Target};
 use crate::shared::ids::Rule;
-use crate::shared::turns::arrange;
+use crate::shared::losses::{Losses, Param};
+use crate::shared::turns::{Rules, arrange};
 
 /// Members that the endpoint that counts tokens does not take.
 const NOT_COUNTED: [&str; 8] =
@@ -52,8 +53,9 @@ impl Serialize for Body {
 
 fn written(request: &ChatRequest, target: &Target<'_>, path: &str, without: &[&str]) -> Result<Encoded, Error> {
     let model = Model::of(target.model);
-    let arranged = arrange(&request.messages);
-    let mut losses = arranged.losses;
+    let rules = Rules { family: FAMILY, keeps_instructions: model.takes_instructions() };
+    let arranged = arrange(&request.messages, rules);
+    let mut losses = Losses::from(arranged.losses);
     let mut calls = choice::plan(request, model, &mut losses);
     let mut messages = content::write(&arranged.turns, target.provider, &mut losses);
     let mut around =
@@ -85,7 +87,7 @@ fn written(request: &ChatRequest, target: &Target<'_>, path: &str, without: &[&s
     let body = serde_json::to_vec(&Body { members, messages })
         .map_err(|_| Error::new(ErrorCode::InternalError, "the request could not be written"))?;
     let headers = vec![(HeaderName::from_static(VERSION_HEADER), HeaderValue::from_static(VERSION))];
-    Ok(Encoded { path: path.to_owned(), headers, body, losses: once(losses), names: names(request, &calls) })
+    Ok(Encoded { path: path.to_owned(), headers, body, losses: losses.into_vec(), names: names(request, &calls) })
 }
 
 /// Names that were changed, and the tool whose call is the answer, with an empty one.
@@ -95,32 +97,21 @@ fn names(request: &ChatRequest, calls: &Calls) -> crate::chat::ToolNames {
     names
 }
 
-/// Each loss once, however often it happened.
-fn once(losses: Vec<Loss>) -> Vec<Loss> {
-    let mut told: Vec<Loss> = Vec::with_capacity(losses.len());
-    for loss in losses {
-        if !told.contains(&loss) {
-            told.push(loss);
-        }
-    }
-    told
-}
-
 /// Whether the calls whose results come last stand in a turn that does not begin with thoughts: with a budget for
 /// thinking, Anthropic refuses that.
 fn calls_without_thoughts(messages: &[Message]) -> bool {
-    let [.., model, user] = messages else { return false };
+    let ([.., model, user, Message { role: "system", .. }] | [.., model, user]) = messages else { return false };
     let is_thought = |block: &Block| matches!(block.kind(), "thinking" | "redacted_thinking");
     user.content.first().is_some_and(|block| block.kind() == "tool_result")
         && !model.content.first().is_some_and(is_thought)
 }
 
 /// What a conversation may end with. A turn of the model's is to be continued: older models do, without thinking.
-fn last_turn(messages: &mut Vec<Message>, model: Model, plan: &Plan, losses: &mut Vec<Loss>) -> Result<(), Error> {
+fn last_turn(messages: &mut Vec<Message>, model: Model, plan: &Plan, losses: &mut Losses) -> Result<(), Error> {
     let Some(last) = messages.last_mut() else {
         return Err(wrong("messages has nothing that can be sent to the provider; send at least one text", "messages"));
     };
-    if last.role == "user" {
+    if last.role != "assistant" {
         return Ok(());
     }
     if model.continues() && !plan.is_on {
@@ -136,7 +127,7 @@ fn last_turn(messages: &mut Vec<Message>, model: Model, plan: &Plan, losses: &mu
     Ok(())
 }
 
-fn system(texts: &[Text], instruction: Option<&str>, members: &mut Map<String, Value>, losses: &mut Vec<Loss>) {
+fn system(texts: &[Text], instruction: Option<&str>, members: &mut Map<String, Value>, losses: &mut Losses) {
     let mut blocks: Vec<Value> = texts.iter().map(|text| content::text(text, losses)).collect();
     blocks.extend(instruction.map(|text| json!({"type": "text", "text": text})));
     if !blocks.is_empty() {
@@ -144,13 +135,7 @@ fn system(texts: &[Text], instruction: Option<&str>, members: &mut Map<String, V
     }
 }
 
-fn sampling(
-    request: &ChatRequest,
-    model: Model,
-    thinks: bool,
-    members: &mut Map<String, Value>,
-    losses: &mut Vec<Loss>,
-) {
+fn sampling(request: &ChatRequest, model: Model, thinks: bool, members: &mut Map<String, Value>, losses: &mut Losses) {
     let asked = &request.sampling;
     let (mut temperature, mut top_p, mut top_k) = (asked.temperature, asked.top_p, asked.top_k);
     let mut lose = |param: &'static str, why: &'static str| losses.push(Loss::dropped(param, why));
@@ -185,7 +170,7 @@ fn sampling(
 
 const NO_SAMPLING: &str = "the model takes no parameters of sampling";
 
-fn stop(texts: &[String], members: &mut Map<String, Value>, losses: &mut Vec<Loss>) {
+fn stop(texts: &[String], members: &mut Map<String, Value>, losses: &mut Losses) {
     let (sent, blank): (Vec<&String>, Vec<_>) = texts.iter().partition(|text| !text.trim().is_empty());
     if !blank.is_empty() {
         losses.push(Loss::dropped("stop", "the provider refuses texts of nothing but white space"));
@@ -205,7 +190,7 @@ fn thinking_and_shape(plan: Plan, format: Option<Value>, members: &mut Map<Strin
     }
 }
 
-fn about_the_request(request: &ChatRequest, members: &mut Map<String, Value>, losses: &mut Vec<Loss>) {
+fn about_the_request(request: &ChatRequest, members: &mut Map<String, Value>, losses: &mut Losses) {
     if let Some(user) = &request.user {
         members.insert("metadata".to_owned(), json!({"user_id": user}));
     }
@@ -227,36 +212,30 @@ fn about_the_request(request: &ChatRequest, members: &mut Map<String, Value>, lo
 }
 
 /// What Messages has no words for.
-fn unsayable(request: &ChatRequest, losses: &mut Vec<Loss>) {
-    let sampling = &request.sampling;
-    let beyond_text = |wanted: &Modality| *wanted != Modality::Text;
-    let asked = [
-        ("n", sampling.candidates.is_some_and(|count| count > 1)),
-        ("seed", sampling.seed.is_some()),
-        ("presence_penalty", sampling.presence_penalty.is_some_and(|penalty| penalty != 0.0)),
-        ("frequency_penalty", sampling.frequency_penalty.is_some_and(|penalty| penalty != 0.0)),
-        ("logprobs", sampling.logprobs.is_some()),
-        ("logit_bias", !sampling.logit_bias.is_empty()),
-        ("verbosity", request.verbosity.is_some()),
-        ("modalities", request.modalities.iter().any(beyond_text)),
-        ("audio", request.audio.is_some()),
-        ("prediction", request.prediction.is_some()),
-        ("metadata", !request.metadata.is_empty()),
-        ("prompt_cache_key", request.cache_key.is_some()),
-    ];
-    let lost = asked.into_iter().filter(|(_, is_asked)| *is_asked);
-    losses.extend(lost.map(|(param, _)| Loss::dropped(param, NO_SUCH_PARAMETER)));
+fn unsayable(request: &ChatRequest, losses: &mut Losses) {
+    losses.lacking(
+        request,
+        &[
+            Param::Candidates,
+            Param::Seed,
+            Param::PresencePenalty,
+            Param::FrequencyPenalty,
+            Param::Logprobs,
+            Param::LogitBias,
+            Param::Verbosity,
+            Param::Modalities,
+            Param::Audio,
+            Param::Prediction,
+            Param::Metadata,
+            Param::CacheKey,
+        ],
+    );
 }
 
-const NO_SUCH_PARAMETER: &str = "the provider's format has no such parameter";
-
-fn extra(request: &ChatRequest, members: &mut Map<String, Value>, losses: &mut Vec<Loss>) {
-    if is_own(request.extra.family) {
-        let mut own = request.extra.members.clone();
+fn extra(request: &ChatRequest, members: &mut Map<String, Value>, losses: &mut Losses) {
+    if let Some(own) = losses.own_extra(request, FAMILY) {
+        let mut own = own.clone();
         own.retain(|name, _| !name.starts_with(OF_TOOLS));
         merge(members, &own);
-    } else {
-        let names = request.extra.members.keys().cloned();
-        losses.extend(names.map(|name| Loss::dropped(name, NO_SUCH_PARAMETER)));
     }
 }

@@ -5,13 +5,14 @@ use serde_json::{Map, Value, json};
 
 use super::super::FAMILY;
 use super::super::wire::{Block, mark};
+use crate::shared::losses::Losses;
 use crate::shared::media;
 
 const IMAGES: [&str; 4] = ["image/jpeg", "image/png", "image/gif", "image/webp"];
 const PDF: &str = "application/pdf";
 
 /// A medium as a block; `None` with a loss if Anthropic's models do not take it.
-pub(super) fn write(medium: &Media, losses: &mut Vec<Loss>) -> Option<Value> {
+pub(super) fn write(medium: &Media, losses: &mut Losses) -> Option<Value> {
     let found = match medium.kind {
         MediaKind::Image => image(&medium.source).map(|source| ("image", source)),
         MediaKind::Document => document(&medium.source),

@@ -5,6 +5,8 @@ use serde_json::{Value, json};
 
 use super::super::models::{Model, Style};
 use super::choice::Choice;
+use super::tools::is_own;
+use crate::shared::losses::Losses;
 use crate::shared::thinking::{BUDGET_MIN, budget, effort};
 
 /// Room for the answer beside the thoughts, where the client did not say how much it wants.
@@ -43,14 +45,14 @@ enum Wish {
 }
 
 /// What is said of thinking.
-pub(super) fn plan(request: &ChatRequest, around: &mut Circumstances<'_>, losses: &mut Vec<Loss>) -> Plan {
+pub(super) fn plan(request: &ChatRequest, around: &mut Circumstances<'_>, losses: &mut Losses) -> Plan {
     let model = around.model;
     let mut plan = Plan {
         max_tokens: request.sampling.max_output_tokens.unwrap_or_else(|| model.max_tokens()),
         ..Plan::default()
     };
     let asked = request.thinking.clone().unwrap_or_default();
-    let mut wish = wish(&asked, model, losses);
+    let mut wish = wish(&asked, is_own(request.extra.family), model, losses);
     if around.choice.is_forced() && (matches!(wish, Wish::Budget(_) | Wish::Adaptive) || model.thinks_unasked()) {
         wish = forced(wish, model, around.choice, losses);
     }
@@ -83,7 +85,8 @@ pub(super) fn plan(request: &ChatRequest, around: &mut Circumstances<'_>, losses
     plan
 }
 
-fn wish(asked: &Thinking, model: Model, losses: &mut Vec<Loss>) -> Wish {
+/// `is_own` says that the client speaks this dialect, where an effort alone is no word on thinking; elsewhere it is.
+fn wish(asked: &Thinking, is_own: bool, model: Model, losses: &mut Losses) -> Wish {
     let mut lose = |why: &'static str| losses.push(Loss::replaced("reasoning_effort", why));
     let off = asked.mode == Some(ThinkingMode::Disabled)
         || (asked.mode.is_none() && (asked.effort == Some(Effort::None) || asked.budget_tokens == Some(0)));
@@ -98,6 +101,9 @@ fn wish(asked: &Thinking, model: Model, losses: &mut Vec<Loss>) -> Wish {
             Wish::Nothing
         }
         _ if off => Wish::Rest,
+        _ if is_own && model.takes_effort() && asked.mode.is_none() && asked.budget_tokens.is_none() => {
+            Wish::EffortOnly
+        }
         Style::Budget => match asked.budget_tokens {
             Some(tokens) => Wish::Budget(tokens),
             None => {
@@ -131,7 +137,7 @@ fn wish(asked: &Thinking, model: Model, losses: &mut Vec<Loss>) -> Wish {
 
 /// A call that is forced is what the client's program waits for; thinking only makes it better. So thinking gives way,
 /// unless the model cannot but think.
-fn forced(wish: Wish, model: Model, choice: &mut Choice, losses: &mut Vec<Loss>) -> Wish {
+fn forced(wish: Wish, model: Model, choice: &mut Choice, losses: &mut Losses) -> Wish {
     if !model.can_rest() {
         losses.push(Loss::replaced("tool_choice", "\"auto\": the model always thinks, and then no call can be forced"));
         *choice = Choice::Auto;
@@ -143,7 +149,7 @@ fn forced(wish: Wish, model: Model, choice: &mut Choice, losses: &mut Vec<Loss>)
     if model.thinks_unasked() { Wish::Rest } else { Wish::Nothing }
 }
 
-fn rest(plan: &mut Plan, asked: &Thinking, model: Model, losses: &mut Vec<Loss>) {
+fn rest(plan: &mut Plan, asked: &Thinking, model: Model, losses: &mut Losses) {
     if !model.can_rest() {
         losses.push(Loss::replaced("reasoning_effort", "the model always thinks; the least effort was sent"));
         plan.effort = Some(Effort::Low);
@@ -158,7 +164,7 @@ fn rest(plan: &mut Plan, asked: &Thinking, model: Model, losses: &mut Vec<Loss>)
     }
 }
 
-fn effort_of(asked: &Thinking, model: Model, losses: &mut Vec<Loss>) -> Option<Effort> {
+fn effort_of(asked: &Thinking, model: Model, losses: &mut Losses) -> Option<Effort> {
     let wanted = asked.effort.or_else(|| asked.budget_tokens.map(effort)).filter(|effort| *effort != Effort::None)?;
     if !model.takes_effort() && model.style() != Style::Either {
         return None;
@@ -172,7 +178,7 @@ fn effort_of(asked: &Thinking, model: Model, losses: &mut Vec<Loss>) -> Option<E
 }
 
 /// A budget that leaves room for the answer: what the client allows is taken to be for the answer, if it is smaller.
-fn fit(wanted: u64, asked: Option<u64>, max_tokens: &mut u64, model: Model, losses: &mut Vec<Loss>) -> u64 {
+fn fit(wanted: u64, asked: Option<u64>, max_tokens: &mut u64, model: Model, losses: &mut Losses) -> u64 {
     let mut tokens = wanted.max(BUDGET_MIN);
     if tokens != wanted {
         losses.push(Loss::replaced("reasoning_effort", "the least budget for thinking is 1024 tokens"));
@@ -190,7 +196,7 @@ fn fit(wanted: u64, asked: Option<u64>, max_tokens: &mut u64, model: Model, loss
     tokens
 }
 
-fn shown(mut thinking: Value, asked: &Thinking, losses: &mut Vec<Loss>) -> Value {
+fn shown(mut thinking: Value, asked: &Thinking, losses: &mut Losses) -> Value {
     let display = match asked.display {
         None => return thinking,
         Some(ThinkingDisplay::Omitted) => "omitted",

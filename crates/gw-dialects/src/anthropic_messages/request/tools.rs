@@ -3,22 +3,21 @@
 use std::collections::BTreeSet;
 
 use gw_core::Error;
-use gw_core::chat::{BuiltIn, BuiltInTool, ChatRequest, CustomTool, Family, Function, Loss, Part, Tool, ToolChoice};
+use gw_core::chat::{BuiltIn, BuiltInTool, ChatRequest, Family, Function, Loss, Part, Tool, ToolChoice};
 use serde_json::{Map, Value, json};
 
 use super::super::models::Model;
 use super::super::wire::{Reader, mark};
 use super::super::{FAMILY, ID_LENGTH_MAX, schema};
+use crate::shared::custom;
 use crate::shared::ids::Rule;
+use crate::shared::losses::Losses;
 
 /// Members of a tool of the application's that have a word of their own.
 const KNOWN: [&str; 6] = ["type", "name", "description", "input_schema", "strict", "cache_control"];
 
 /// Begins the names under which other members of tools are kept: by tool, since [`Function`] has no place for them.
 pub(super) const OF_TOOLS: &str = "tools[].";
-
-/// The name of the one field of a tool that takes free text; [`gw_core::chat::ToolInput::object`] writes calls so.
-const FREE_TEXT: &str = "input";
 
 /// A tool as an application wrote it.
 pub(super) fn read(tool: &Reader<'_>, extra: &mut Map<String, Value>) -> Result<Tool, Error> {
@@ -52,7 +51,7 @@ fn built_in(kind: &str) -> BuiltIn {
 }
 
 /// The tools as Anthropic wants them.
-pub(super) fn write(request: &ChatRequest, model: Model, losses: &mut Vec<Loss>) -> Vec<Value> {
+pub(super) fn write(request: &ChatRequest, model: Model, losses: &mut Losses) -> Vec<Value> {
     let allowed = |tool: &&Tool| match (&request.tool_choice, tool.name()) {
         // Anthropic has no choice among some: the others are not told of.
         (Some(ToolChoice::Allowed { names, .. }), Some(name)) => names.iter().any(|allowed| allowed == name),
@@ -63,10 +62,14 @@ pub(super) fn write(request: &ChatRequest, model: Model, losses: &mut Vec<Loss>)
     if written.is_empty() && request.tools.is_empty() { called_before(request) } else { written }
 }
 
-fn write_one(tool: &Tool, request: &ChatRequest, model: Model, losses: &mut Vec<Loss>) -> Option<Value> {
+fn write_one(tool: &Tool, request: &ChatRequest, model: Model, losses: &mut Losses) -> Option<Value> {
     match tool {
         Tool::Function(function) => Some(write_function(function, request, model, losses)),
-        Tool::Custom(custom) => Some(write_custom(custom, losses)),
+        Tool::Custom(custom) => {
+            let (function, lost) = custom::function(custom);
+            losses.extend(lost);
+            Some(write_function(&function, request, model, losses))
+        }
         Tool::BuiltIn(tool) if tool.family == FAMILY => Some(tool.value.clone()),
         Tool::BuiltIn(BuiltInTool { kind: BuiltIn::WebSearch, .. }) => {
             losses.push(Loss::replaced("tools[].web_search", "sent as Anthropic's search of the web, without options"));
@@ -79,7 +82,7 @@ fn write_one(tool: &Tool, request: &ChatRequest, model: Model, losses: &mut Vec<
     }
 }
 
-fn write_function(function: &Function, request: &ChatRequest, model: Model, losses: &mut Vec<Loss>) -> Value {
+fn write_function(function: &Function, request: &ChatRequest, model: Model, losses: &mut Losses) -> Value {
     let mut input = schema::arguments(function.parameters.as_ref());
     let mut tool = named(&function.name, function.description.as_deref());
     match function.strict {
@@ -102,17 +105,6 @@ fn write_function(function: &Function, request: &ChatRequest, model: Model, loss
             members.filter_map(|(key, by_tool)| Some((key.strip_prefix(OF_TOOLS)?, by_tool.get(&function.name)?)));
         tool.extend(own.map(|(name, value)| (name.to_owned(), value.clone())));
     }
-    Value::Object(tool)
-}
-
-/// A function with one field of text.
-fn write_custom(custom: &CustomTool, losses: &mut Vec<Loss>) -> Value {
-    if custom.format.as_ref().is_some_and(|format| format.get("type").is_none_or(|kind| kind != "text")) {
-        losses.push(Loss::dropped("tools[].custom.format", "a tool's text cannot be bound to a grammar"));
-    }
-    let mut tool = named(&custom.name, custom.description.as_deref());
-    let input = json!({"type": "object", "properties": {FREE_TEXT: {"type": "string"}}, "required": [FREE_TEXT]});
-    tool.insert("input_schema".to_owned(), input);
     Value::Object(tool)
 }
 

@@ -1,7 +1,7 @@
 //! Reads a stream.
 
 use bytes::Bytes;
-use gw_core::chat::{Block, Delta, Event, Finish, Native, OpaqueKind};
+use gw_core::chat::{Block, Delta, Event, Extra, Finish, Native, OpaqueKind};
 use gw_core::{Error, ErrorCode};
 use serde_json::Value;
 
@@ -136,15 +136,18 @@ impl Decoder {
         let model = text("model").unwrap_or_else(|| self.origin.model.to_string());
         events.push(Event::Start { id: text("id").unwrap_or_default(), model, created_s: None });
         let Some(message) = message else { return };
-        let mut members = extra(message);
         if let Some(used) = message.object("usage") {
-            members.extend(
-                used.string("service_tier").map(|tier| ("service_tier".to_owned(), usage::tier_in(&tier).into())),
-            );
+            events.extend(used.string("service_tier").map(|tier| Event::ServiceTier(usage::tier_in(&tier))));
             self.count(&used, events);
         }
+        Self::extra(message, events);
+    }
+
+    /// Tells the members that only Anthropic has.
+    fn extra(of: &Object<'_>, events: &mut Vec<Event>) {
+        let members = extra(of);
         if !members.is_empty() {
-            events.push(Event::Extra(members));
+            events.push(Event::Extra(Extra { family: FAMILY, members }));
         }
     }
 
@@ -280,10 +283,7 @@ impl Decoder {
                 self.close(events);
                 self.finish = Some(finish(Some(reason), delta.string("stop_sequence"), self.calls_tools));
             }
-            let members = extra(&delta);
-            if !members.is_empty() {
-                events.push(Event::Extra(members));
-            }
+            Self::extra(&delta, events);
         }
         if let Some(used) = event.object("usage") {
             self.count(&used, events);

@@ -5,7 +5,7 @@ use gw_core::chat::{Block, Delta, Event, Finish, Native, Opaque};
 use gw_core::{Error, Usage};
 use serde_json::{Map, Value, json};
 
-use super::super::answer::{answer_id, is_redacted, known, left_out, model, redacted, signature, stop_reason};
+use super::super::answer::{answer_id, is_redacted, left_out, model, redacted, signature, stop_reason};
 use super::super::{FAMILY, citation, error, usage};
 use crate::chat::{Asked, EncodeEvents};
 
@@ -59,7 +59,9 @@ impl EncodeEvents for Encoder {
             }
             Event::Usage(usage) => self.usage = self.usage.merge(*usage),
             Event::Finish { candidate: 0, finish } => self.finish = finish.clone(),
-            Event::Extra(members) => self.extra.extend(known(members)),
+            Event::Extra(extra) => self.extra.extend(extra.of(FAMILY).cloned().unwrap_or_default()),
+            // Messages say it when they begin, before it is known.
+            Event::ServiceTier(_) => {}
             // There is but one answer here.
             Event::BlockStart { .. } | Event::Delta { .. } | Event::BlockStop { .. } | Event::Finish { .. } => {}
         }

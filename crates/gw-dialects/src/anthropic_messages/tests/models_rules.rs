@@ -1,8 +1,8 @@
 //! Thinking, schemas and sampling: what depends on the model.
 
 use gw_core::chat::{
-    Effort, Function, Message, Opaque, OpaqueKind, OutputFormat, OutputSchema, Part, Reasoning, Role, Thinking,
-    ThinkingMode, Tool, ToolCall, ToolChoice, ToolResult,
+    Effort, Extra, Family, Function, Message, Opaque, OpaqueKind, OutputFormat, OutputSchema, Part, Reasoning, Role,
+    Thinking, ThinkingMode, Tool, ToolCall, ToolChoice, ToolResult,
 };
 use serde_json::json;
 
@@ -43,6 +43,53 @@ fn an_effort_is_said_as_the_model_knows_it() {
         let said = (body.get("thinking").cloned().unwrap_or_default(), body["output_config"]["effort"].clone());
         assert_eq!((said, losses.len()), ((thinking, word), lost), "{model} {asked:?} {losses:?}");
     }
+}
+
+#[test]
+fn an_effort_alone_is_no_word_on_thinking_in_anthropics_own_dialect() {
+    let own = |effort_asked| ChatRequest {
+        thinking: effort(effort_asked),
+        extra: Extra { family: Family::Anthropic, ..Extra::default() },
+        ..asks()
+    };
+    for model in ["claude-opus-4-5", "claude-opus-4-7", "claude-opus-5-5"] {
+        let (body, losses) = encoded(&own(Effort::Low), model);
+        assert_eq!((body.get("thinking"), &body["output_config"]), (None, &json!({"effort": "low"})), "{model}");
+        assert_eq!(losses, Vec::<String>::new());
+    }
+    // Whoever does not know efforts is given the budget that is nearest.
+    assert_eq!(encoded(&own(Effort::Low), "claude-sonnet-4-5").0["thinking"]["budget_tokens"], 2048);
+}
+
+#[test]
+fn instructions_in_mid_conversation_stand_where_the_model_takes_them() {
+    let said = |role, text: &str| Message::new(role, vec![text.into()]);
+    let roles = |messages: Vec<Message>, model| {
+        let (body, losses) = encoded(&ChatRequest { messages, ..asks() }, model);
+        let said = |message: &serde_json::Value| {
+            let texts = message["content"].as_array().unwrap().iter().map(|block| block["text"].as_str().unwrap());
+            format!("{}:{}", message["role"].as_str().unwrap(), texts.collect::<Vec<_>>().join("+"))
+        };
+        (body["messages"].as_array().unwrap().iter().map(said).collect::<Vec<_>>(), losses)
+    };
+    let (user, model, system) = (Role::User, Role::Assistant, Role::System);
+    let in_place = || vec![said(user, "q"), said(system, "rhyme"), said(model, "a"), said(user, "on")];
+    let told = vec!["messages[].role".to_owned()];
+    assert_eq!(
+        roles(in_place(), "claude-opus-5-5"),
+        (["user:q", "system:rhyme", "assistant:a", "user:on"].map(str::to_owned).to_vec(), vec![])
+    );
+    for older in ["claude-opus-4-7", "claude-sonnet-5"] {
+        let expected = ["user:q+rhyme", "assistant:a", "user:on"].map(str::to_owned).to_vec();
+        assert_eq!(roles(in_place(), older), (expected, told.clone()), "{older}");
+    }
+    // Before the user's turn it is moved behind it; between two of the model's it has no place.
+    let moved = vec![said(user, "q"), said(model, "a"), said(system, "rhyme"), said(system, "well"), said(user, "on")];
+    let expected = ["user:q", "assistant:a", "user:on", "system:rhyme+well"].map(str::to_owned).to_vec();
+    assert_eq!(roles(moved, "claude-opus-4-8"), (expected, told.clone()));
+    let between = vec![said(user, "q"), said(model, "a"), said(system, "rhyme"), said(model, "b"), said(user, "on")];
+    let expected = ["user:q", "assistant:a", "user:rhyme", "assistant:b", "user:on"].map(str::to_owned).to_vec();
+    assert_eq!(roles(between, "claude-opus-4-8"), (expected, told));
 }
 
 #[test]

@@ -104,6 +104,7 @@ fn tools_are_written_with_what_anthropic_knows_of_them() {
     let lost: Vec<_> = sent.losses.iter().map(|loss| (&*loss.param, loss.replaced)).collect();
     let expected = [
         ("tools[].strict", true),
+        ("tools[].custom", true),
         ("tools[].custom.format", false),
         ("tools[].web_search", true),
         ("tools[].type", false),

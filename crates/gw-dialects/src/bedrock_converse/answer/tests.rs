@@ -52,7 +52,7 @@ fn a_whole_answer_is_read() {
         ..Usage::default()
     };
     assert_eq!((answer.usage, answer.service_tier.as_deref()), (Some(usage), Some("priority")));
-    assert_eq!((answer.model.as_str(), answer.extra.contains_key("trace")), ("m", true));
+    assert_eq!((answer.model.as_str(), answer.extra.members.contains_key("trace")), ("m", true));
 }
 
 #[test]

@@ -12,7 +12,7 @@ use super::tools::Calls;
 use super::{Writer, cache_point, media, tools};
 use crate::bedrock_converse::FAMILY;
 use crate::bedrock_converse::model::Model;
-use crate::shared::turns::Turn;
+use crate::shared::turns::{Side, Turn};
 
 /// Stands where nothing of a turn could be said, since a turn without content is refused.
 const NOTHING_LEFT: &str = "(content that cannot be sent to this model)";
@@ -75,10 +75,10 @@ pub(super) fn system(texts: &[Text], writer: &mut Writer<'_>) -> Vec<Value> {
 pub(super) fn messages(turns: Vec<Turn>, has_tools: bool, writer: &mut Writer<'_>) -> Vec<Message> {
     let (mut documents, mut calls) = (Documents::default(), Calls::default());
     let mut message = |turn: Turn| {
-        let Turn { is_assistant, parts } = turn;
+        let is_assistant = turn.side == Side::Model;
         let mut speaker =
             Speaker { is_assistant, has_tools, blocks: Vec::new(), documents: &mut documents, calls: &mut calls };
-        parts.into_iter().for_each(|part| speaker.part(part, writer));
+        turn.parts.into_iter().for_each(|part| speaker.part(part, writer));
         Message { role: if is_assistant { "assistant" } else { "user" }, content: speaker.finish() }
     };
     turns.into_iter().map(&mut message).collect()

@@ -1,12 +1,13 @@
 //! How tokens are chosen and how many, service, metadata, members of one family, and what Converse has no words for.
 
-use gw_core::chat::{ChatRequest, Modality, Sampling};
+use gw_core::chat::{ChatRequest, Sampling};
 use serde_json::{Map, Value, json};
 
 use super::Writer;
 use super::thinking::Thinks;
 use crate::bedrock_converse::FAMILY;
 use crate::bedrock_converse::model::Model;
+use crate::shared::losses::{NO_SUCH_PARAMETER, Param};
 
 /// The highest temperature that Converse takes.
 const TEMPERATURE_MAX: f64 = 1.0;
@@ -48,7 +49,7 @@ pub(super) fn extra(request: &ChatRequest, writer: &mut Writer<'_>) {
     for (name, value) in &request.extra.members {
         let is_ours = request.extra.family == FAMILY && !WRITTEN.contains(&name.as_str());
         if !is_ours && !OWN_MEMBERS.contains(&name.as_str()) {
-            writer.losses.drop(name.clone(), "the provider's format has no such parameter");
+            writer.losses.drop(name.clone(), NO_SUCH_PARAMETER);
             continue;
         }
         let settings = &mut writer.settings;
@@ -149,25 +150,23 @@ fn stop(sampling: &Sampling, writer: &mut Writer<'_>) {
 
 /// What has no words here.
 fn unsaid(request: &ChatRequest, writer: &mut Writer<'_>) {
-    let sampling = &request.sampling;
-    let is_other = |modality: &Modality| *modality != Modality::Text;
-    let given = [
-        (sampling.candidates.is_some_and(|count| count > 1), "n"),
-        (sampling.seed.is_some(), "seed"),
-        (sampling.presence_penalty.is_some_and(|penalty| penalty != 0.0), "presence_penalty"),
-        (sampling.frequency_penalty.is_some_and(|penalty| penalty != 0.0), "frequency_penalty"),
-        (sampling.logprobs.is_some(), "logprobs"),
-        (!sampling.logit_bias.is_empty(), "logit_bias"),
-        (request.verbosity.is_some(), "verbosity"),
-        (request.modalities.iter().any(is_other), "modalities"),
-        (request.audio.is_some(), "audio"),
-        (request.prediction.is_some(), "prediction"),
-        (request.user.is_some(), "user"),
-        (request.cache_key.is_some(), "prompt_cache_key"),
-    ];
-    for (_, param) in given.into_iter().filter(|(given, _)| *given) {
-        writer.losses.drop(param, "the provider's format has no such parameter");
-    }
+    writer.losses.lacking(
+        request,
+        &[
+            Param::Candidates,
+            Param::Seed,
+            Param::PresencePenalty,
+            Param::FrequencyPenalty,
+            Param::Logprobs,
+            Param::LogitBias,
+            Param::Verbosity,
+            Param::Modalities,
+            Param::Audio,
+            Param::Prediction,
+            Param::User,
+            Param::CacheKey,
+        ],
+    );
 }
 
 fn service(request: &ChatRequest, writer: &mut Writer<'_>) {

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::{Writer, content};
 use crate::bedrock_converse::model::Model;
 use crate::shared::thinking::{BUDGET_MIN, budget, effort};
-use crate::shared::turns::Turn;
+use crate::shared::turns::{Side, Turn};
 
 /// Tokens that an answer has besides the thoughts, where the client set no limit.
 const ANSWER_TOKENS: u64 = 4_096;
@@ -176,7 +176,9 @@ fn continues_without_thoughts(turns: &[Turn], writer: &Writer<'_>) -> bool {
         let Part::Reasoning(reasoning) = part else { return false };
         reasoning.opaque.as_ref().is_some_and(|state| content::is_shown(state, writer))
     };
-    answered.parts.first().is_some_and(is_result) && asked.is_assistant && !asked.parts.first().is_some_and(is_shown)
+    answered.parts.first().is_some_and(is_result)
+        && asked.side == Side::Model
+        && !asked.parts.first().is_some_and(is_shown)
 }
 
 fn wanted(thinking: &Thinking, is_off: bool) -> Effort {

@@ -2,13 +2,14 @@
 
 use std::collections::HashSet;
 
-use gw_core::chat::{BuiltIn, BuiltInTool, ChatRequest, CustomTool, Function, OutputFormat, Tool, ToolChoice};
+use gw_core::chat::{BuiltIn, BuiltInTool, ChatRequest, Function, OutputFormat, Tool, ToolChoice};
 use serde_json::{Map, Value, json};
 
 use super::{Writer, cache_point};
 use crate::bedrock_converse::FAMILY;
 use crate::bedrock_converse::model::{Model, Shaping};
 use crate::chat::ToolNames;
+use crate::shared::custom;
 use crate::shared::ids::Rule;
 
 /// What Converse allows in the name of a tool.
@@ -162,7 +163,11 @@ fn tool_blocks(tool: &Tool, tools: &mut Vec<Value>, writer: &mut Writer<'_>) {
                 }
             }
         }
-        Tool::Custom(custom) => tools.push(custom_spec(custom, writer)),
+        Tool::Custom(custom) => {
+            let (function, lost) = custom::function(custom);
+            writer.losses.extend(lost);
+            tools.push(function_spec(&function, writer));
+        }
         Tool::BuiltIn(built_in) => tools.extend(built_in_spec(built_in, writer)),
     }
 }
@@ -175,16 +180,6 @@ fn function_spec(function: &Function, writer: &mut Writer<'_>) -> Value {
     }
     let schema = parameters(function.parameters.as_ref());
     spec(NAME.fit(&function.name).as_ref(), function.description.as_deref(), schema, strict && takes_strict)
-}
-
-/// A tool that takes free text becomes a function with one text.
-fn custom_spec(custom: &CustomTool, writer: &mut Writer<'_>) -> Value {
-    writer.losses.replace("tools[].custom", "the tool's free text is sent as a function's one argument");
-    if custom.format.as_ref().is_some_and(|format| format.get("type").is_none_or(|kind| kind != "text")) {
-        writer.losses.drop("tools[].custom.format", "the model cannot be held to a grammar");
-    }
-    let schema = json!({"type": "object", "properties": {"input": {"type": "string"}}, "required": ["input"]});
-    spec(NAME.fit(&custom.name).as_ref(), custom.description.as_deref(), schema, false)
 }
 
 /// Nova's second generation has tools of its own.

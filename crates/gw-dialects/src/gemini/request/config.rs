@@ -8,6 +8,7 @@ use super::thinking;
 use crate::gemini::FAMILY;
 use crate::gemini::schema::{from_google, to_google};
 use crate::gemini::wire::Object;
+use crate::shared::losses::{Losses, Param};
 
 /// Texts that end an answer, at most.
 const STOP_MAX: usize = 5;
@@ -95,7 +96,7 @@ fn of_schema(schema: Value) -> OutputFormat {
 }
 
 /// Writes the configuration.
-pub(super) fn write(request: &ChatRequest, model: &str, losses: &mut Vec<Loss>) -> Map<String, Value> {
+pub(super) fn write(request: &ChatRequest, model: &str, losses: &mut Losses) -> Map<String, Value> {
     let sampling = &request.sampling;
     let stop: Vec<&String> = sampling.stop.iter().filter(|text| !text.is_empty()).collect();
     if stop.len() > STOP_MAX {
@@ -145,7 +146,7 @@ fn modality_names(modalities: &[Modality]) -> Option<Value> {
 }
 
 /// How audio is spoken: Google's own words, or OpenAI's voice.
-fn speech(audio: &Value, losses: &mut Vec<Loss>) -> Value {
+fn speech(audio: &Value, losses: &mut Losses) -> Value {
     let Some(voice) = audio.get("voice").and_then(Value::as_str) else { return audio.clone() };
     if audio.get("format").is_some() {
         losses.push(Loss::dropped("audio.format", "the provider speaks in a format of its own"));
@@ -153,7 +154,7 @@ fn speech(audio: &Value, losses: &mut Vec<Loss>) -> Value {
     json!({"voiceConfig": {"prebuiltVoiceConfig": {"voiceName": voice}}})
 }
 
-fn write_output(output: &OutputFormat, config: &mut Map<String, Value>, losses: &mut Vec<Loss>) {
+fn write_output(output: &OutputFormat, config: &mut Map<String, Value>, losses: &mut Losses) {
     const JSON: &str = "application/json";
     match output {
         OutputFormat::Text => {}
@@ -174,16 +175,13 @@ fn write_output(output: &OutputFormat, config: &mut Map<String, Value>, losses: 
 }
 
 /// What no word of Google's stands for.
-pub(super) fn unsaid(request: &ChatRequest, losses: &mut Vec<Loss>) {
-    let is_own = request.extra.family == FAMILY;
-    let said = [
-        ("parallel_tool_calls", request.parallel_tool_calls == Some(false)),
-        ("verbosity", request.verbosity.is_some()),
-        ("prediction", request.prediction.is_some()),
-        ("user", request.user.is_some()),
-        ("metadata", !request.metadata.is_empty() && !is_own),
-        ("prompt_cache_key", request.cache_key.is_some()),
-    ];
-    let lost = said.into_iter().filter(|(_, said)| *said);
-    losses.extend(lost.map(|(name, _)| Loss::dropped(name, "the provider's format has no such parameter")));
+pub(super) fn unsaid(request: &ChatRequest, losses: &mut Losses) {
+    losses.lacking(
+        request,
+        &[Param::ParallelToolCalls, Param::Verbosity, Param::Prediction, Param::User, Param::CacheKey],
+    );
+    // Its own clients say it as labels.
+    if request.extra.family != FAMILY {
+        losses.lacking(request, &[Param::Metadata]);
+    }
 }

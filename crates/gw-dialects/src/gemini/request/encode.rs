@@ -11,7 +11,8 @@ use super::{config, tools};
 use crate::chat::{Encoded, Target};
 use crate::gemini::FAMILY;
 use crate::gemini::wire::invalid;
-use crate::shared::turns::{Arranged, Turn, arrange};
+use crate::shared::losses::Losses;
+use crate::shared::turns::{Arranged, Rules, Side, Turn, arrange};
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -25,15 +26,15 @@ struct Body<'a> {
 
 /// Writes a request.
 pub(crate) fn encode(request: &ChatRequest, target: &Target<'_>) -> Result<Encoded, Error> {
-    let mut arranged = arrange(&request.messages);
-    let mut losses = std::mem::take(&mut arranged.losses);
+    let mut arranged = arrange(&request.messages, Rules { family: FAMILY, keeps_instructions: false });
+    let mut losses = Losses::from(std::mem::take(&mut arranged.losses));
     speak_first(&mut arranged, &mut losses);
     let contents = contents(&arranged, target, &mut losses);
     if contents.is_empty() {
         return Err(invalid("messages", "must have content that the model can be given").with_param("messages"));
     }
     if arranged.system.iter().any(|text| text.cache.is_some()) {
-        tools::lose(&mut losses, tools::cache_marker());
+        losses.push(tools::cache_marker());
     }
     let rest = rest(request, target, &mut losses);
     let body = Body { system_instruction: system(&arranged.system), contents, rest };
@@ -42,22 +43,22 @@ pub(crate) fn encode(request: &ChatRequest, target: &Target<'_>) -> Result<Encod
         path: path(target.model, target.stream),
         headers: Vec::new(),
         body,
-        losses,
+        losses: losses.into_vec(),
         names: Names.changed(request),
     })
 }
 
 /// The provider answers users only: instructions alone become the user's.
-fn speak_first(arranged: &mut Arranged, losses: &mut Vec<Loss>) {
+fn speak_first(arranged: &mut Arranged, losses: &mut Losses) {
     if arranged.turns.is_empty() && !arranged.system.is_empty() {
         losses.push(Loss::replaced("messages[].role", "instructions without a user's turn are sent as the user's"));
         let parts = arranged.system.drain(..).map(gw_core::chat::Part::Text).collect();
-        arranged.turns.push(Turn { is_assistant: false, parts });
+        arranged.turns.push(Turn { side: Side::User, parts });
     }
 }
 
 /// Everything but the conversation.
-fn rest(request: &ChatRequest, target: &Target<'_>, losses: &mut Vec<Loss>) -> Map<String, Value> {
+fn rest(request: &ChatRequest, target: &Target<'_>, losses: &mut Losses) -> Map<String, Value> {
     let is_own = request.extra.family == FAMILY;
     let tools = tools::write(request, &Names, losses);
     let members = [
@@ -73,10 +74,8 @@ fn rest(request: &ChatRequest, target: &Target<'_>, losses: &mut Vec<Loss>) -> M
     let members = members.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
     let mut rest: Map<String, Value> = members.collect();
     config::unsaid(request, losses);
-    for (name, value) in &request.extra.members {
-        if !is_own {
-            losses.push(Loss::dropped(name.clone(), "the provider's format has no such parameter"));
-        } else if !tools::is_withheld(name, losses) {
+    for (name, value) in losses.own_extra(request, FAMILY).into_iter().flatten() {
+        if !tools::is_withheld(name, losses) {
             put(&mut rest, name, value.clone());
         }
     }
@@ -84,7 +83,7 @@ fn rest(request: &ChatRequest, target: &Target<'_>, losses: &mut Vec<Loss>) -> M
 }
 
 /// Google's word for a service. `auto` leaves the choice: it is not said, least of all as the dearer one.
-fn service_tier(tier: &str, losses: &mut Vec<Loss>) -> Option<&'static str> {
+fn service_tier(tier: &str, losses: &mut Losses) -> Option<&'static str> {
     match tier {
         "auto" => None,
         "default" | "standard" | "standard_only" => Some("standard"),

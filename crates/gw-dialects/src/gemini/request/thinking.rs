@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::gemini::FAMILY;
 use crate::gemini::wire::Object;
+use crate::shared::losses::Losses;
 use crate::shared::thinking as shared;
 
 /// As much as the model sees fit.
@@ -83,7 +84,7 @@ pub(super) fn read(mut config: Object<'_>) -> Result<Option<Thinking>, Error> {
 }
 
 /// Writes `thinkingConfig`.
-pub(super) fn write(request: &ChatRequest, model: &str, losses: &mut Vec<Loss>) -> Option<Value> {
+pub(super) fn write(request: &ChatRequest, model: &str, losses: &mut Losses) -> Option<Value> {
     let thinking = request.thinking.as_ref()?;
     let model = Model::of(model);
     let mut config = Map::new();
@@ -127,7 +128,7 @@ fn own_words(thinking: &Thinking, config: &mut Map<String, Value>) {
     config.insert("thinkingBudget".to_owned(), budget);
 }
 
-fn level(thinking: &Thinking, model: Model, config: &mut Map<String, Value>, losses: &mut Vec<Loss>) {
+fn level(thinking: &Thinking, model: Model, config: &mut Map<String, Value>, losses: &mut Losses) {
     let effort = match (thinking.mode, thinking.effort, thinking.budget_tokens) {
         (Some(ThinkingMode::Disabled), ..) => Effort::None,
         (_, Some(effort), _) => effort,
@@ -155,7 +156,7 @@ fn level(thinking: &Thinking, model: Model, config: &mut Map<String, Value>, los
     config.insert("thinkingLevel".to_owned(), Value::from(level));
 }
 
-fn budget(thinking: &Thinking, model: Model, config: &mut Map<String, Value>, losses: &mut Vec<Loss>) {
+fn budget(thinking: &Thinking, model: Model, config: &mut Map<String, Value>, losses: &mut Losses) {
     let (least, most, can_do_without) = model.budgets();
     let wanted = match (thinking.mode, thinking.budget_tokens, thinking.effort) {
         (Some(ThinkingMode::Disabled), ..) => 0,
@@ -189,9 +190,9 @@ mod tests {
     fn asked(effort: Effort, model: &str) -> (Value, usize) {
         let thinking = Thinking { effort: Some(effort), ..Thinking::default() };
         let request = ChatRequest { thinking: Some(thinking), ..ChatRequest::default() };
-        let mut losses = Vec::new();
+        let mut losses = Losses::default();
         let config = write(&request, model, &mut losses);
-        (config.unwrap_or_default(), losses.len())
+        (config.unwrap_or_default(), losses.into_vec().len())
     }
 
     #[test]

@@ -10,6 +10,8 @@ use super::turns::Names;
 use crate::gemini::FAMILY;
 use crate::gemini::schema::{from_google, says_nothing, to_google};
 use crate::gemini::wire::Object;
+use crate::shared::custom;
+use crate::shared::losses::Losses;
 
 /// Asks for calls in pieces (Vertex). They are put together for nobody: calls are asked for whole.
 const STREAMED_CALLS: &str = "toolConfig.functionCallingConfig.streamFunctionCallArguments";
@@ -75,25 +77,20 @@ fn choice(mut calling: Object<'_>, request: &mut ChatRequest) -> Result<(), Erro
 }
 
 /// Writes `tools`; nothing if there are none.
-pub(super) fn write(request: &ChatRequest, names: &Names, losses: &mut Vec<Loss>) -> Vec<Value> {
+pub(super) fn write(request: &ChatRequest, names: &Names, losses: &mut Losses) -> Vec<Value> {
     let mut declarations = Vec::new();
     let mut tools = Vec::new();
     let allowed = allowed(request);
     for tool in &request.tools {
+        // The mode that calls tools as it sees fit has no list of names: only those allowed are told.
+        let is_allowed = |name| allowed.as_ref().is_none_or(|names| names.contains(name));
         match tool {
-            // The mode that calls tools as it sees fit has no list of names: only those allowed are told.
-            Tool::Function(function)
-                if !allowed.as_ref().is_none_or(|names| names.contains(function.name.as_str())) => {}
+            tool if !tool.name().is_none_or(is_allowed) => {}
             Tool::Function(function) => declarations.push(declare(function, names, losses)),
             Tool::Custom(custom) => {
-                lose(losses, Loss::replaced("tools[].custom", "sent as a function with one string, `input`"));
-                let input =
-                    json!({"type": "object", "properties": {"input": {"type": "string"}}, "required": ["input"]});
-                let mut declaration = Map::from_iter([("name".to_owned(), Value::from(names.sent(&custom.name)))]);
-                let description = custom.description.as_deref().map(Value::from);
-                declaration.extend(description.map(|description| ("description".to_owned(), description)));
-                declaration.insert("parametersJsonSchema".to_owned(), input);
-                declarations.push(Value::Object(declaration));
+                let (function, lost) = custom::function(custom);
+                losses.extend(lost);
+                declarations.push(declare(&function, names, losses));
             }
             Tool::BuiltIn(tool) => tools.extend(built_in(tool, losses)),
         }
@@ -112,12 +109,12 @@ fn allowed(request: &ChatRequest) -> Option<HashSet<&str>> {
     }
 }
 
-fn declare(function: &Function, names: &Names, losses: &mut Vec<Loss>) -> Value {
+fn declare(function: &Function, names: &Names, losses: &mut Losses) -> Value {
     if function.strict == Some(true) {
-        lose(losses, Loss::dropped("tools[].strict", "the provider does not enforce the schemas of functions"));
+        losses.push(Loss::dropped("tools[].strict", "the provider does not enforce the schemas of functions"));
     }
     if function.cache.is_some() {
-        lose(losses, cache_marker());
+        losses.push(cache_marker());
     }
     let mut declaration = Map::from_iter([("name".to_owned(), Value::from(names.sent(&function.name)))]);
     if let Some(description) = &function.description {
@@ -129,7 +126,7 @@ fn declare(function: &Function, names: &Names, losses: &mut Vec<Loss>) -> Value 
     Value::Object(declaration)
 }
 
-fn built_in(tool: &BuiltInTool, losses: &mut Vec<Loss>) -> Option<Value> {
+fn built_in(tool: &BuiltInTool, losses: &mut Losses) -> Option<Value> {
     if tool.family == FAMILY {
         return Some(tool.value.clone());
     }
@@ -138,16 +135,16 @@ fn built_in(tool: &BuiltInTool, losses: &mut Vec<Loss>) -> Option<Value> {
         BuiltIn::UrlContext => ("urlContext", "tools[].web_fetch"),
         BuiltIn::CodeExecution => ("codeExecution", "tools[].code_execution"),
         BuiltIn::Other => {
-            lose(losses, Loss::dropped("tools[].type", "a tool that only another provider has"));
+            losses.push(Loss::dropped("tools[].type", "a tool that only another provider has"));
             return None;
         }
     };
-    lose(losses, Loss::replaced(param, format!("the provider's own {name} is asked for, without options")));
+    losses.push(Loss::replaced(param, format!("the provider's own {name} is asked for, without options")));
     Some(json!({name: {}}))
 }
 
 /// Writes `toolConfig`.
-pub(super) fn write_choice(request: &ChatRequest, names: &Names, losses: &mut Vec<Loss>) -> Option<Value> {
+pub(super) fn write_choice(request: &ChatRequest, names: &Names, losses: &mut Losses) -> Option<Value> {
     let choice = request.tool_choice.as_ref()?;
     if request.tools.iter().all(|tool| matches!(tool, Tool::BuiltIn(_))) {
         // The provider refuses to choose among no functions.
@@ -173,7 +170,7 @@ pub(super) fn write_choice(request: &ChatRequest, names: &Names, losses: &mut Ve
 }
 
 /// Whether a member of a client's request is kept from Google, though it is Google's.
-pub(super) fn is_withheld(member: &str, losses: &mut Vec<Loss>) -> bool {
+pub(super) fn is_withheld(member: &str, losses: &mut Losses) -> bool {
     // A note of what stood in a list.
     let is_note = member.contains("[]");
     if is_note {
@@ -187,11 +184,4 @@ pub(super) fn is_withheld(member: &str, losses: &mut Vec<Loss>) -> bool {
 /// Google has no places up to which it is to remember.
 pub(super) fn cache_marker() -> Loss {
     Loss::dropped("cache_control", "the provider remembers by itself, or by the name of a cache")
-}
-
-/// Adds a loss, once.
-pub(super) fn lose(losses: &mut Vec<Loss>, loss: Loss) {
-    if !losses.contains(&loss) {
-        losses.push(loss);
-    }
 }

@@ -7,12 +7,13 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::thinking::Model;
-use super::tools::{cache_marker, lose};
+use super::tools::cache_marker;
 use crate::chat::{Target, ToolNames};
 use crate::gemini::part::{Fields, FunctionCall, FunctionResponse, Part, medium, raw};
 use crate::gemini::{FAMILY, NO_SIGNATURE};
 use crate::shared::ids::Rule;
-use crate::shared::turns::{Arranged, Turn};
+use crate::shared::losses::Losses;
+use crate::shared::turns::{Arranged, Side, Turn};
 
 /// What names of functions may consist of ("FunctionDeclaration" in the API's reference).
 const NAME: Rule = Rule { allows: |c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | ':' | '-'), length_max: 64 };
@@ -56,7 +57,7 @@ pub(super) fn system(system: &[Text]) -> Option<Content<'_>> {
 }
 
 /// The turns.
-pub(super) fn contents<'a>(arranged: &'a Arranged, target: &Target<'a>, losses: &mut Vec<Loss>) -> Vec<Content<'a>> {
+pub(super) fn contents<'a>(arranged: &'a Arranged, target: &Target<'a>, losses: &mut Losses) -> Vec<Content<'a>> {
     let mut writer = Writer { target, model: Model::of(target.model), losses };
     let turns = arranged.turns.iter().map(|turn| writer.turn(turn));
     // A turn may be left empty by what was lost.
@@ -66,7 +67,7 @@ pub(super) fn contents<'a>(arranged: &'a Arranged, target: &Target<'a>, losses: 
 struct Writer<'w, 'a> {
     target: &'w Target<'a>,
     model: Model,
-    losses: &'w mut Vec<Loss>,
+    losses: &'w mut Losses,
 }
 
 impl<'a> Writer<'_, 'a> {
@@ -99,7 +100,7 @@ impl<'a> Writer<'_, 'a> {
             }
         }
         parts.append(&mut beside);
-        Content { role: Some(if turn.is_assistant { "model" } else { "user" }), parts }
+        Content { role: Some(if turn.side == Side::Model { "model" } else { "user" }), parts }
     }
 
     /// Parts that stand for themselves.
@@ -107,10 +108,10 @@ impl<'a> Writer<'_, 'a> {
         match said {
             Said::Text(text) => {
                 if text.cache.is_some() {
-                    lose(self.losses, cache_marker());
+                    self.losses.push(cache_marker());
                 }
                 if !text.citations.is_empty() {
-                    lose(self.losses, Loss::dropped("messages[].annotations", "a conversation has no citations here"));
+                    self.losses.push(Loss::dropped("messages[].annotations", "a conversation has no citations here"));
                 }
                 let thought_signature = self.own(text.opaque.as_ref());
                 let text = Some(Cow::Borrowed(text.text.as_str()));
@@ -121,7 +122,7 @@ impl<'a> Writer<'_, 'a> {
             Said::Native(native) if native.family == FAMILY => Some(Part::Whole(&native.value)),
             Said::Native(_) => {
                 let why = "a part that only another provider understands";
-                lose(self.losses, Loss::dropped("messages[].content", why));
+                self.losses.push(Loss::dropped("messages[].content", why));
                 None
             }
             Said::ToolCall(_) | Said::ToolResult(_) | Said::Reasoning(_) => None,
@@ -130,7 +131,7 @@ impl<'a> Writer<'_, 'a> {
 
     fn medium(&mut self, media: &'a Media) -> Option<Part<'a>> {
         if media.cache.is_some() {
-            lose(self.losses, cache_marker());
+            self.losses.push(cache_marker());
         }
         let Some(mut fields) = medium(media) else {
             let param = match media.kind {
@@ -138,7 +139,7 @@ impl<'a> Writer<'_, 'a> {
                 MediaKind::Image => "messages[].image_url",
                 MediaKind::Video | MediaKind::Document => "messages[].file",
             };
-            lose(self.losses, Loss::dropped(param, "a file that only another provider has; send its content"));
+            self.losses.push(Loss::dropped(param, "a file that only another provider has; send its content"));
             return None;
         };
         match &media.extra {
@@ -149,7 +150,7 @@ impl<'a> Writer<'_, 'a> {
             }
             Some(_) => {
                 let why = "members that only another provider understands";
-                lose(self.losses, Loss::dropped("messages[].content", why));
+                self.losses.push(Loss::dropped("messages[].content", why));
             }
             None => {}
         }
@@ -157,7 +158,7 @@ impl<'a> Writer<'_, 'a> {
             if self.model.is_third() {
                 fields.more.insert("mediaResolution".to_owned(), serde_json::json!({"level": level}));
             } else {
-                lose(self.losses, Loss::dropped("messages[].image_url.detail", "the model looks at all alike"));
+                self.losses.push(Loss::dropped("messages[].image_url.detail", "the model looks at all alike"));
             }
         }
         Some(fields.into())
@@ -165,7 +166,7 @@ impl<'a> Writer<'_, 'a> {
 
     fn call(&mut self, call: &'a ToolCall, step: &mut Step) -> Part<'a> {
         if call.cache.is_some() {
-            lose(self.losses, cache_marker());
+            self.losses.push(cache_marker());
         }
         let carried = step.carried.take();
         let mut thought_signature = self.own(call.opaque.as_ref()).or(carried);
@@ -180,17 +181,17 @@ impl<'a> Writer<'_, 'a> {
 
     fn result(&mut self, result: &'a ToolResult, beside: &mut Vec<Part<'a>>) -> Part<'a> {
         if result.cache.is_some() {
-            lose(self.losses, cache_marker());
+            self.losses.push(cache_marker());
         }
         let mut parts = Vec::new();
         for said in &result.content {
             match said {
-                Said::Text(text) if text.cache.is_some() => lose(self.losses, cache_marker()),
+                Said::Text(text) if text.cache.is_some() => self.losses.push(cache_marker()),
                 Said::Text(_) => {}
                 said if self.model.is_third() => parts.extend(self.plain(said)),
                 said => {
                     let why = "media that a tool gave back stand behind its result";
-                    lose(self.losses, Loss::replaced("messages[].content", why));
+                    self.losses.push(Loss::replaced("messages[].content", why));
                     beside.extend(self.plain(said));
                 }
             }

@@ -40,7 +40,7 @@ pub(in crate::openai_chat) fn encode(request: &ChatRequest, target: &Target<'_>)
     let Writer { body, losses } = writer;
     // Value::to_string writes JSON and cannot fail.
     let body = Value::Object(body).to_string().into_bytes();
-    Ok(Encoded { path: PATH.to_owned(), headers: Vec::new(), body, losses, names })
+    Ok(Encoded { path: PATH.to_owned(), headers: Vec::new(), body, losses: losses.into_vec(), names })
 }
 
 /// The request with the names of its tools as they are sent; `None` if they are sent as they are.

@@ -6,7 +6,6 @@ mod encode;
 mod messages;
 mod options;
 mod read;
-mod results;
 mod tools;
 mod turns;
 mod write;

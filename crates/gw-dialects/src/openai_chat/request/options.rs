@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use super::read::{self, Members, Wrong};
 use super::write::Writer;
+use crate::openai_chat::FAMILY;
 use crate::shared::thinking as table;
 
 /// How the model is to think: OpenAI's `reasoning_effort`, OpenRouter's `reasoning` and the `thinking` of several others.
@@ -128,14 +129,7 @@ pub(super) fn prediction(body: &mut Members) -> Result<Option<String>, Wrong> {
 
 /// Members that only this family understands, as they were; those of another are losses.
 pub(super) fn encode_extra(request: &ChatRequest, writer: &mut Writer) {
-    let extra = &request.extra;
-    if extra.family != crate::openai_chat::FAMILY {
-        for name in extra.members.keys() {
-            writer.lose(Loss::dropped(name.clone(), "the provider's format has no such parameter"));
-        }
-        return;
-    }
-    for (name, value) in &extra.members {
+    for (name, value) in writer.losses.own_extra(request, FAMILY).into_iter().flatten() {
         match (writer.body.get_mut(name), value) {
             (None, _) => drop(writer.body.insert(name.clone(), value.clone())),
             (Some(Value::Object(written)), Value::Object(more)) => merge(written, more),

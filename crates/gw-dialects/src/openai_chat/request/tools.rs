@@ -8,6 +8,9 @@ use super::read::{self, Members, Wrong};
 use super::write::Writer;
 use crate::openai_chat::FAMILY;
 
+/// The type of a custom tool's format that is a grammar, and the member that it nests the grammar in.
+const GRAMMAR: &str = "grammar";
+
 /// A choice, or one of a type that only some providers know.
 type Choice = (Option<ToolChoice>, Option<Value>);
 
@@ -54,7 +57,7 @@ fn decode_tool(mut tool: Members) -> Result<Tool, Wrong> {
                 Ok(CustomTool {
                     name: read::required(&mut inner, "name")?,
                     description: read::string(&mut inner, "description")?,
-                    format: read::take(&mut inner, "format"),
+                    format: read::take(&mut inner, "format").map(flat_format),
                 })
             };
             return decode().map(Tool::Custom).map_err(|wrong: Wrong| wrong.within("custom"));
@@ -161,12 +164,35 @@ fn encode_tool(tool: &Tool, writer: &mut Writer) -> Option<Value> {
         }
         Tool::Custom(CustomTool { name, description, format }) => {
             let mut custom = Members::from_iter([("name".to_owned(), Value::from(name.as_str()))]);
-            let rest = [("description", description.as_deref().map(Value::from)), ("format", format.clone())];
+            let format = format.as_ref().map(nested_format);
+            let rest = [("description", description.as_deref().map(Value::from)), ("format", format)];
             custom.extend(rest.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
             Some(json!({"type": "custom", "custom": custom}))
         }
         Tool::BuiltIn(tool) => encode_built_in(tool, writer),
     }
+}
+
+/// A custom tool's format as the canonical form has it: the members of the grammar beside its type.
+fn flat_format(mut format: Value) -> Value {
+    if let Value::Object(members) = &mut format
+        && let Some(Value::Object(grammar)) = members.get_mut(GRAMMAR).map(Value::take)
+    {
+        members.shift_remove(GRAMMAR);
+        members.extend(grammar);
+    }
+    format
+}
+
+/// And as this format has it: within a member of their own.
+fn nested_format(format: &Value) -> Value {
+    let Some(members) = format.as_object().filter(|members| members.get("type").is_some_and(|kind| kind == GRAMMAR))
+    else {
+        return format.clone();
+    };
+    let grammar: Members =
+        members.iter().filter(|(name, _)| *name != "type").map(|(name, value)| (name.clone(), value.clone())).collect();
+    json!({"type": GRAMMAR, GRAMMAR: grammar})
 }
 
 fn encode_built_in(tool: &BuiltInTool, writer: &mut Writer) -> Option<Value> {

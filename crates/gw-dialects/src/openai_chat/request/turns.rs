@@ -5,11 +5,11 @@ use serde_json::{Map, Value, json};
 
 use super::content;
 use super::messages::{AUDIO_REFERENCE, MESSAGE_MEMBERS};
-use super::results::Results;
 use super::write::Writer;
 use crate::chat::Target;
 use crate::openai_chat::{FAMILY, reasoning};
 use crate::shared::ids::Rule;
+use crate::shared::results::Results;
 
 /// What the text of a failed tool's result begins with, where it does not say so itself.
 const FAILED: &str = "Error: ";
@@ -54,7 +54,7 @@ impl<'a> Turns<'a, '_> {
         for part in &message.parts {
             match part {
                 Part::ToolResult(result) => {
-                    if self.results.is_orphan(result) {
+                    if let Some(result) = self.results.take_orphan(&result.call_id) {
                         self.orphan(result);
                     }
                 }

@@ -1,5 +1,6 @@
 //! What a request is written into: its body, and what could not be said.
 
+use crate::shared::losses::Losses;
 use gw_core::chat::{CacheMarker, Loss};
 use serde_json::{Map, Value, json};
 
@@ -9,7 +10,7 @@ pub(super) struct Writer {
     /// The members so far.
     pub(super) body: Map<String, Value>,
     /// What could not be said, each once.
-    pub(super) losses: Vec<Loss>,
+    pub(super) losses: Losses,
 }
 
 impl Writer {
@@ -27,9 +28,7 @@ impl Writer {
 
     /// Notes what could not be said.
     pub(super) fn lose(&mut self, loss: Loss) {
-        if !self.losses.contains(&loss) {
-            self.losses.push(loss);
-        }
+        self.losses.push(loss);
     }
 
     /// Marks a part of a message as the end of what is to be remembered, in OpenAI's words.

@@ -259,13 +259,13 @@ impl EncodeEvents for Encoder {
                 self.begin(*candidate, out);
                 self.choice(*candidate, &json!({}), &Value::Null, Some(finish), out);
             }
-            Event::Extra(members) => {
-                for (name, value) in answer::known_extra(members) {
+            Event::ServiceTier(tier) => {
+                self.about.insert("service_tier".to_owned(), Value::from(tier.as_str()));
+            }
+            Event::Extra(extra) => {
+                for (name, value) in answer::known_extra(extra) {
                     let is_short = name == "system_fingerprint";
                     drop(if is_short { &mut self.about } else { &mut self.extra }.insert(name, value));
-                }
-                if let Some(tier) = members.get("service_tier") {
-                    self.about.insert("service_tier".to_owned(), tier.clone());
                 }
             }
         }

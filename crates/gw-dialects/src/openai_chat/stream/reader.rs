@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use gw_core::chat::Event;
 use gw_core::chat::event::CANDIDATES_MAX;
+use gw_core::chat::{Event, Extra};
 use gw_core::{Error, Usage};
 use serde_json::{Map, Value};
 
 use super::lane::{Lane, Output};
 use crate::chat::Origin;
 use crate::openai_chat::wire::Choice;
-use crate::openai_chat::{error, finish};
+use crate::openai_chat::{FAMILY, error, finish};
 use crate::scan::{self, Object};
 use crate::shared::refusal;
 use crate::usage;
@@ -123,8 +123,12 @@ impl Reader {
             self.answer_id.clone_from(&id);
             events.push(Event::Start { id, model, created_s });
         }
-        if !self.waiting.is_empty() {
-            events.push(Event::Extra(std::mem::take(&mut self.waiting)));
+        let mut members = std::mem::take(&mut self.waiting);
+        if let Some(Value::String(tier)) = members.shift_remove("service_tier") {
+            events.push(Event::ServiceTier(tier));
+        }
+        if !members.is_empty() {
+            events.push(Event::Extra(Extra { family: FAMILY, members }));
         }
     }
 

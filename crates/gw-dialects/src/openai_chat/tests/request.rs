@@ -284,6 +284,21 @@ fn what_clients_write_loosely_is_read() {
 }
 
 #[test]
+fn a_grammar_is_nested_here_and_flat_in_the_canonical_form() {
+    let format = json!({"type": "grammar", "grammar": {"syntax": "lark", "definition": "start: \"a\""}});
+    let tool = |format: &Value| json!({"type": "custom", "custom": {"name": "g", "format": format}});
+    for (nested, flat) in [
+        (&format, json!({"type": "grammar", "syntax": "lark", "definition": "start: \"a\""})),
+        (&json!({"type": "text"}), json!({"type": "text"})),
+    ] {
+        let request = decode(&json!({"model": "m", "messages": [], "tools": [tool(nested)]}));
+        let Tool::Custom(custom) = &request.tools[0] else { panic!("{request:?}") };
+        assert_eq!(custom.format.as_ref(), Some(&flat));
+        assert_eq!(encode(&request).0["tools"][0], tool(nested));
+    }
+}
+
+#[test]
 fn what_is_wrong_is_told_with_its_place_and_without_the_clients_words() {
     for (body, told) in [
         (json!({"messages": [{"role": "user", "content": [{"type": 5}]}]}), "`messages[0].content[0].type` must"),

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::super::FAMILY;
 use super::super::read::{Node, list, text};
 use super::items::native;
+use crate::shared::losses::Losses;
 use crate::shared::media;
 
 /// The parts of a member that is a string or a list of parts.
@@ -126,17 +127,17 @@ pub(in super::super) fn annotation(citation: &Citation, text_chars: u64) -> Opti
 }
 
 /// A text of the model's.
-pub(super) fn output_text(text: &Text, losses: &mut Vec<Loss>) -> Value {
+pub(super) fn output_text(text: &Text, losses: &mut Losses) -> Value {
     let chars = text.text.chars().count() as u64;
     let annotations: Vec<Value> = text.citations.iter().filter_map(|citation| annotation(citation, chars)).collect();
     if annotations.len() < text.citations.len() {
         losses.push(Loss::dropped("messages[].annotations", "sources without an address cannot be named"));
     }
-    json!({"type": "output_text", "text": text.text, "annotations": annotations})
+    json!({"type": "output_text", "text": text.text, "annotations": annotations, "logprobs": []})
 }
 
 /// A part of a user's message, of instructions, or of a tool's result. `is_own` says that the client speaks this dialect.
-pub(super) fn input(part: &Part, is_own: bool, losses: &mut Vec<Loss>) -> Option<Value> {
+pub(super) fn input(part: &Part, is_own: bool, losses: &mut Losses) -> Option<Value> {
     let (mut written, cache) = match part {
         Part::Text(text) => (json!({"type": "input_text", "text": text.text}), &text.cache),
         Part::Refusal(text) => (json!({"type": "input_text", "text": text}), &None),
@@ -166,7 +167,7 @@ pub(super) fn foreign(native: &Native) -> Loss {
     Loss::dropped(format!("messages[].{}", native.kind), "the provider's format has no such part")
 }
 
-fn medium_written(media: &Media, losses: &mut Vec<Loss>) -> Option<Value> {
+fn medium_written(media: &Media, losses: &mut Losses) -> Option<Value> {
     if let Some(native) = media.extra.as_ref().filter(|native| native.family != FAMILY) {
         losses.push(foreign(native));
     }
@@ -201,7 +202,7 @@ fn medium_written(media: &Media, losses: &mut Vec<Loss>) -> Option<Value> {
     }
 }
 
-fn document(media: &Media, losses: &mut Vec<Loss>) -> Value {
+fn document(media: &Media, losses: &mut Losses) -> Value {
     match &media.source {
         MediaSource::Inline { media_type, data } => {
             // Bytes without a name are refused.

@@ -1,8 +1,6 @@
 //! Writes a request for a provider.
 
-use gw_core::chat::{
-    ChatRequest, Loss, Modality, OutputFormat, Part, Role, Text, Thinking, ThinkingDisplay, ThinkingMode,
-};
+use gw_core::chat::{ChatRequest, Loss, OutputFormat, Part, Role, Text, Thinking, ThinkingDisplay, ThinkingMode};
 use serde_json::{Value, json};
 
 use super::super::read::{Object, number};
@@ -10,6 +8,7 @@ use super::super::tools::{EXTRA as TOOL_EXTRA, Names};
 use super::super::{FAMILY, ID_RULE, INCLUDE_ENCRYPTED, INCLUDE_LOGPROBS, NAME_RULE, PATH};
 use super::input;
 use crate::chat::{Encoded, Target};
+use crate::shared::losses::{Losses, Param};
 use crate::shared::thinking;
 
 /// OpenAI refuses a smaller limit.
@@ -23,7 +22,7 @@ const THOUGHTLESS: [&str; 3] = ["gpt-3", "gpt-4", "chatgpt-"];
 
 /// The request in this dialect.
 pub(in super::super) fn encode(request: &ChatRequest, target: &Target<'_>) -> Encoded {
-    let mut losses = Vec::new();
+    let mut losses = Losses::default();
     let names = Names::of(request);
     let mut body = Object::new();
     let mut set = |name: &str, value: Option<Value>| {
@@ -53,18 +52,12 @@ pub(in super::super) fn encode(request: &ChatRequest, target: &Target<'_>) -> En
     unsaid(request, &mut losses);
     extra(&mut body, request, &mut losses);
     remember(&mut body, request, target);
-    let mut distinct: Vec<Loss> = Vec::new();
-    for loss in losses {
-        if !distinct.contains(&loss) {
-            distinct.push(loss);
-        }
-    }
     Encoded {
         path: PATH.to_owned(),
         headers: Vec::new(),
         // A map with string keys cannot fail to be written.
         body: serde_json::to_vec(&body).unwrap_or_default(),
-        losses: distinct,
+        losses: losses.into_vec(),
         names: NAME_RULE.names(request),
     }
 }
@@ -80,7 +73,7 @@ pub(in super::super) fn instructions(request: &ChatRequest) -> Option<&Text> {
 }
 
 /// The shape and length of the text.
-pub(in super::super) fn text(request: &ChatRequest, losses: &mut Vec<Loss>) -> Option<Value> {
+pub(in super::super) fn text(request: &ChatRequest, losses: &mut Losses) -> Option<Value> {
     let mut written = Object::new();
     match &request.output {
         OutputFormat::Text => {}
@@ -113,7 +106,7 @@ pub(in super::super) fn text(request: &ChatRequest, losses: &mut Vec<Loss>) -> O
 }
 
 /// How much the model is to think, and what of it is shown.
-pub(in super::super) fn reasoning(asked: &Thinking, losses: &mut Vec<Loss>) -> Option<Value> {
+pub(in super::super) fn reasoning(asked: &Thinking, losses: &mut Losses) -> Option<Value> {
     let mut written = Object::new();
     let effort = match (asked.effort, asked.mode, asked.budget_tokens) {
         (Some(effort), ..) => Some(effort.name()),
@@ -142,7 +135,7 @@ pub(in super::super) fn reasoning(asked: &Thinking, losses: &mut Vec<Loss>) -> O
     (!written.is_empty()).then_some(Value::Object(written))
 }
 
-fn output_tokens(request: &ChatRequest, losses: &mut Vec<Loss>) -> Option<Value> {
+fn output_tokens(request: &ChatRequest, losses: &mut Losses) -> Option<Value> {
     let tokens = request.sampling.max_output_tokens?;
     if tokens < OUTPUT_TOKENS_MIN {
         losses.push(Loss::replaced("max_completion_tokens", "the provider takes no limit below 16"));
@@ -150,7 +143,7 @@ fn output_tokens(request: &ChatRequest, losses: &mut Vec<Loss>) -> Option<Value>
     Some(Value::from(tokens.max(OUTPUT_TOKENS_MIN)))
 }
 
-fn service_tier(request: &ChatRequest, losses: &mut Vec<Loss>) -> Option<Value> {
+fn service_tier(request: &ChatRequest, losses: &mut Losses) -> Option<Value> {
     let tier = request.service_tier.as_deref()?;
     if tier != STANDARD_ONLY {
         return Some(Value::from(tier));
@@ -159,7 +152,7 @@ fn service_tier(request: &ChatRequest, losses: &mut Vec<Loss>) -> Option<Value> 
     Some(Value::from("default"))
 }
 
-fn user_id(user: &str, losses: &mut Vec<Loss>) -> Value {
+fn user_id(user: &str, losses: &mut Losses) -> Value {
     let id = ID_RULE.fit(user);
     if id != user {
         losses
@@ -169,33 +162,27 @@ fn user_id(user: &str, losses: &mut Vec<Loss>) -> Value {
 }
 
 /// What this dialect has no words for.
-fn unsaid(request: &ChatRequest, losses: &mut Vec<Loss>) {
-    let sampling = &request.sampling;
-    for (is_asked, param) in [
-        (!sampling.stop.is_empty(), "stop"),
-        (sampling.seed.is_some(), "seed"),
-        (sampling.top_k.is_some(), "top_k"),
-        (sampling.presence_penalty.is_some_and(|penalty| penalty != 0.0), "presence_penalty"),
-        (sampling.frequency_penalty.is_some_and(|penalty| penalty != 0.0), "frequency_penalty"),
-        (sampling.candidates.is_some_and(|count| count > 1), "n"),
-        (!sampling.logit_bias.is_empty(), "logit_bias"),
-        (request.modalities.iter().any(|modality| *modality != Modality::Text), "modalities"),
-        (request.audio.is_some(), "audio"),
-        (request.prediction.is_some(), "prediction"),
-    ] {
-        if is_asked {
-            losses.push(Loss::dropped(param, "OpenAI's Responses have no such parameter"));
-        }
-    }
+fn unsaid(request: &ChatRequest, losses: &mut Losses) {
+    losses.lacking(
+        request,
+        &[
+            Param::Stop,
+            Param::Seed,
+            Param::TopK,
+            Param::PresencePenalty,
+            Param::FrequencyPenalty,
+            Param::Candidates,
+            Param::LogitBias,
+            Param::Modalities,
+            Param::Audio,
+            Param::Prediction,
+        ],
+    );
 }
 
 /// Members of our own family pass as they are; of another, none does.
-fn extra(body: &mut Object, request: &ChatRequest, losses: &mut Vec<Loss>) {
-    for (name, value) in &request.extra.members {
-        if request.extra.family != FAMILY {
-            losses.push(Loss::dropped(name.clone(), "the provider's format has no such parameter"));
-            continue;
-        }
+fn extra(body: &mut Object, request: &ChatRequest, losses: &mut Losses) {
+    for (name, value) in losses.own_extra(request, FAMILY).into_iter().flatten() {
         if name.starts_with(TOOL_EXTRA) {
             continue;
         }

@@ -9,13 +9,14 @@ use serde_json::{Value, json};
 use super::super::read::Object;
 use super::super::tools::Names;
 use super::super::{FAMILY, ID_RULE};
-use super::results::Results;
 use super::spoken::{Spoken, is_empty};
 use super::{content, encode, items};
 use crate::chat::Target;
+use crate::shared::losses::Losses;
+use crate::shared::results::Results;
 
 /// The items of `input`.
-pub(super) fn items(request: &ChatRequest, target: &Target<'_>, names: &Names, losses: &mut Vec<Loss>) -> Vec<Value> {
+pub(super) fn items(request: &ChatRequest, target: &Target<'_>, names: &Names, losses: &mut Losses) -> Vec<Value> {
     let is_own = request.extra.family == FAMILY;
     let member = |name: &str| if is_own { request.extra.members.get(name) } else { None };
     let refers = |part: &Part| match part {
@@ -49,7 +50,7 @@ struct Writer<'a> {
     is_stored: bool,
     provider: &'a str,
     names: &'a Names,
-    losses: &'a mut Vec<Loss>,
+    losses: &'a mut Losses,
 }
 
 impl<'a> Writer<'a> {
@@ -144,7 +145,8 @@ impl<'a> Writer<'a> {
     }
 
     /// An item of thoughts is shown to whoever can read it: where its state came from, or where it is stored. Their text
-    /// alone, which OpenAI does not take, is left out.
+    /// alone, which OpenAI does not take, is left out. An id that is not known is not made up: OpenAI's schema requires
+    /// one, its servers do not, and they refuse encrypted thoughts under another id than their own.
     fn thought(&mut self, parts: &[Part]) {
         let thoughts = parts.iter().filter_map(|part| match part {
             Part::Reasoning(reasoning) => Some(reasoning),

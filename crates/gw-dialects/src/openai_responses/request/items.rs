@@ -87,16 +87,17 @@ impl Conversation {
         Ok(())
     }
 
-    /// Thoughts. What Gemini signs is not a thought but the call before it: its signature stands alone in an item behind.
+    /// Thoughts. What Gemini signs is not a thought but the call or the text before it: its signature stands alone in an
+    /// item behind.
     fn thought(&mut self, item: &Node<'_>) -> Result<(), Error> {
         let mut parts = reasoning(item)?;
         if let [Part::Reasoning(Reasoning { text, opaque, .. })] = parts.as_mut_slice()
             && text.is_empty()
             && opaque.as_ref().is_some_and(|opaque| opaque.family == Family::Gemini)
-            && let Some(Part::ToolCall(call)) = self.messages.last_mut().and_then(|message| message.parts.last_mut())
-            && call.opaque.is_none()
+            && let Some(state) = self.messages.last_mut().and_then(signed)
+            && state.is_none()
         {
-            call.opaque = opaque.take();
+            *state = opaque.take();
             return Ok(());
         }
         self.turn(Role::Assistant).extend(parts);
@@ -123,6 +124,17 @@ impl Conversation {
         }
         let last = self.messages.len() - 1;
         &mut self.messages[last].parts
+    }
+}
+
+/// Where the state of what the model said last stands, if it has a place for it.
+fn signed(message: &mut Message) -> Option<&mut Option<Opaque>> {
+    if message.role != Role::Assistant {
+        return None;
+    }
+    match message.parts.last_mut()? {
+        Part::ToolCall(ToolCall { opaque, .. }) | Part::Text(Text { opaque, .. }) => Some(opaque),
+        _ => None,
     }
 }
 

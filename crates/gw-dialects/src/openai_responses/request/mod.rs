@@ -6,7 +6,6 @@ mod decode;
 mod encode;
 mod input;
 mod items;
-mod results;
 mod spoken;
 
 pub(super) use content::{annotation, citation, joined};

@@ -1,10 +1,13 @@
-//! Writes what the model said, as messages.
+//! Writes what the model said, as messages. One text without anything is a message of the short form; all else is the
+//! model's own output message, since OpenAI takes neither refusals nor sources in the short form.
 
 use gw_core::chat::{Loss, Part};
 use serde_json::{Value, json};
 
 use super::super::FAMILY;
 use super::content;
+use crate::shared::ids;
+use crate::shared::losses::Losses;
 
 /// A message of the model's that is being written. A change of phase begins another.
 #[derive(Default)]
@@ -16,7 +19,7 @@ pub(super) struct Spoken {
 }
 
 impl Spoken {
-    pub(super) fn add(&mut self, part: &Part, provider: &str, losses: &mut Vec<Loss>, items: &mut Vec<Value>) {
+    pub(super) fn add(&mut self, part: &Part, provider: &str, losses: &mut Losses, items: &mut Vec<Value>) {
         if is_empty(part) {
             return;
         }
@@ -49,8 +52,14 @@ impl Spoken {
         if content.is_empty() {
             return;
         }
-        let content = plain.map_or(Value::Array(content), Value::from);
-        let mut item = json!({"type": "message", "role": "assistant", "content": content});
+        let mut item = match plain {
+            Some(text) => json!({"type": "message", "role": "assistant", "content": text}),
+            None => {
+                // An id is required, and the client's is not known here. Its place keeps it apart from others.
+                let id = ids::made("msg", (items.len(), Value::from(content.as_slice()).to_string()));
+                json!({"type": "message", "id": id, "status": "completed", "role": "assistant", "content": content})
+            }
+        };
         if let Some(phase) = phase {
             item["phase"] = Value::from(phase);
         }

@@ -6,12 +6,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
-use gw_core::chat::Event;
+use gw_core::chat::{Event, Extra};
 use gw_core::{Error, ErrorCode};
 use serde_json::Value;
 
 use super::super::read::text;
-use super::super::{answer, error};
+use super::super::{FAMILY, answer, error};
 use super::item::{Item, Sink};
 use crate::chat::{DecodeEvents, Origin};
 use crate::shared::refusal;
@@ -171,12 +171,11 @@ impl Decoder {
                 Item::default().take(&done, &self.origin, &mut self.sink, out);
             }
         }
-        let mut extra = answer::extra(response);
-        if let Some(tier) = response.get("service_tier").filter(|tier| tier.is_string()) {
-            extra.insert("service_tier".to_owned(), tier.clone());
-        }
-        if !extra.is_empty() {
-            out.push(Event::Extra(extra));
+        let tier = response.get("service_tier").and_then(Value::as_str);
+        out.extend(tier.map(|tier| Event::ServiceTier(tier.to_owned())));
+        let members = answer::extra(response);
+        if !members.is_empty() {
+            out.push(Event::Extra(Extra { family: FAMILY, members }));
         }
         out.extend(answer::usage(response).map(Event::Usage));
         let finish = answer::finish(response, self.sink.calls, self.sink.refuses);

@@ -108,7 +108,7 @@ impl Encoder {
         }
     }
 
-    /// What Gemini signs a call with stands in an item of thoughts behind it, since a call has no place for it.
+    /// What Gemini signs a call or a text with stands in an item of thoughts behind it, since neither has a place for it.
     fn state(&mut self, opaque: &Opaque, out: &mut BytesMut) {
         let id = self.writer.id("rs");
         let item = json!({"id": id, "type": "reasoning", "summary": [], "encrypted_content": opaque.seal(FAMILY)});
@@ -182,11 +182,9 @@ impl EncodeEvents for Encoder {
                 self.finish = Some(finish.clone());
             }
             Event::Finish { .. } => {}
-            Event::Extra(members) => {
-                if let Some(tier) = members.get("service_tier").filter(|tier| tier.is_string()) {
-                    self.echo.set("service_tier", tier.clone());
-                }
-            }
+            Event::ServiceTier(tier) => self.echo.set("service_tier", Value::from(tier.as_str())),
+            // The object of an answer has no members but those that OpenAI's schema names.
+            Event::Extra(_) => {}
         }
     }
 

@@ -1,7 +1,9 @@
+use std::collections::BTreeSet;
+
 use gw_core::ErrorCode;
 use gw_core::chat::{
-    BuiltIn, CacheMarker, ChatRequest, Family, Function, Media, MediaKind, MediaSource, Message, Opaque, OpaqueKind,
-    Part, Reasoning, Role, Text, Thinking, Tool, ToolCall, ToolChoice, ToolInput, ToolResult,
+    BuiltIn, CacheMarker, ChatRequest, Citation, Family, Function, Media, MediaKind, MediaSource, Message, Opaque,
+    OpaqueKind, Part, Reasoning, Role, Text, Thinking, Tool, ToolCall, ToolChoice, ToolInput, ToolResult,
 };
 use serde_json::{Value, json};
 
@@ -133,6 +135,7 @@ fn a_conversation_of_another_dialect_keeps_its_order_and_roles() {
         user(vec![result("1", "one"), "and".into()]),
         assistant(vec!["done".into(), Part::Refusal("no".to_owned())]),
     ]);
+    let id = &items[7]["id"];
     assert_eq!(
         items,
         json!([
@@ -143,12 +146,37 @@ fn a_conversation_of_another_dialect_keeps_its_order_and_roles() {
             {"type": "function_call_output", "call_id": "2", "output": "two"},
             {"type": "message", "role": "developer", "content": "now briefly"},
             {"type": "message", "role": "user", "content": "and"},
-            {"type": "message", "role": "assistant", "content": [
-                {"type": "output_text", "text": "done", "annotations": []},
+            {"type": "message", "id": id, "status": "completed", "role": "assistant", "content": [
+                {"type": "output_text", "text": "done", "annotations": [], "logprobs": []},
                 {"type": "refusal", "refusal": "no"}
             ]},
         ])
     );
+    assert!(id.as_str().is_some_and(|id| id.starts_with("msg_")), "{id}");
+    assert_eq!(losses, Vec::<String>::new());
+}
+
+#[test]
+fn what_the_model_said_is_a_short_message_or_one_with_an_id_of_its_own() {
+    let cited = Text {
+        citations: vec![Citation { url: Some("https://a".to_owned()), ..Citation::default() }],
+        ..Text::from("b")
+    };
+    let conversation = vec![
+        assistant(vec!["a".into()]),
+        user(vec!["q".into()]),
+        assistant(vec![Part::Text(cited)]),
+        user(vec!["q".into()]),
+        assistant(vec![Part::Refusal("no".to_owned())]),
+        user(vec!["q".into()]),
+        assistant(vec![Part::Refusal("no".to_owned())]),
+    ];
+    let (first, losses) = items(conversation.clone());
+    assert_eq!((&first[0]["content"], first[0].get("id")), (&json!("a"), None));
+    assert_eq!(first[2]["content"][0]["annotations"][0]["url"], "https://a");
+    let ids: BTreeSet<&str> = [2, 4, 6].into_iter().filter_map(|place| first[place]["id"].as_str()).collect();
+    assert_eq!(ids.len(), 3, "{first}");
+    assert_eq!(items(conversation).0, first);
     assert_eq!(losses, Vec::<String>::new());
 }
 

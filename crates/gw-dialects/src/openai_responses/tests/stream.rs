@@ -1,12 +1,14 @@
 use bytes::BytesMut;
 use gw_core::chat::event::check;
-use gw_core::chat::{ChatRequest, Collector, Event};
+use gw_core::chat::{
+    Candidate, ChatAnswer, ChatRequest, Collector, Event, Family, Opaque, OpaqueKind, Part, Text, ToolCall,
+};
 use gw_core::{Error, ErrorCode};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::answer::{answer, sample};
-use super::{asked, origin};
+use super::{asked, decoded, origin};
 use crate::chat::{Egress, Ingress, RequestLine};
 use crate::openai_responses::OpenAiResponses;
 
@@ -273,6 +275,28 @@ fn what_is_written_is_read_as_the_same() {
     let (events, end) = read(&[written.as_bytes()]);
     end.unwrap();
     assert_eq!(collected(events).candidates, answer().candidates);
+}
+
+#[test]
+fn what_gemini_signs_is_followed_by_its_signature_and_gets_it_back() {
+    let opaque = |data: &str| {
+        let (family, provider) = (Family::Gemini, "g".to_owned());
+        Some(Opaque { family, provider, kind: OpaqueKind::Signature, data: data.to_owned() })
+    };
+    let text = |text: &str, opaque| Part::Text(Text { text: text.to_owned(), opaque, ..Text::default() });
+    let call = ToolCall { id: "c".to_owned(), name: "f".to_owned(), opaque: opaque("B"), ..ToolCall::default() };
+    let parts = vec![text("One.", opaque("A")), text("Two.", None), Part::ToolCall(call)];
+    let candidates = vec![Candidate { parts: parts.clone(), ..Candidate::default() }];
+    let answer = ChatAnswer { candidates, ..ChatAnswer::default() };
+    let whole = OpenAiResponses.encode_answer(&answer, &asked(ChatRequest::default()));
+    let output = serde_json::from_slice::<Value>(&whole).unwrap()["output"].take();
+    let kinds: Vec<_> = output.as_array().unwrap().iter().map(|item| item["type"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["message", "reasoning", "message", "function_call", "reasoning"]);
+    let request = decoded(&json!({"model": "m", "input": output}));
+    let said: Vec<Part> = request.messages.into_iter().flat_map(|message| message.parts).collect();
+    assert_eq!(said, parts);
+    let streamed = written(&answer.into_events());
+    assert_eq!(streamed[streamed.len() - 1]["response"]["output"], output);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Writes a message of the model's.
 
 use bytes::BytesMut;
-use gw_core::chat::Delta;
+use gw_core::chat::{Delta, Family, Opaque};
 use serde_json::{Value, json};
 
 use super::super::super::{FAMILY, request};
@@ -13,6 +13,8 @@ pub(in super::super) struct Message {
     content: Vec<Value>,
     part: Option<MessagePart>,
     pub(super) phase: Option<String>,
+    /// State of Gemini's, for which a message has no place.
+    pub(super) state: Option<Opaque>,
     is_announced: bool,
 }
 
@@ -42,7 +44,7 @@ impl MessagePart {
 
 impl Message {
     pub(super) fn new(writer: &Writer) -> Self {
-        Self { id: writer.id("msg"), content: Vec::new(), part: None, phase: None, is_announced: false }
+        Self { id: writer.id("msg"), content: Vec::new(), part: None, phase: None, state: None, is_announced: false }
     }
 
     fn written(&self, status: &str) -> Value {
@@ -106,6 +108,7 @@ impl Message {
             }
             Delta::Logprobs(Value::Array(tokens)) => part.logprobs.extend(tokens.iter().map(token)),
             Delta::Opaque(opaque) if opaque.family == FAMILY => self.phase = Some(opaque.data.clone()),
+            Delta::Opaque(opaque) if opaque.family == Family::Gemini => self.state = Some(opaque.clone()),
             _ => {}
         }
     }

@@ -163,8 +163,8 @@ impl Item {
         match self {
             Self::Message(message) => {
                 message.stop(writer, out);
-                // The next text may be of another phase.
-                message.phase.is_some()
+                // The next text may be of another phase; a signature stands right behind its text.
+                message.phase.is_some() || message.state.is_some()
             }
             Self::Thoughts(thoughts) => {
                 thoughts.stop(writer, out);
@@ -174,10 +174,11 @@ impl Item {
         }
     }
 
-    /// State for which the item has no place: Gemini's, on a call.
+    /// State for which the item has no place: Gemini's, on a call or a text.
     pub(super) fn take_foreign_state(&mut self) -> Option<Opaque> {
         match self {
             Self::Call(call) => call.state.take().filter(|opaque| opaque.family == Family::Gemini),
+            Self::Message(message) => message.state.take(),
             _ => None,
         }
     }
