@@ -42,6 +42,21 @@ providers:
     type: openai-compatible
     endpoint: http://127.0.0.1:{upstream}/v1
     timeout: {{ first_byte: 300ms }}
+  - name: open
+    type: openai-compatible
+    endpoint: http://127.0.0.1:{upstream}/open/v1
+    api_key: ${{PROVIDER_KEY}}
+    timeout: {{ idle: 2s }}
+  - name: claude
+    type: anthropic
+    endpoint: http://127.0.0.1:{upstream}/claude/v1
+    api_key: ${{PROVIDER_KEY}}
+    timeout: {{ idle: 2s }}
+  - name: gemini
+    type: gemini
+    endpoint: http://127.0.0.1:{upstream}/gemini/v1beta
+    api_key: ${{PROVIDER_KEY}}
+    timeout: {{ idle: 2s }}
   - name: nobody-there
     type: openai-compatible
     endpoint: http://127.0.0.1:{closed}/v1

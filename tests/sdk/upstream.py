@@ -1,8 +1,9 @@
 """A scripted provider: it speaks raw bytes, and what it says is chosen by the model that is asked for.
 
-The model is `SCRIPT` or `SCRIPT:MARK`; the mark only tells the requests of one test from those of another. The scripts
-are in scripts.py. What came in and how it ended is told at `GET /journal?model=SCRIPT:MARK`; with `&ended=N` the answer
-waits until N requests have ended.
+The model is `SCRIPT` or `SCRIPT:MARK`, behind `MODEL--` where the name of a real one matters; the mark only tells the
+requests of one test from those of another. The scripts are in scripts.py; a path that begins with the name of a vendor
+is answered in that vendor's format, as vendors.py says. What came in and how it ended is told at
+`GET /journal?model=SCRIPT:MARK`; with `&ended=N` the answer waits until N requests have ended.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ import urllib.parse
 from dataclasses import dataclass, field
 
 import scripts
+import vendors
 
 LONGEST_WAIT_SECONDS = 10
 # What OpenAI sends beside the answer. The cookie and the server's name must not reach the application.
@@ -24,7 +26,7 @@ HEADERS = (
 )
 REASONS = {200: b"OK", 400: b"Bad Request", 401: b"Unauthorized", 403: b"Forbidden", 404: b"Not Found",
            409: b"Conflict", 422: b"Unprocessable Entity", 429: b"Too Many Requests",
-           500: b"Internal Server Error", 503: b"Service Unavailable"}
+           500: b"Internal Server Error", 503: b"Service Unavailable", 529: b"Overloaded"}
 
 
 @dataclass
@@ -44,11 +46,12 @@ class Request:
     @property
     def model(self):
         # Without a gateway between, the provider's name still stands before the model's.
-        return str(self.fields.get("model", "")).rpartition("/")[2]
+        named = self.fields.get("model") or vendors.model_of(self.path) or ""
+        return str(named).rpartition("/")[2]
 
     @property
     def script(self):
-        return self.model.partition(":")[0]
+        return self.model.partition(":")[0].rpartition("--")[2]
 
     def told(self):
         """What the journal shows."""
@@ -161,7 +164,8 @@ async def tell_journal(request, connection):
 
 async def perform(request, connection):
     """Plays the script while watching whether the other side is still there; returns how it ended."""
-    playing = asyncio.ensure_future(scripts.script_of(request)(request, connection))
+    script = vendors.script_of(request) or scripts.script_of(request)
+    playing = asyncio.ensure_future(script(request, connection))
     watching = asyncio.ensure_future(connection.reader.read(1))
     await asyncio.wait([playing, watching], return_when=asyncio.FIRST_COMPLETED)
     left = not playing.done()
@@ -189,7 +193,7 @@ async def serve(reader, writer):
             JOURNAL.requests.append(request)
             how = await perform(request, connection)
             JOURNAL.end(request, how)
-            if how == "left" or request.script in scripts.CLOSING:
+            if how == "left" or request.script in scripts.CLOSING | vendors.CLOSING:
                 return
     except (ConnectionError, asyncio.CancelledError):
         # The other side is gone, or the suite is over.

@@ -27,8 +27,9 @@ def house():
         process.stdin.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def client(house):
+    """One for all, because the SDK takes long to make one."""
     with openai.OpenAI(base_url=house.base_url, api_key=house.key, max_retries=0, timeout=10) as client:
         yield client
 

@@ -1,0 +1,79 @@
+// Whatever a provider answers, Vercel's AI SDK, which checks every chunk, reads it without complaint, and reads the
+// same whole and streamed. The answers are the fixtures of the dialects; what exactly each must become is tested there.
+
+import assert from "node:assert/strict";
+import { existsSync, readdirSync } from "node:fs";
+import { test } from "node:test";
+import { createAnthropic } from "@ai-sdk/anthropic";
+import { createGoogleGenerativeAI } from "@ai-sdk/google";
+import { createOpenAI } from "@ai-sdk/openai";
+import { generateText, jsonSchema, streamText, tool } from "ai";
+import { CITY, named } from "./formats.mjs";
+import { house } from "./house.mjs";
+
+const FOLDERS = { open: "openai_chat", claude: "anthropic_messages", gemini: "gemini" };
+const fixtures = (folder) => new URL(`../../../fixtures/${folder}/`, import.meta.url);
+const openai = createOpenAI({ baseURL: house.base_url, apiKey: house.key });
+const anthropic = createAnthropic({ baseURL: house.base_url, apiKey: house.key });
+const google = createGoogleGenerativeAI({ baseURL: `${house.gateway}/v1beta`, apiKey: house.key });
+const SPEAKERS = {
+  chat: (model) => openai.chat(model),
+  responses: (model) => openai.responses(model),
+  anthropic: (model) => anthropic(model),
+  google: (model) => google(`models/${model}`),
+};
+// Nothing executes it: the first answer is the whole of it.
+const tools = { get_weather: tool({ description: "The weather of a city.", inputSchema: jsonSchema(CITY) }) };
+// What this SDK cannot read, whoever says it: several answers at once, and calls with free text.
+const BEYOND = ["several-candidates", "custom-tool-call"];
+// Where the provider's model made nothing that is an answer: an error of the SDK is right.
+const REFUSED = ["malformed-call"];
+// What is expected to fail, and why.
+const KNOWN_DEFECTS = {
+  "chat, gemini, thinking-and-tool-call":
+    "a chunk that carries the signature of a call has no `function` in it, which this SDK demands",
+};
+
+const callsOf = (parts) => parts.filter((part) => part.type === "tool-call" && !part.providerExecuted).length;
+
+async function readWhole(request) {
+  const { text, finishReason, content } = await generateText(request);
+  return { text, finishReason, calls: callsOf(content) };
+}
+
+async function readStream(request) {
+  const parts = [];
+  for await (const part of streamText({ ...request, onError: () => {} }).fullStream) {
+    if (part.type === "error") throw part.error;
+    parts.push(part);
+  }
+  const text = parts.filter((part) => part.type === "text-delta").map((part) => part.text).join("");
+  return { text, finishReason: parts.at(-1).finishReason, calls: callsOf(parts) };
+}
+
+/** What was read, or that it was refused: an answer that is none is an error in either way. */
+async function outcome(read, request) {
+  try {
+    return await read(request);
+  } catch (error) {
+    return { refused: error.name };
+  }
+}
+
+for (const [provider, folder] of Object.entries(FOLDERS)) {
+  const names = readdirSync(new URL("answers/", fixtures(folder))).map((file) => file.replace(/\.json$/, ""));
+  const streamed = names.filter((name) => existsSync(new URL(`streams/${name}.sse`, fixtures(folder))));
+  for (const name of streamed.filter((name) => !BEYOND.includes(name))) {
+    for (const [speaker, speak] of Object.entries(SPEAKERS)) {
+      const todo = KNOWN_DEFECTS[`${speaker}, ${provider}, ${name}`];
+      test(`an answer reads the same whole and streamed: ${speaker} to ${provider}, ${name}`, { todo }, async () => {
+        const request = {
+          model: speak(`${provider}/${named(provider, name)}`), prompt: "What is the weather?", tools, maxRetries: 0,
+        };
+        const whole = await outcome(readWhole, request);
+        assert.deepEqual(await outcome(readStream, request), whole);
+        if (!REFUSED.includes(name)) assert.ok(!whole.refused, whole.refused);
+      });
+    }
+  }
+}
