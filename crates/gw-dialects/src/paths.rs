@@ -49,7 +49,8 @@ fn openai(operation: &str) -> Option<DialectId> {
 /// `/v1beta/models/{model}:generateContent`, and under `/v1` too. A model's name may hold slashes.
 fn gemini(path: &str) -> Option<Addressed<'_>> {
     let rest = path.strip_prefix("/v1beta/").or_else(|| path.strip_prefix("/v1/"))?;
-    let (model, verb) = rest.strip_prefix("models/")?.rsplit_once(':')?;
+    // Vercel's SDK takes a name with a slash for a whole path, and leaves `models/` out.
+    let (model, verb) = rest.strip_prefix("models/").unwrap_or(rest).rsplit_once(':')?;
     let (dialect, stream) = match verb {
         "generateContent" => (DialectId::Gemini, false),
         "streamGenerateContent" => (DialectId::Gemini, true),
@@ -98,6 +99,8 @@ mod tests {
         }
         assert_eq!(dialect("/v1beta/models/x:countTokens"), Some(DialectId::GeminiCountTokens));
         assert_eq!(dialect("/v1/messages/count_tokens"), Some(DialectId::AnthropicCountTokens));
+        let bare = route("/v1beta/claude/claude-x:generateContent");
+        assert_eq!(bare.and_then(|found| found.model), Some("claude/claude-x"));
         let azure = route("/openai/deployments/my-gpt/chat/completions");
         assert_eq!(azure, Some(Addressed { dialect: DialectId::OpenAiChat, model: Some("my-gpt"), stream: None }));
     }

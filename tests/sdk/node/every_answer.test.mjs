@@ -29,11 +29,6 @@ const BEYOND = ["several-candidates", "custom-tool-call"];
 // Where the provider's model made nothing that is an answer: an error of the SDK is right.
 const REFUSED = ["malformed-call"];
 // What is expected to fail, and why.
-const KNOWN_DEFECTS = {
-  "chat, gemini, thinking-and-tool-call":
-    "a chunk that carries the signature of a call has no `function` in it, which this SDK demands",
-};
-
 const callsOf = (parts) => parts.filter((part) => part.type === "tool-call" && !part.providerExecuted).length;
 
 async function readWhole(request) {
@@ -65,8 +60,7 @@ for (const [provider, folder] of Object.entries(FOLDERS)) {
   const streamed = names.filter((name) => existsSync(new URL(`streams/${name}.sse`, fixtures(folder))));
   for (const name of streamed.filter((name) => !BEYOND.includes(name))) {
     for (const [speaker, speak] of Object.entries(SPEAKERS)) {
-      const todo = KNOWN_DEFECTS[`${speaker}, ${provider}, ${name}`];
-      test(`an answer reads the same whole and streamed: ${speaker} to ${provider}, ${name}`, { todo }, async () => {
+      test(`an answer reads the same whole and streamed: ${speaker} to ${provider}, ${name}`, async () => {
         const request = {
           model: speak(`${provider}/${named(provider, name)}`), prompt: "What is the weather?", tools, maxRetries: 0,
         };

@@ -34,11 +34,6 @@ const once = { maxRetries: 0 };
 const loop = { ...once, tools, prompt: "What is the weather in Paris?", stopWhen: isStepCount(5) };
 
 // What is expected to fail, and why.
-const KNOWN_DEFECTS = {
-  "chat to gemini, thinking-and-tool-call":
-    "a chunk that carries the signature of a call has no `function` in it, which this SDK demands",
-};
-
 /** The whole text of a stream; what went wrong in it is thrown. */
 async function textOfStream(request) {
   let failure;
@@ -67,8 +62,7 @@ for (const [speaker, speak] of Object.entries(SPEAKERS)) {
     });
 
     for (const script of ["tool-call", "thinking-and-tool-call"]) {
-      const todo = KNOWN_DEFECTS[`${way}, ${script}`];
-      test(`the SDK's own loop calls a tool, whole and streamed: ${way}, ${script}`, { todo }, async () => {
+      test(`the SDK's own loop calls a tool, whole and streamed: ${way}, ${script}`, async () => {
         for (const read of [generateText, textOfStream]) {
           const model = named(provider, script, mark());
           const { text } = await read({ model: speak(`${provider}/${model}`), ...loop });
@@ -137,9 +131,7 @@ test("a key that is not known is refused in words that the SDK understands", asy
   }
 });
 
-test("a model of Google's part is found by the name of its provider and its own", {
-  todo: "this SDK asks for /v1beta/PROVIDER/MODEL:generateContent, without models/, which the gateway does not know",
-}, async () => {
+test("a model of Google's part is found by the name of its provider and its own", async () => {
   const model = google(`claude/${named("claude", "text")}`);
   assert.equal((await generateText({ model, prompt: "Hi", ...once })).text, TEXT);
 });

@@ -53,14 +53,10 @@ def test_usage_is_only_in_a_stream_that_was_asked_for_it(client, provider):
     assert chunks[-1].choices == [] and chunks[-1].usage.total_tokens == INPUT_TOKENS + OUTPUT_TOKENS
 
 
-SIGNATURE_CHUNK = pytest.mark.xfail(
-    strict=True, reason="a chunk that carries the signature of a call has no `function` in it, which the SDK demands")
-
-
 @pytest.mark.parametrize(("provider", "script", "stream"), [
     *(("claude", script, stream) for script in ("tool-call", "thinking-and-tool-call") for stream in (False, True)),
     ("gemini", "tool-call", False), ("gemini", "tool-call", True), ("gemini", "thinking-and-tool-call", False),
-    pytest.param("gemini", "thinking-and-tool-call", True, marks=SIGNATURE_CHUNK)])
+    ("gemini", "thinking-and-tool-call", True)])
 def test_a_tool_is_called_and_its_result_is_answered(client, journal, mark, provider, script, stream):
     model = named(provider, script, mark)
     asked = {"model": f"{provider}/{model}", "tools": [TOOL]}

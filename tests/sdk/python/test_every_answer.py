@@ -78,18 +78,6 @@ def read_gemini(clients, model, stream):
     return text, sum(bool(part.function_call) for part in parts), finish
 
 
-KNOWN_DEFECTS = {
-    ("open", "several-candidates", read_responses):
-        "what the first candidate says after the second has begun is lost from the stream",
-}
-
-
-@pytest.fixture(autouse=True)
-def expect_known_defects(request, read, provider, answer):
-    if reason := KNOWN_DEFECTS.get((provider, answer, read)):
-        request.applymarker(pytest.mark.xfail(strict=True, reason=reason))
-
-
 @pytest.mark.parametrize("read", [read_chat, read_responses, read_anthropic, read_gemini])
 @pytest.mark.parametrize(("provider", "answer"), ANSWERS)
 def test_an_answer_reads_the_same_whole_and_streamed(clients, read, provider, answer):

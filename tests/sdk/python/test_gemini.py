@@ -222,13 +222,11 @@ def test_the_sample_answers_streams_and_calls_a_tool(client):
     assert "18 °C and sun" in text_of(ask(client, False, [QUESTION], model="sandbox/echo", tools=[get_weather]))
 
 
-@pytest.mark.xfail(reason="being added: the gateway does not count tokens in this revision")
 @pytest.mark.parametrize("provider", PROVIDERS)
 def test_tokens_are_counted_for_any_model(client, provider):
     counted = client.models.count_tokens(model=f"{provider}/{named(provider, 'text')}", contents="Hi")
     assert counted.total_tokens == 20 if provider == "gemini" else counted.total_tokens > 0
 
 
-@pytest.mark.xfail(reason="being added: the gateway lists models in OpenAI's form only in this revision")
 def test_the_models_are_listed_in_the_form_of_the_sdk(client):
     assert "models/house-model" in [model.name for model in client.models.list()]

@@ -185,9 +185,14 @@ impl Encoder {
                 }
                 Some(json!({"reasoning_details": entries}))
             }
-            (Delta::Opaque(opaque), Kind::Call { index, .. }) => {
+            (Delta::Opaque(opaque), Kind::Call { index, is_custom }) => {
                 let state = answer::signature(&opaque.seal(Family::Gemini));
-                Some(json!({"tool_calls": [{"index": index, "extra_content": state}]}))
+                let mut call = json!({"index": index, "extra_content": state});
+                if !is_custom {
+                    // SDKs put a call together from its `function`, and break where a piece has none.
+                    call["function"] = json!({"arguments": ""});
+                }
+                Some(json!({"tool_calls": [call]}))
             }
             (Delta::Opaque(opaque), _) => {
                 Some(json!({"extra_content": answer::signature(&opaque.seal(Family::Gemini))}))

@@ -169,13 +169,12 @@ impl EncodeEvents for Encoder {
                 self.block = Some(*index);
                 self.block(block, out);
             }
-            Event::BlockStart { .. } => self.block = None,
             Event::Delta { index, delta } if self.block == Some(*index) => self.delta(delta, out),
             Event::BlockStop { index } if self.block == Some(*index) => {
                 self.block = None;
                 self.stop(out);
             }
-            Event::Delta { .. } | Event::BlockStop { .. } => {}
+            Event::BlockStart { .. } | Event::Delta { .. } | Event::BlockStop { .. } => {}
             Event::Usage(usage) => self.usage = Some(self.usage.unwrap_or_default().merge(*usage)),
             Event::Finish { candidate: 0, finish } => {
                 self.close(incomplete(finish.reason).is_some(), out);
