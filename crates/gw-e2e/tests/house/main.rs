@@ -31,6 +31,32 @@ mod stop;
 #[cfg(test)]
 mod stream_faults;
 #[cfg(test)]
+mod translated;
+#[cfg(test)]
+mod translated_answers;
+#[cfg(test)]
+mod translated_breaks;
+#[cfg(test)]
+mod translated_crowd;
+#[cfg(test)]
+mod translated_errors;
+#[cfg(test)]
+mod translated_fixtures;
+#[cfg(test)]
+mod translated_keys;
+#[cfg(test)]
+mod translated_leaving;
+#[cfg(test)]
+mod translated_losses;
+#[cfg(test)]
+mod translated_others;
+#[cfg(test)]
+mod translated_rubbish;
+#[cfg(test)]
+mod translated_through;
+#[cfg(test)]
+mod translated_vendors;
+#[cfg(test)]
 mod upstream_faults;
 #[cfg(test)]
 mod visible;
