@@ -6,8 +6,8 @@ use std::rc::Rc;
 use bytes::{Bytes, BytesMut};
 use gw_core::chat::Loss;
 use gw_core::chat::opaque::SEAL;
-use gw_core::{Error, ErrorCode, Operation, Usage};
-use gw_dialects::chat::{self, Asked, Origin, RequestLine};
+use gw_core::{Error, ErrorCode, Operation, UpstreamError, Usage};
+use gw_dialects::chat::{self, Asked, Egress, Origin, RequestLine};
 use gw_dialects::request::Head;
 use gw_dialects::shared::tokens;
 use gw_dialects::stream::{StreamScan, StreamScanOptions};
@@ -25,6 +25,7 @@ use crate::meter::Meter;
 use crate::models::{self, Choice};
 use crate::reply::{Content, Reply, Translation};
 use crate::snapshot::{Credential, Provider, Snapshot};
+use crate::translate;
 
 /// An answer up to this size is held until it is whole, so that one that breaks off is an error and not half an answer.
 const HELD_ANSWER_BYTES_MAX: usize = 1 << 20;
@@ -48,8 +49,12 @@ const FORWARDED_WITH_KEY: [HeaderName; 2] =
 const FORWARDED_ANTHROPIC: [HeaderName; 2] = [ANTHROPIC_VERSION, HeaderName::from_static("anthropic-beta")];
 const ANTHROPIC_VERSION: HeaderName = HeaderName::from_static(anthropic_messages::VERSION_HEADER);
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-const ANTHROPIC_REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
+/// Where providers say their own id of the exchange: OpenAI's and most, Anthropic's, Amazon's.
+const PROVIDER_REQUEST_IDS: [HeaderName; 3] = [
+    HeaderName::from_static("x-request-id"),
+    HeaderName::from_static("request-id"),
+    HeaderName::from_static("x-amzn-requestid"),
+];
 
 /// The credential of an attempt.
 pub(crate) enum AttemptCredential {
@@ -101,7 +106,11 @@ impl Attempt<'_> {
         meter.answered(provider_request_id(response.headers()));
 
         if !response.status().is_success() {
-            return Err(dialect_error::decode_error(self.refusal(response).await));
+            let refusal = self.refusal(response).await;
+            return Err(match chat::egress(call.dialect).filter(|_| !call.dialect.is_plain_openai()) {
+                Some(egress) => refused_in_own_words(egress, refusal),
+                None => dialect_error::decode_error(refusal),
+            });
         }
         if is_event_stream(response.headers()) {
             let (parts, answer) = response.into_parts();
@@ -161,8 +170,7 @@ impl Attempt<'_> {
             DialectId::GeminiCountTokens => gemini::count_path(model),
             _ => gemini::path(model, head.stream),
         };
-        PathAndQuery::try_from(format!("{}{path}", endpoint.path().trim_end_matches('/')))
-            .map_err(|_| Error::new(ErrorCode::InvalidRequest, "the model's name cannot stand in a path"))
+        path_behind(endpoint, &path)
     }
 
     /// Watches a stream that goes through as it comes, in a dialect that is not searched for its usage in passing.
@@ -215,7 +223,9 @@ impl Attempt<'_> {
         let mut held = self.ports.held_bytes.nothing();
         let mut pieces: VecDeque<Bytes> = VecDeque::new();
         let mut size = 0;
-        while size <= HELD_ANSWER_BYTES_MAX {
+        // Only OpenAI's older formats can be searched for their usage in passing.
+        let held_max = if call.dialect.is_plain_openai() { HELD_ANSWER_BYTES_MAX } else { translate::ANSWER_BYTES_MAX };
+        while size <= held_max {
             let Some(piece) = answer.data().await else {
                 let body = join(pieces);
                 meter.received();
@@ -306,9 +316,33 @@ fn estimated(call: &Call<'_>, meter: &mut Meter) -> Result<Reply, Error> {
     Ok(Reply { status: StatusCode::OK, headers, content: Content::Whole(body, None) })
 }
 
+/// A path that names a model, behind the provider's own. A name must not lead to another place there.
+pub(crate) fn path_behind(endpoint: &PathAndQuery, path: &str) -> Result<PathAndQuery, Error> {
+    let wrong = || Error::new(ErrorCode::InvalidRequest, "the model's name cannot stand in a path").with_param("model");
+    let names = path.split_once('?').map_or(path, |(path, _)| path);
+    if names.split('/').any(|name| matches!(name.split(':').next(), Some("." | ".."))) {
+        return Err(wrong());
+    }
+    PathAndQuery::try_from(format!("{}{path}", endpoint.path().trim_end_matches('/'))).map_err(|_| wrong())
+}
+
+/// What a provider's refusal in the client's own dialect means; its words go to the client as they came, unless they may be
+/// about the gateway's credential.
+fn refused_in_own_words(egress: &dyn Egress, refusal: dialect_error::Refusal<'_>) -> Error {
+    let (status, headers, body) = (refusal.status, refusal.headers.clone(), refusal.body.clone());
+    let is_told = refusal.credential_is_callers;
+    let mut error = egress.decode_error(refusal);
+    let is_own_format = scan::top_level(&body).is_ok_and(|members| members.get(&body, "error").is_some());
+    if is_own_format && (is_told || error.code != ErrorCode::ProviderAuthentication) {
+        error.upstream = Some(Box::new(UpstreamError { status, headers, body }));
+    }
+    error
+}
+
 /// The provider's own id of the exchange.
 pub(crate) fn provider_request_id(headers: &HeaderMap) -> Option<&str> {
-    headers.get(REQUEST_ID).or_else(|| headers.get(ANTHROPIC_REQUEST_ID)).and_then(|value| value.to_str().ok())
+    let found = PROVIDER_REQUEST_IDS.iter().find_map(|name| headers.get(name));
+    found.and_then(|value| value.to_str().ok())
 }
 
 /// Whether the client brings back state that another provider gave it through us: its owner's name must come off before it

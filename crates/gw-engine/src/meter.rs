@@ -87,6 +87,11 @@ impl Meter {
         self.record.request_id
     }
 
+    /// The provider's own id of the exchange.
+    pub fn provider_request_id(&self) -> Option<&str> {
+        self.record.provider_request_id.as_deref()
+    }
+
     /// How many times a provider was tried.
     pub fn attempts(&self) -> u32 {
         self.record.attempts

@@ -18,7 +18,6 @@ use gw_http::RequestBody;
 use gw_providers::attempt::{self, Answer};
 use gw_providers::catalog::DialectEntry;
 use gw_providers::quirks;
-use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use serde_json::{Map, Value};
 use tokio::time::timeout_at;
@@ -33,7 +32,7 @@ use crate::reply::{Content, Reply, Translation};
 use crate::snapshot::Provider;
 
 /// The most that a whole answer may be that has to be said in other words: pictures come in base64.
-const ANSWER_BYTES_MAX: usize = 64 << 20;
+pub(crate) const ANSWER_BYTES_MAX: usize = 64 << 20;
 
 /// Members of a Responses request that are about the gateway's side of it, and that no other dialect has to be told.
 const OWN_STATE: [&str; 6] =
@@ -163,8 +162,7 @@ impl Attempt<'_> {
         let provider = &self.resolved.choice.provider;
         let endpoint = provider.endpoint(spoken.dialect).ok_or_else(|| crate::dispatch::not_spoken(provider, call))?;
         let path = if spoken.dialect.names_model_in_path() {
-            PathAndQuery::try_from(format!("{}{}", endpoint.path().trim_end_matches('/'), encoded.path))
-                .map_err(|_| Error::new(ErrorCode::InvalidRequest, "the model's name cannot stand in a path"))?
+            crate::dispatch::path_behind(endpoint, &encoded.path)?
         } else {
             endpoint.clone()
         };
@@ -182,7 +180,9 @@ impl Attempt<'_> {
         *request.method_mut() = Method::POST;
         *request.uri_mut() = path.into();
         *request.headers_mut() = self.headers(provider, call, spoken.dialect);
-        request.headers_mut().extend(encoded.headers);
+        for (name, value) in encoded.headers {
+            request.headers_mut().insert(name, value);
+        }
         Ok(request)
     }
 

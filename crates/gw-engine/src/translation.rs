@@ -89,9 +89,18 @@ impl Translation {
         let ended = self.decoder.end(&mut self.events);
         let mut out = BytesMut::new();
         self.say(&mut out);
-        if let Err(error) = ended {
+        if let Err(mut error) = ended {
+            if error.code == ErrorCode::ProviderInvalidResponse {
+                // What cannot be read is what did not come.
+                error.code = ErrorCode::ProviderStreamInterrupted;
+            }
             return self.break_off_after(out, &error);
         }
+        self.finish(out)
+    }
+
+    /// The answer is whole.
+    fn finish(&mut self, mut out: BytesMut) -> Said {
         match &mut self.verbatim {
             Some(framer) => out.extend_from_slice(&framer.finish()),
             None => self.encoder.end(&mut out),
@@ -102,9 +111,13 @@ impl Translation {
         Said { bytes: out.freeze(), end: Some(Ok(())) }
     }
 
-    /// The provider's stream broke off: a clean end would be taken for a whole answer.
+    /// The provider's stream broke off: a clean end would be taken for a whole answer, unless the provider had said that
+    /// it was.
     pub(crate) fn break_off(&mut self, error: &Error) -> Said {
-        self.break_off_after(BytesMut::new(), error)
+        let is_whole = self.decoder.end(&mut self.events).is_ok();
+        let mut out = BytesMut::new();
+        self.say(&mut out);
+        if is_whole { self.finish(out) } else { self.break_off_after(out, error) }
     }
 
     fn break_off_after(&mut self, mut out: BytesMut, error: &Error) -> Said {

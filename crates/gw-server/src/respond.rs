@@ -92,6 +92,11 @@ fn told_in_dialect(headers: &mut HeaderMap, dialect: DialectId, meter: &Meter) {
     {
         headers.insert(REQUEST_ID, id);
     }
+    if !headers.contains_key(X_PROVIDER_REQUEST_ID)
+        && let Some(id) = meter.provider_request_id().and_then(|id| HeaderValue::try_from(id).ok())
+    {
+        headers.insert(X_PROVIDER_REQUEST_ID, id);
+    }
     if let Some(warnings) = meter.warnings().and_then(|warnings| HeaderValue::try_from(warnings).ok()) {
         headers.insert(X_GATEWAY_WARNINGS, warnings);
     }

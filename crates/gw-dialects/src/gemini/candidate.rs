@@ -8,10 +8,13 @@ use serde_json::value::RawValue;
 
 use super::part::kind_of;
 use super::wire::{Object, compact};
-use super::{FAMILY, HELD_BYTES_MAX, finish, grounding};
+use super::{FAMILY, finish, grounding};
 use crate::chat::Origin;
 use crate::shared::media;
 use crate::shared::refusal::invalid;
+
+/// So much of a text is kept, to find where citations stand in it. Those further on have no place.
+const CITED_BYTES_MAX: usize = 256 << 10;
 
 /// What the candidates of an answer share.
 pub(super) struct Context<'c> {
@@ -150,9 +153,6 @@ impl Candidate {
         if text.is_empty() && opaque.is_none() {
             return Ok(());
         }
-        if self.text.len() + text.len() > HELD_BYTES_MAX {
-            return Err(invalid(&context.origin.provider, "a text that is too large"));
-        }
         if self.is_signed {
             self.close(context.events);
         }
@@ -164,7 +164,7 @@ impl Candidate {
             self.text(context)
         };
         if !text.is_empty() {
-            if !is_thought {
+            if !is_thought && self.text.len() < CITED_BYTES_MAX {
                 self.text.push_str(&text);
             }
             context.events.push(Event::Delta { index, delta: Delta::Text(text) });

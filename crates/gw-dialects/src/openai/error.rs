@@ -56,6 +56,7 @@ pub fn decode_error(refusal: Refusal<'_>) -> Error {
     let code = match status.as_u16() {
         401 | 403 => ErrorCode::ProviderAuthentication,
         429 => ErrorCode::ProviderRateLimited,
+        503 | 529 => ErrorCode::ProviderOverloaded,
         408 | 500.. => ErrorCode::ProviderFailed,
         400..=499 => ErrorCode::ProviderRejected,
         _ => return unexpected(provider, status),

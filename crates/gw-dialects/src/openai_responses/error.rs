@@ -65,7 +65,7 @@ fn code_of_words(said: &Value) -> Option<ErrorCode> {
             | "bio_policy"
             | "image_content_policy_violation" => ErrorCode::ContentFiltered,
             "server_is_overloaded" | "overloaded_error" | "slow_down" => ErrorCode::ProviderOverloaded,
-            "server_error" => ErrorCode::ProviderFailed,
+            // `server_error` says no more than the status.
             _ => return None,
         })
     })

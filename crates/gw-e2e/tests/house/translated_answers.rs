@@ -182,7 +182,6 @@ async fn a_stream_of_lines_instead_of_events_is_an_error_and_not_an_empty_answer
 }
 
 #[tokio::test]
-#[ignore = "anthropic-version, and Bedrock's accept beside the client's, are sent twice"]
 async fn no_header_is_told_twice() {
     let mut twice = Vec::new();
     for (format, vendor) in pairs() {
@@ -258,14 +257,12 @@ async fn the_providers_own_id_of_a_request_is_recorded() {
 }
 
 #[tokio::test]
-#[ignore = "x-amzn-requestid is not looked at"]
 async fn amazons_own_id_of_a_request_is_recorded() {
     let (_, record) = identified(Format::Chat, Vendor::Bedrock).await;
     assert_eq!(record["provider_request_id"], "their-id", "{record}");
 }
 
 #[tokio::test]
-#[ignore = "the provider's own id is told only where an answer goes through, and there not Anthropic's"]
 async fn the_providers_own_id_of_a_request_is_told() {
     for (format, vendor) in pairs() {
         let (answer, _) = identified(format, vendor).await;

@@ -70,7 +70,6 @@ async fn a_refusal_that_goes_through_is_recorded_as_what_it_is() {
 }
 
 #[tokio::test]
-#[ignore = "in the format of the client, 503 and 529 are recorded as provider_failed"]
 async fn a_provider_with_too_much_to_do_is_recorded_as_what_it_is() {
     recorded_as_what_it_is(Fault::Overloaded).await;
 }
@@ -91,7 +90,6 @@ async fn a_key_that_google_refuses_with_400_is_known_for_what_it_is() {
 }
 
 #[tokio::test]
-#[ignore = "in the format of the client, what is not 401 or 403 is passed on as a wrong request"]
 async fn a_key_that_google_refuses_with_400_is_known_to_googles_clients() {
     google_refuses_the_key(Format::Gemini).await;
 }

@@ -174,7 +174,6 @@ async fn the_usage_of_a_large_answer_is_recorded() {
 }
 
 #[tokio::test]
-#[ignore = "no usage is found in answers of more than a megabyte, but in OpenAI's older format"]
 async fn the_usage_of_a_large_answer_is_recorded_whatever_its_format() {
     for (vendor, format, folder) in [
         (Vendor::OpenAi, Format::Responses, "openai_responses"),
@@ -209,7 +208,6 @@ async fn a_long_stream_goes_through_whole() {
 }
 
 #[tokio::test]
-#[ignore = "a stream of Google's that has more than 16 MiB of text is ended with an error, though nothing is translated"]
 async fn a_long_stream_of_googles_goes_through_whole() {
     long_stream(Vendor::Gemini, Format::Gemini).await;
 }
