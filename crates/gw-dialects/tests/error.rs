@@ -128,7 +128,8 @@ fn the_status_decides_the_code_and_stays() {
         (401, ErrorCode::ProviderAuthentication),
         (403, ErrorCode::ProviderAuthentication),
         (500, ErrorCode::ProviderFailed),
-        (529, ErrorCode::ProviderFailed),
+        (503, ErrorCode::ProviderOverloaded),
+        (529, ErrorCode::ProviderOverloaded),
         (599, ErrorCode::ProviderFailed),
     ];
     for (status, code) in cases {
