@@ -9,7 +9,7 @@ use gw_core::Error;
 use gw_core::chat::{BuiltIn, BuiltInTool, ChatRequest, CustomTool, Family, Function, Loss, Tool, ToolChoice};
 use serde_json::{Value, json};
 
-use super::read::{Node, Object};
+use super::read::{Node, Object, text};
 use super::{FAMILY, NAME_RULE, UNTYPED};
 use crate::shared::losses::Losses;
 
@@ -29,7 +29,7 @@ pub(super) fn flat<'a>(namespace: Option<&str>, name: &'a str) -> Cow<'a, str> {
 pub(super) fn decode(top: &Node<'_>, extra: &mut Object) -> Result<Vec<Tool>, Error> {
     let mut tools = Vec::new();
     for node in top.objects("tools")? {
-        if node.required("type")? != "namespace" {
+        if node.required("type")? != "namespace" || !has_functions(&node) {
             tools.push(tool(&node, None, extra)?);
             continue;
         }
@@ -46,6 +46,16 @@ pub(super) fn decode(top: &Node<'_>, extra: &mut Object) -> Result<Vec<Tool>, Er
         }
     }
     Ok(tools)
+}
+
+/// Whether the tools in a namespace can stand by themselves. One without any, or with such as functions are not, is known
+/// to the provider alone.
+fn has_functions(namespace: &Node<'_>) -> bool {
+    let is_function = |tool: &Value| matches!(text(tool, "type"), "function" | "custom");
+    match namespace.get("tools") {
+        Some(Value::Array(tools)) => !tools.is_empty() && tools.iter().all(is_function),
+        _ => false,
+    }
 }
 
 fn tool(node: &Node<'_>, namespace: Option<&str>, extra: &mut Object) -> Result<Tool, Error> {

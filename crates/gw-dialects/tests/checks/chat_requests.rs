@@ -1,7 +1,6 @@
 //! What must hold for every request of a chat: shared by the tests and by the fuzz target.
 
 use gw_core::RequestId;
-use gw_core::chat::{ChatRequest, Part};
 use gw_dialects::DialectId;
 use gw_dialects::chat::{self, EGRESSES, Encoded, INGRESSES, RequestLine, Target};
 
@@ -43,21 +42,11 @@ pub(crate) fn check(input: &[u8]) {
                 let once = decode(&encoded);
                 let twice =
                     once.as_ref().map(|once| egress.encode_request(once, &target).and_then(|again| decode(&again)));
-                let is_same =
-                    matches!((&once, &twice), (Ok(once), Ok(Ok(twice))) if once == twice || moves(dialect, once));
+                let is_same = matches!((&once, &twice), (Ok(once), Ok(Ok(twice))) if once == twice);
                 assert!(is_same, "{}: {once:?} then {twice:?} of {}", name.name(), lossy(&encoded.body));
             }
         }
     }
     // What has no egress of its own was not held against the law above.
     debug_assert!(chat::egress(dialect).is_some(), "{} cannot be sent as it came", dialect.name());
-}
-
-/// Whether parts move when a request is written again: those of a message that Responses do not know become items.
-fn moves(dialect: DialectId, request: &ChatRequest) -> bool {
-    let is_native = |part: &Part| match part {
-        Part::ToolResult(result) => result.content.iter().any(|part| matches!(part, Part::Native(_))),
-        part => matches!(part, Part::Native(_)),
-    };
-    dialect == DialectId::OpenAiResponses && request.messages.iter().flat_map(|message| &message.parts).any(is_native)
 }

@@ -3,6 +3,7 @@
 use gw_core::chat::{CacheMarker, Loss, Media, MediaKind, MediaSource, Native, Part, Reasoning, Text};
 use serde_json::{Value, json};
 
+use super::members;
 use super::read::{self, Members, Wrong};
 use super::write::Writer;
 use crate::openai_chat::{FAMILY, reasoning};
@@ -57,7 +58,7 @@ fn decode_part(part: Value) -> Result<Part, Wrong> {
 
 /// A part that only this family's dialects understand.
 fn native(kind: String, value: Value) -> Part {
-    Part::Native(Native { family: FAMILY, kind, value })
+    Part::Native(Native { family: FAMILY, kind: members::content_kind(kind), value })
 }
 
 /// A medium that stands at an address or in one: OpenAI's object with `url`, or a text (Mistral's).

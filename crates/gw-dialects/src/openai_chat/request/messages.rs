@@ -8,12 +8,9 @@ use gw_core::chat::{
 };
 use serde_json::Value;
 
-use super::content;
 use super::read::{self, Members, Wrong};
+use super::{content, members};
 use crate::openai_chat::{FAMILY, reasoning, wire};
-
-/// The kind of a [`Native`] part that holds members of a message which the gateway does not know (`prefix`, `partial`).
-pub(super) const MESSAGE_MEMBERS: &str = "message";
 
 /// The kind of a [`Native`] part that refers to a spoken answer with the provider.
 pub(super) const AUDIO_REFERENCE: &str = "audio";
@@ -92,8 +89,7 @@ fn decode_message(mut message: Members, index: usize, calls: &mut Calls) -> Resu
     }
     message.retain(|_, value| !value.is_null() && value.as_array().is_none_or(|list| !list.is_empty()));
     if !message.is_empty() {
-        let value = Value::Object(message);
-        parts.push(Part::Native(Native { family: FAMILY, kind: MESSAGE_MEMBERS.to_owned(), value }));
+        parts.push(members::part(message));
     }
     Ok(Message { role, parts, name })
 }

@@ -3,6 +3,7 @@
 mod content;
 mod decode;
 mod encode;
+mod members;
 mod messages;
 mod options;
 mod read;

@@ -3,9 +3,10 @@
 use gw_core::chat::{Loss, Message, Part, Reasoning, Role, ToolCall, ToolInput, ToolResult};
 use serde_json::{Map, Value, json};
 
-use super::content;
-use super::messages::{AUDIO_REFERENCE, MESSAGE_MEMBERS};
+use super::members::OfResults;
+use super::messages::AUDIO_REFERENCE;
 use super::write::Writer;
+use super::{content, members};
 use crate::chat::Target;
 use crate::openai_chat::{FAMILY, reasoning};
 use crate::shared::ids::Rule;
@@ -19,7 +20,13 @@ const IDS: Rule = Rule { allows: |c| c.is_ascii_graphic(), length_max: 40 };
 
 /// Writes the conversation.
 pub(super) fn encode(messages: &[Message], target: &Target<'_>, writer: &mut Writer) -> Vec<Value> {
-    let mut turns = Turns { results: Results::collect(messages), target, writer, messages: Vec::new() };
+    let mut turns = Turns {
+        results: Results::collect(messages),
+        of_results: OfResults::collect(messages),
+        target,
+        writer,
+        messages: Vec::new(),
+    };
     for message in messages {
         match message.role {
             Role::System => turns.plain("system", message),
@@ -37,6 +44,7 @@ pub(super) fn encode(messages: &[Message], target: &Target<'_>, writer: &mut Wri
 
 struct Turns<'a, 't> {
     results: Results<'a>,
+    of_results: OfResults<'a>,
     target: &'t Target<'t>,
     writer: &'t mut Writer,
     messages: Vec<Value>,
@@ -50,27 +58,26 @@ impl<'a> Turns<'a, '_> {
     }
 
     fn user(&mut self, message: &'a Message) {
-        let mut others = Vec::new();
         for part in &message.parts {
-            match part {
-                Part::ToolResult(result) => {
-                    if let Some(result) = self.results.take_orphan(&result.call_id) {
-                        self.orphan(result);
-                    }
-                }
-                other => others.push(other.clone()),
+            if let Part::ToolResult(result) = part
+                && let Some(result) = self.results.take_orphan(&result.call_id)
+            {
+                self.orphan(result);
             }
         }
+        let others: Vec<Part> = members::without_results(&message.parts).into_iter().cloned().collect();
         // A message that held results alone is no message any more.
         if !others.is_empty() || message.parts.is_empty() {
-            let content = self.content(&others);
-            self.push("user", content, message, Map::new());
+            let message = Message { role: message.role, parts: others, name: message.name.clone() };
+            let content = self.content(&message.parts);
+            self.push("user", content, &message, Map::new());
         }
     }
 
     /// A result whose call is not there any more is told as text.
     fn orphan(&mut self, result: &ToolResult) {
         self.writer.lose(Loss::replaced("messages", "a tool's result without its call is sent as the user's text"));
+        self.of_results.lose(result, self.writer);
         let name = result.name.as_deref().unwrap_or("a tool");
         let mut parts = vec![Part::from(format!("Result of {name}:"))];
         parts.extend(result.content.iter().cloned());
@@ -130,7 +137,8 @@ impl<'a> Turns<'a, '_> {
     /// A result for each call, then the media for which results have no place.
     fn answers(&mut self, calls: &[&ToolCall], mut media: Vec<Part>) {
         for call in calls {
-            let content = match self.results.take(&call.id) {
+            let result = self.results.take(&call.id);
+            let content = match result {
                 Some(result) => self.result(result, call, &mut media),
                 None => {
                     let why = "a tool call without a result was given an empty one";
@@ -138,7 +146,15 @@ impl<'a> Turns<'a, '_> {
                     Value::from(format!("{FAILED}no result was given"))
                 }
             };
-            self.messages.push(json!({"role": "tool", "tool_call_id": IDS.fit(&call.id), "content": content}));
+            let mut written = Map::from_iter([
+                ("role".to_owned(), Value::from("tool")),
+                ("tool_call_id".to_owned(), Value::from(IDS.fit(&call.id))),
+                ("content".to_owned(), content),
+            ]);
+            if let Some(members) = result.and_then(|result| self.of_results.of(result)) {
+                members::add(&mut written, members);
+            }
+            self.messages.push(Value::Object(written));
         }
         if !media.is_empty() {
             let content = self.content(&media);
@@ -261,7 +277,7 @@ impl<'a> Turns<'a, '_> {
                 Part::Text(text) if text.text.is_empty() => None,
                 Part::Text(text) => Some(content::encode_text(text, self.writer)),
                 Part::Media(media) => content::encode_media(media, self.writer),
-                Part::Native(native) if native.family == FAMILY && native.kind == MESSAGE_MEMBERS => None,
+                Part::Native(native) if members::are(native) => None,
                 Part::Native(native) => content::encode_native(native, self.writer),
                 Part::Refusal(text) => Some(json!({"type": "refusal", "refusal": text})),
                 Part::ToolCall(_) | Part::ToolResult(_) | Part::Reasoning(_) => {
@@ -284,14 +300,8 @@ impl<'a> Turns<'a, '_> {
         }
         written.insert("content".to_owned(), content);
         written.extend(members);
-        let unknown = message.parts.iter().filter_map(|part| match part {
-            Part::Native(native) if native.family == FAMILY && native.kind == MESSAGE_MEMBERS => {
-                native.value.as_object()
-            }
-            _ => None,
-        });
-        for (name, value) in unknown.flatten() {
-            written.entry(name.clone()).or_insert_with(|| value.clone());
+        for unknown in message.parts.iter().filter_map(members::of) {
+            members::add(&mut written, unknown);
         }
         self.messages.push(Value::Object(written));
     }

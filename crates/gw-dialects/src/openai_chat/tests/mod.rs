@@ -2,6 +2,7 @@
 
 mod answer;
 mod error;
+mod members;
 mod request;
 mod stream;
 

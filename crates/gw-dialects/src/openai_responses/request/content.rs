@@ -6,7 +6,6 @@ use serde_json::{Value, json};
 
 use super::super::FAMILY;
 use super::super::read::{Node, list, text};
-use super::items::native;
 use crate::shared::losses::Losses;
 use crate::shared::media;
 
@@ -41,8 +40,21 @@ fn part(node: &Node<'_>) -> Result<Part, Error> {
             };
             Ok(medium(MediaKind::Document, source, name.map(str::to_owned), None, cache))
         }
-        _ => Ok(native(&Value::Object(node.object.clone()))),
+        kind => Ok(native(kind, Value::Object(node.object.clone()))),
     }
+}
+
+/// What the kind of a content part begins with which no word of ours stands for. That of an item is its type alone.
+const CONTENT: &str = "content[].";
+
+fn native(wire_type: &str, value: Value) -> Part {
+    Part::Native(Native { family: FAMILY, kind: format!("{CONTENT}{wire_type}"), value })
+}
+
+/// Whether something of our own family is a part of a message, and not an item. An item may be of any type, of one that
+/// begins like the kind of a content part as well.
+pub(super) fn is_content(native: &Native) -> bool {
+    native.family == FAMILY && native.kind.strip_prefix(CONTENT).is_some_and(|kind| kind == text(&native.value, "type"))
 }
 
 fn medium(

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::super::read::Object;
 use super::super::tools::Names;
 use super::super::{FAMILY, ID_RULE};
-use super::spoken::{Spoken, is_empty};
+use super::spoken::{Spoken, is_empty, is_spoken};
 use super::{content, encode, items};
 use crate::chat::Target;
 use crate::shared::losses::Losses;
@@ -75,7 +75,7 @@ impl<'a> Writer<'a> {
                     self.say(role, &mut said);
                     self.orphan(result);
                 }
-                Part::Native(native) if native.family == FAMILY && is_item(&native.kind) => {
+                Part::Native(native) if native.family == FAMILY && !content::is_content(native) => {
                     self.say(role, &mut said);
                     self.items.push(native.value.clone());
                 }
@@ -122,7 +122,7 @@ impl<'a> Writer<'a> {
         while let [part, ..] = rest {
             let (now, later) = rest.split_at(thoughts_in_a_row(rest).max(1));
             rest = later;
-            if matches!(part, Part::Text(_) | Part::Refusal(_)) {
+            if is_spoken(part) {
                 message.add(part, self.provider, self.losses, &mut self.items);
                 continue;
             }
@@ -242,11 +242,6 @@ impl<'a> Writer<'a> {
         }
         content::input(&Part::Media(media.clone()), self.is_own, self.losses)
     }
-}
-
-/// Whether something of our own family is an item, and not a part of a message.
-fn is_item(kind: &str) -> bool {
-    !kind.starts_with("input_")
 }
 
 /// How many parts at the beginning are one item of thoughts: a summary and the words behind it share an id.

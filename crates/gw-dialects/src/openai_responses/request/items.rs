@@ -11,6 +11,7 @@ use super::super::read::Node;
 use super::super::tools::flat;
 use super::super::{FAMILY, PARAGRAPH, UNTYPED};
 use super::content;
+use super::spoken::is_spoken;
 use crate::shared::media;
 
 /// Items that clients write, besides the results of functions.
@@ -79,7 +80,7 @@ impl Conversation {
             });
             texts.for_each(|text| text.opaque = Some(self::phase(phase, "")));
         }
-        let has_spoken = |message: &Message| matches!(message.parts.last(), Some(Part::Text(_) | Part::Refusal(_)));
+        let has_spoken = |message: &Message| message.parts.last().is_some_and(is_spoken);
         if self.messages.last().is_some_and(has_spoken) {
             self.messages.push(Message::new(Role::Assistant, Vec::new()));
         }
@@ -110,7 +111,10 @@ impl Conversation {
 
     /// Results of a row of calls are one message, apart from what the user says.
     fn given(&mut self, part: Part) {
-        let is_result = |message: &Message| matches!(message.parts.last(), Some(Part::ToolResult(_) | Part::Native(_)));
+        let is_result = |message: &Message| match message.parts.last() {
+            Some(part @ Part::Native(_)) => !is_spoken(part),
+            last => matches!(last, Some(Part::ToolResult(_))),
+        };
         match self.messages.last_mut() {
             Some(message) if message.role == Role::User && is_result(message) => message.parts.push(part),
             _ => self.messages.push(Message::new(Role::User, vec![part])),
@@ -216,7 +220,7 @@ fn picture(item: &Node<'_>) -> Result<Part, Error> {
     }))
 }
 
-/// An item or a part that no word of ours stands for.
+/// An item that no word of ours stands for.
 pub(in super::super) fn native(value: &Value) -> Part {
     let kind = value.get("type").and_then(Value::as_str).unwrap_or(UNTYPED).to_owned();
     Part::Native(Native { family: FAMILY, kind, value: value.clone() })

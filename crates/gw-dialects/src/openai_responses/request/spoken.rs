@@ -15,7 +15,8 @@ pub(super) struct Spoken {
     content: Vec<Value>,
     /// The message, if it is nothing but one text.
     plain: Option<String>,
-    phase: Option<String>,
+    /// That of its texts, if it has any: refusals and what is not known are of whichever message they stand in.
+    phase: Option<Option<String>>,
 }
 
 impl Spoken {
@@ -30,15 +31,18 @@ impl Spoken {
                     losses
                         .push(Loss::replaced("messages[].cache_control", "the provider remembers requests by itself"));
                 }
-                (content::output_text(text, losses), own.map(|opaque| opaque.data.clone()))
+                (content::output_text(text, losses), Some(own.map(|opaque| opaque.data.clone())))
             }
-            Part::Refusal(text) => (json!({"type": "refusal", "refusal": text}), self.phase.clone()),
+            Part::Refusal(text) => (json!({"type": "refusal", "refusal": text}), None),
+            Part::Native(native) => (native.value.clone(), None),
             _ => return,
         };
-        if phase != self.phase {
-            self.finish(items);
+        if phase.is_some() {
+            if self.phase.is_some() && phase != self.phase {
+                self.finish(items);
+            }
+            self.phase = phase;
         }
-        self.phase = phase;
         let is_first = self.content.is_empty();
         self.plain = match part {
             Part::Text(text) if is_first && text.citations.is_empty() => Some(text.text.clone()),
@@ -60,10 +64,19 @@ impl Spoken {
                 json!({"type": "message", "id": id, "status": "completed", "role": "assistant", "content": content})
             }
         };
-        if let Some(phase) = phase {
+        if let Some(phase) = phase.flatten() {
             item["phase"] = Value::from(phase);
         }
         items.push(item);
+    }
+}
+
+/// Whether a part is the content of a message, and not an item of its own.
+pub(super) fn is_spoken(part: &Part) -> bool {
+    match part {
+        Part::Text(_) | Part::Refusal(_) => true,
+        Part::Native(native) => content::is_content(native),
+        _ => false,
     }
 }
 

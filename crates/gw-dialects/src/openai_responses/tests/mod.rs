@@ -3,6 +3,7 @@
 mod answer;
 mod request;
 mod stream;
+mod unknown;
 
 use std::rc::Rc;
 
