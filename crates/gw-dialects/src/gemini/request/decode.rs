@@ -64,7 +64,7 @@ fn tier(word: String) -> Option<String> {
 }
 
 /// Puts a member where its name says: `generationConfig.imageConfig` into `generationConfig`. Only the names that
-/// [`decode`] gives mean that; a point in a client's own name is a point.
+/// [`decode()`] gives mean that; a point in a client's own name is a point.
 pub(super) fn put(mut members: &mut Map<String, Value>, path: &str, value: Value) {
     let mut name = path;
     for within in ["generationConfig", "toolConfig", "functionCallingConfig"] {

@@ -1,4 +1,4 @@
-//! Requests: what clients of Google's dialect ask ([`decode`]), and what Google is asked ([`encode`]).
+//! Requests: what clients of Google's dialect ask ([`mod@decode`]), and what Google is asked ([`mod@encode`]).
 
 mod calls;
 mod config;
