@@ -9,6 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use gw_core::{Error, ErrorCode, RequestId};
+use gw_dialects::DialectId;
 use gw_dialects::paths::Addressed;
 use gw_dialects::shared::media;
 use gw_engine::{Call, Engine, Meter, Reply, ReplyBody, Snapshot};
@@ -147,7 +148,7 @@ impl Api {
             Route::WrongMethod(allowed) => Err(wrong_method(parts, allowed)),
             Route::Unknown | Route::Operation(_) => Err(unknown_path(parts)),
         };
-        respond::own(answered, request_id)
+        respond::own(answered, Shape::of(parts).dialect(), request_id)
     }
 
     /// Whether a request that is not an operation may be answered: like one that is.
@@ -168,7 +169,8 @@ impl Api {
 
     /// What a browser asks before a page may call (CORS).
     fn preflight(&self, parts: &Parts) -> Response<ReplyBody> {
-        let mut response = respond::own(Ok(respond::empty(StatusCode::NO_CONTENT)), self.next_id());
+        let mut response =
+            respond::own(Ok(respond::empty(StatusCode::NO_CONTENT)), DialectId::OpenAiChat, self.next_id());
         let headers = response.headers_mut();
         headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST"));
         if let Some(asked) = parts.headers.get(header::ACCESS_CONTROL_REQUEST_HEADERS) {

@@ -3,6 +3,7 @@
 
 use bytes::Bytes;
 use gw_core::Error;
+use gw_dialects::DialectId;
 use gw_engine::Snapshot;
 use http::request::Parts;
 use serde_json::{Value, json};
@@ -38,6 +39,15 @@ impl Shape {
             Self::Gemini
         } else {
             Self::OpenAi
+        }
+    }
+
+    /// The dialect in which such a client is told of errors.
+    pub fn dialect(self) -> DialectId {
+        match self {
+            Self::OpenAi => DialectId::OpenAiChat,
+            Self::Anthropic => DialectId::AnthropicMessages,
+            Self::Gemini => DialectId::Gemini,
         }
     }
 

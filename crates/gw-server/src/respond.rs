@@ -66,13 +66,13 @@ pub fn failure(error: &Error, dialect: DialectId, mut meter: Box<Meter>) -> Resp
 }
 
 /// An answer of the gateway itself, which nobody meters.
-pub fn own(answered: Result<Response<Bytes>, Error>, request_id: RequestId) -> Response<ReplyBody> {
+pub fn own(answered: Result<Response<Bytes>, Error>, dialect: DialectId, request_id: RequestId) -> Response<ReplyBody> {
     let (status, mut headers, body) = match answered {
         Ok(response) => {
             let (parts, body) = response.into_parts();
             (parts.status, parts.headers, body)
         }
-        Err(error) => render(&error, DialectId::OpenAiChat, request_id),
+        Err(error) => render(&error, dialect, request_id),
     };
     identify(&mut headers, request_id);
     build(status, headers, ReplyBody::unmetered(body))

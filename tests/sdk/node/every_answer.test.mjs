@@ -28,7 +28,6 @@ const tools = { get_weather: tool({ description: "The weather of a city.", input
 const BEYOND = ["several-candidates", "custom-tool-call"];
 // Where the provider's model made nothing that is an answer: an error of the SDK is right.
 const REFUSED = ["malformed-call"];
-// What is expected to fail, and why.
 const callsOf = (parts) => parts.filter((part) => part.type === "tool-call" && !part.providerExecuted).length;
 
 async function readWhole(request) {

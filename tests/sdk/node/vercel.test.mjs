@@ -33,7 +33,6 @@ const tools = {
 const once = { maxRetries: 0 };
 const loop = { ...once, tools, prompt: "What is the weather in Paris?", stopWhen: isStepCount(5) };
 
-// What is expected to fail, and why.
 /** The whole text of a stream; what went wrong in it is thrown. */
 async function textOfStream(request) {
   let failure;
