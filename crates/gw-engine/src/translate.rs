@@ -48,12 +48,6 @@ struct Spoken<'a> {
     entry: &'a DialectEntry,
 }
 
-/// The dialect in which a provider is asked what was asked in another; `None` if there is none.
-pub(crate) fn dialect(provider: &Provider, client: DialectId) -> Option<DialectId> {
-    chat::ingress(client)?;
-    provider.entry.dialects().map(|(dialect, _)| dialect).find(|dialect| chat::egress(*dialect).is_some())
-}
-
 impl Attempt<'_> {
     /// Sends the request in another dialect and makes a reply of what comes back.
     pub(crate) async fn run_translated(&self, call: &Call<'_>, head: &Head, meter: &mut Meter) -> Result<Reply, Error> {
@@ -124,11 +118,11 @@ impl Attempt<'_> {
         // The instructions of the earlier request are not carried over: this one's come first.
         let instructions = head.fields.get(&call.body, "instructions").map(|field| &call.body[field.value()]);
         let start = usize::from(instructions.is_some_and(|value| value != b"null")).min(request.messages.len());
-        let messages = request.messages[start..].to_vec();
+        let asked = state.store.then(|| request.messages[start..].to_vec());
         if let Some(earlier) = &previous {
             request.messages.splice(start..start, earlier.messages());
         }
-        let keeper = state.store.then(|| Keeper {
+        let keeper = asked.map(|messages| Keeper {
             conversations: Arc::clone(&self.ports.conversations),
             id: openai_responses::response_id(meter.request_id()),
             previous,
@@ -140,13 +134,14 @@ impl Attempt<'_> {
         Ok((keeper, own))
     }
 
+    /// How the provider is asked: in the client's own dialect if it speaks it, else in the first that it has for chat.
     fn spoken(&self, call: &Call<'_>) -> Result<Spoken<'_>, Error> {
         let provider = &self.resolved.choice.provider;
-        let dialect = provider.entry.dialect(call.dialect).map(|_| call.dialect);
-        let dialect = dialect.or_else(|| self::dialect(provider, call.dialect));
-        let found = dialect.and_then(|dialect| {
-            let (ingress, egress) = (chat::ingress(call.dialect)?, chat::egress(dialect)?);
-            Some(Spoken { ingress, egress, dialect, entry: provider.entry.dialect(dialect)? })
+        let own = provider.entry.dialect(call.dialect).map(|entry| (call.dialect, entry));
+        let found = chat::ingress(call.dialect).and_then(|ingress| {
+            own.into_iter()
+                .chain(provider.entry.dialects())
+                .find_map(|(dialect, entry)| Some(Spoken { ingress, egress: chat::egress(dialect)?, dialect, entry }))
         });
         found.ok_or_else(|| crate::dispatch::not_spoken(provider, call))
     }
