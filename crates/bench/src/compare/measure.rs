@@ -89,8 +89,9 @@ impl Setting {
             figures.insert(Figure::CpuPerRequestUs, cpu.target / report.answers as f64 * 1e6);
         }
         if let (Shape::Stream(stream), true) = (load.exchange.shape, cpu.target > 0.0) {
-            let whole = load.exchange.answer().len() as f64;
-            let chunks = report.answer_bytes as f64 / whole * f64::from(stream.events());
+            ensure!(report.whole_answer_bytes > 0, "no stream came to its end");
+            let answers = report.answer_bytes as f64 / report.whole_answer_bytes as f64;
+            let chunks = answers * f64::from(stream.events());
             figures.insert(Figure::CpuPerChunkUs, cpu.target / chunks * 1e6);
         }
         Ok(figures)
@@ -134,7 +135,7 @@ impl Setting {
         instance.expect_alive()?;
         let plan = Plan {
             door: target.door(instance.address),
-            exchange: load.exchange,
+            exchange: target.exchange(load.exchange),
             check: target.check,
             drive: load.drive,
             warmup_s: self.warmup_s,

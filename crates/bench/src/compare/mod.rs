@@ -93,7 +93,11 @@ async fn session(options: &Options) -> Result<Results> {
 }
 
 fn takes_part(target: &Target, phase: &Phase, round: u32) -> bool {
-    let speaks = phase.field == Field::All || target.is_plain();
+    let speaks = match phase.field {
+        Field::All => true,
+        Field::Http1 => target.is_http1(),
+        Field::Plain => target.is_http1() && !target.is_translated(),
+    };
     match phase.work {
         Work::Load(_) => speaks,
         Work::Start => speaks && target.program.can_start(),

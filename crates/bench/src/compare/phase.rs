@@ -41,16 +41,20 @@ pub(super) struct Load {
 pub(super) enum Field {
     /// Everybody, over whatever they speak.
     All,
-    /// Only clear-text HTTP/1.1.
+    /// Only clear-text HTTP/1.1, translated or not.
+    Http1,
+    /// Only clear-text HTTP/1.1 and what goes through as it is.
     Plain,
 }
 
 const SMALL_BYTES: usize = 1 << 10;
 const LARGE_BYTES: usize = 64 << 10;
+const HUGE_BYTES: usize = 1 << 20;
 
-const CHAT: Exchange = Exchange { shape: Shape::Chat, body_bytes: SMALL_BYTES };
-const LONG_PROMPT: Exchange = Exchange { shape: Shape::Chat, body_bytes: LARGE_BYTES };
-const EMBEDDINGS: Exchange = Exchange { shape: Shape::Embeddings, body_bytes: 256 };
+const CHAT: Exchange = Exchange::openai(Shape::Chat, SMALL_BYTES);
+const LONG_PROMPT: Exchange = Exchange::openai(Shape::Chat, LARGE_BYTES);
+const HUGE_PROMPT: Exchange = Exchange::openai(Shape::Chat, HUGE_BYTES);
+const EMBEDDINGS: Exchange = Exchange::openai(Shape::Embeddings, 256);
 
 /// The burst after which memory must come back: many connections, then long prompts.
 pub(super) const BURST: [Load; 2] = [closed(256, CHAT), closed(64, LONG_PROMPT)];
@@ -62,12 +66,13 @@ pub(super) const PHASES: &[Phase] = &[
     phase("c16", Field::Plain, closed(16, CHAT)),
     phase("c64", Field::All, closed(64, CHAT)),
     phase("c256", Field::Plain, closed(256, CHAT)),
-    phase("long-prompt", Field::Plain, closed(16, LONG_PROMPT)),
+    phase("long-prompt", Field::Http1, closed(16, LONG_PROMPT)),
+    phase("huge-prompt", Field::Plain, closed(4, HUGE_PROMPT)),
     phase("embeddings", Field::Plain, closed(64, EMBEDDINGS)),
     phase("streams", Field::All, closed(128, stream(50, 10, false))),
-    phase("dense-streams", Field::Plain, closed(128, stream(50, 0, true))),
+    phase("dense-streams", Field::Http1, closed(128, stream(50, 0, true))),
     phase("latency", Field::All, open(200.0, CHAT)),
-    phase("first-token", Field::Plain, open(50.0, stream(10, 5, false))),
+    phase("first-token", Field::Http1, open(50.0, stream(10, 5, false))),
     Phase { name: "start", work: Work::Start, field: Field::Plain },
     Phase { name: "memory", work: Work::Memory, field: Field::Plain },
 ];
@@ -89,5 +94,5 @@ const fn open(per_second: f64, exchange: Exchange) -> Load {
 }
 
 const fn stream(chunks: u32, pause_ms: u32, usage: bool) -> Exchange {
-    Exchange { shape: Shape::Stream(Stream { chunks, pause_ms, usage }), body_bytes: SMALL_BYTES }
+    Exchange::openai(Shape::Stream(Stream { chunks, pause_ms, usage }), SMALL_BYTES)
 }

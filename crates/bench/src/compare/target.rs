@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 use super::program::{self, KEY, Program, Recipe};
 use super::{Options, say};
 use crate::certificates;
+use crate::exchange::{Exchange, Wire};
 use crate::load::plan::{Check, Door, Protocol};
 
 /// The names that figures are compared with.
@@ -21,6 +22,25 @@ pub(super) const NGINX: &str = "nginx";
 pub(super) const GATEWAY: &str = "gateway";
 /// The gateway with keys required and requests logged.
 pub(super) const POLICIES: &str = "gateway-policies";
+
+/// The gateway on the bare road before providers of other formats.
+const TRANSLATING: &str = "gateway-translating";
+const TRANSLATING_CONFIG: &str = include_str!("../../configs/gateway-translating.yaml");
+/// OpenAI's clients before Anthropic.
+pub(super) const TO_ANTHROPIC: &str = "openai-anthropic";
+/// Anthropic's clients before OpenAI.
+pub(super) const FROM_ANTHROPIC: &str = "anthropic-openai";
+/// OpenAI's clients before Google.
+pub(super) const TO_GEMINI: &str = "openai-gemini";
+/// OpenAI's clients before Amazon Bedrock.
+pub(super) const TO_BEDROCK: &str = "openai-bedrock";
+/// What is said in other words on the way, by whom and to whom.
+const TRANSLATED: [(&str, Wire, Wire); 4] = [
+    (TO_ANTHROPIC, Wire::OpenAi, Wire::Anthropic),
+    (FROM_ANTHROPIC, Wire::Anthropic, Wire::OpenAi),
+    (TO_GEMINI, Wire::OpenAi, Wire::Gemini),
+    (TO_BEDROCK, Wire::OpenAi, Wire::Bedrock),
+];
 
 /// A program and the way in which clients talk to it.
 #[derive(Debug, Clone)]
@@ -37,6 +57,10 @@ pub(super) struct Target {
     pub(super) check: Check,
     /// What stands before the operation's path.
     base_path: String,
+    /// The format of its clients.
+    client: Wire,
+    /// The format in which it asks the mock.
+    upstream: Wire,
 }
 
 impl Target {
@@ -48,6 +72,8 @@ impl Target {
             authority: None,
             check: Check::Exact,
             base_path: "/v1".to_owned(),
+            client: Wire::OpenAi,
+            upstream: Wire::OpenAi,
         }
     }
 
@@ -67,8 +93,18 @@ impl Target {
     }
 
     /// Whether clients speak HTTP/1.1 in clear text to it.
-    pub(super) fn is_plain(&self) -> bool {
+    pub(super) fn is_http1(&self) -> bool {
         self.protocol == Protocol::Http1 && self.authority.is_none()
+    }
+
+    /// Whether the mock is asked in another format than the clients'.
+    pub(super) fn is_translated(&self) -> bool {
+        self.client != self.upstream
+    }
+
+    /// What is asked of it, in the formats that are spoken on both sides.
+    pub(super) fn exchange(&self, exchange: Exchange) -> Exchange {
+        exchange.between(self.client, self.upstream)
     }
 }
 
@@ -118,9 +154,16 @@ fn gateways(options: &Options, folder: &Path) -> Result<Vec<Target>> {
         authority: Some(authority),
         ..gateway("gateway-tls", &binary, include_str!("../../configs/gateway-tls.yaml"))
     };
+    let translated = TRANSLATED.map(|(name, client, upstream)| Target {
+        program: Program { name: TRANSLATING.to_owned(), ..gateway(name, &binary, TRANSLATING_CONFIG).program },
+        check: Check::Meaning,
+        client,
+        upstream,
+        ..gateway(name, &binary, TRANSLATING_CONFIG)
+    });
     let http2 = plain.spoken_to("gateway-http2", Protocol::Http2);
     let tls_http2 = tls.spoken_to("gateway-tls-http2", Protocol::Http2);
-    Ok(vec![plain, policies, http2, tls, tls_http2])
+    Ok([plain, policies].into_iter().chain(translated).chain([http2, tls, tls_http2]).collect())
 }
 
 /// Copies a program, so that a build in the meantime does not change what is measured.

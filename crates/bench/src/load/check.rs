@@ -7,7 +7,7 @@ use anyhow::{Result, bail, ensure};
 use memchr::memmem;
 
 use super::plan::Check;
-use crate::exchange::{Exchange, Shape};
+use crate::exchange::Exchange;
 use crate::template::Template;
 
 /// The most that is kept of an answer that is checked by its meaning.
@@ -15,8 +15,9 @@ const KEPT_BYTES: usize = 4 << 20;
 
 /// Checks one answer after the other.
 pub(super) struct Checker {
-    exchange: Exchange,
     expected: Template,
+    /// What must stand in the answer, in this order, where its bytes are not known.
+    meaning: Vec<Template>,
     check: Check,
     nonce: u64,
     position: usize,
@@ -30,7 +31,8 @@ impl Checker {
     /// Prepares the answer to expect.
     pub(super) fn new(exchange: Exchange, check: Check, counter: Rc<Cell<u64>>) -> Self {
         let expected = Template::new(exchange.answer());
-        Self { exchange, expected, check, nonce: 0, position: 0, kept: Vec::new(), counter }
+        let meaning = exchange.meaning().into_iter().map(Template::new).collect();
+        Self { expected, meaning, check, nonce: 0, position: 0, kept: Vec::new(), counter }
     }
 
     /// Expects the answer to the request with this nonce.
@@ -40,7 +42,7 @@ impl Checker {
         self.kept.clear();
         match self.check {
             Check::Exact => self.expected.set_nonce(nonce),
-            Check::Meaning => {}
+            Check::Meaning => self.meaning.iter_mut().for_each(|word| word.set_nonce(nonce)),
         }
     }
 
@@ -60,6 +62,11 @@ impl Checker {
         Ok(())
     }
 
+    /// Bytes of the answer so far.
+    pub(super) fn taken(&self) -> usize {
+        self.position
+    }
+
     /// Checks that nothing is missing.
     pub(super) fn finish(&self) -> Result<()> {
         match self.check {
@@ -74,16 +81,11 @@ impl Checker {
 
     fn check_meaning(&self) -> Result<()> {
         let mut rest = self.kept.as_slice();
-        let words: Vec<String> = match self.exchange.shape {
-            Shape::Chat => vec!["the Latin Quarter".to_owned()],
-            Shape::Embeddings => vec!["\"embedding\"".to_owned()],
-            Shape::Stream(stream) => {
-                let words = (1..=stream.chunks).map(|index| format!("w{index:05}"));
-                words.chain(["[DONE]".to_owned()]).collect()
-            }
-        };
-        for word in words {
-            let Some(at) = memmem::find(rest, word.as_bytes()) else { bail!("{word:?} is missing, or not in order") };
+        for word in &self.meaning {
+            let word = word.bytes();
+            let Some(at) = memmem::find(rest, word) else {
+                bail!("{:?} is missing, or not in order", String::from_utf8_lossy(word));
+            };
             rest = &rest[at + word.len()..];
         }
         Ok(())
@@ -93,12 +95,12 @@ impl Checker {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::exchange::Stream;
+    use crate::exchange::{Shape, Stream};
 
     const STREAM: Shape = Shape::Stream(Stream { chunks: 3, pause_ms: 0, usage: false });
 
     fn check_of(check: Check, answer: &[u8]) -> Result<()> {
-        let mut checker = Checker::new(Exchange { shape: STREAM, body_bytes: 1024 }, check, Rc::new(Cell::new(0)));
+        let mut checker = Checker::new(Exchange::openai(STREAM, 1024), check, Rc::new(Cell::new(0)));
         checker.expect(7);
         for part in answer.chunks(100) {
             checker.take(part)?;
@@ -107,7 +109,7 @@ mod tests {
     }
 
     fn answer_to(nonce: u64) -> Vec<u8> {
-        Template::new(Exchange { shape: STREAM, body_bytes: 1024 }.answer()).filled(nonce, 0).to_vec()
+        Template::new(Exchange::openai(STREAM, 1024).answer()).filled(nonce, 0).to_vec()
     }
 
     #[test]

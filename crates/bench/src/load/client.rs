@@ -66,6 +66,8 @@ pub(super) struct Answered {
     pub(super) first_byte: Instant,
     /// The last byte.
     pub(super) end: Instant,
+    /// How many bytes the body has.
+    pub(super) bytes: u64,
 }
 
 impl Clients {
@@ -146,7 +148,8 @@ impl Client {
         if !exchanged.reusable {
             self.disconnect();
         }
-        Ok(Answered { first_byte: exchanged.first_byte, end: Instant::now() })
+        let bytes = self.checker.taken() as u64;
+        Ok(Answered { first_byte: exchanged.first_byte, end: Instant::now(), bytes })
     }
 
     /// Opens a stream and reads its first bytes; it stays open with the client.

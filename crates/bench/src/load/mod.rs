@@ -25,7 +25,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use self::client::{Client, Clients};
 use self::plan::{Check, CpuSeconds, Door, Drive, Plan, Report};
 use self::tally::Tally;
-use crate::exchange::{self, Exchange, Shape};
+use crate::exchange::{Exchange, Shape};
 use crate::system::{self, usage};
 use crate::task;
 
@@ -68,7 +68,7 @@ pub(crate) struct Probe(Client);
 impl Probe {
     /// Prepares the request.
     pub(crate) fn new(door: &Door) -> Result<Self> {
-        let exchange = Exchange { shape: Shape::Chat, body_bytes: 1 << 10 };
+        let exchange = Exchange::openai(Shape::Chat, 1 << 10);
         Ok(Self(Clients::new(door, exchange, Check::Meaning, &Rc::default())?.client()))
     }
 
@@ -165,7 +165,8 @@ impl Run {
     }
 
     async fn hold(&self, streams: usize) -> Result<Report> {
-        let opening = exchange::stream_opening().len() + exchange::stream_event().len();
+        let texts = self.plan.exchange.upstream.texts();
+        let opening = texts.opening.len() + texts.event.len();
         let mut open: Vec<Client> = Vec::new();
         while open.len() < streams {
             let batch: Vec<_> = (open.len()..streams)
@@ -238,6 +239,7 @@ impl Run {
             first_error: self.tally.first_error(),
             answers: end.answers - begin.answers,
             answer_bytes: end.answer_bytes - begin.answer_bytes,
+            whole_answer_bytes: self.tally.whole_answer_bytes.get(),
             window_s: (end.at - begin.at).as_secs_f64(),
             cpu: CpuSeconds {
                 target: end.cpu.target - begin.cpu.target,

@@ -96,6 +96,8 @@ pub(crate) struct Report {
     pub(crate) answers: u64,
     /// Bytes of answers within the window.
     pub(crate) answer_bytes: u64,
+    /// Bytes of a whole answer: of the last one.
+    pub(crate) whole_answer_bytes: u64,
     /// Length of the window.
     pub(crate) window_s: f64,
     /// CPU seconds within the window.

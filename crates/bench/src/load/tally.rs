@@ -24,6 +24,8 @@ pub(super) struct Tally {
     pub(super) answers: Cell<u64>,
     /// Answers that were missing, late or wrong.
     pub(super) errors: Cell<u64>,
+    /// Bytes of the last whole answer.
+    pub(super) whole_answer_bytes: Cell<u64>,
     /// Whether the window is open: times are kept.
     pub(super) measuring: Cell<bool>,
     first_error: RefCell<Option<String>>,
@@ -40,6 +42,7 @@ impl Tally {
             sent: Cell::new(0),
             answers: Cell::new(0),
             errors: Cell::new(0),
+            whole_answer_bytes: Cell::new(0),
             measuring: Cell::new(false),
             first_error: RefCell::new(None),
             latency: RefCell::new(histogram.clone()),
@@ -50,6 +53,7 @@ impl Tally {
     /// Counts an answer to a request that was sent at this time.
     pub(super) fn count(&self, sent: Instant, answered: &Answered) {
         self.answers.set(self.answers.get() + 1);
+        self.whole_answer_bytes.set(answered.bytes);
         if self.measuring.get() {
             self.latency.borrow_mut().saturating_record(nanoseconds(answered.end - sent));
             self.first_byte.borrow_mut().saturating_record(nanoseconds(answered.first_byte - sent));

@@ -24,16 +24,14 @@ use tokio_rustls::TlsAcceptor;
 use super::client::Io;
 use super::plan::Protocol;
 use super::*;
-use crate::exchange::{Stream, chat};
+use crate::exchange::{Stream, openai::chat};
 use crate::mock::Mock;
 use crate::task::Here;
 use crate::{certificates, listen};
 
-const CHAT: Exchange = Exchange { shape: Shape::Chat, body_bytes: 1 << 10 };
-const STREAM: Exchange =
-    Exchange { shape: Shape::Stream(Stream { chunks: 4, pause_ms: 1, usage: true }), body_bytes: 1 << 10 };
-const HELD: Exchange =
-    Exchange { shape: Shape::Stream(Stream { chunks: 2, pause_ms: 60_000, usage: false }), body_bytes: 1 << 10 };
+const CHAT: Exchange = Exchange::openai(Shape::Chat, 1 << 10);
+const STREAM: Exchange = Exchange::openai(Shape::Stream(Stream { chunks: 4, pause_ms: 1, usage: true }), 1 << 10);
+const HELD: Exchange = Exchange::openai(Shape::Stream(Stream { chunks: 2, pause_ms: 60_000, usage: false }), 1 << 10);
 
 fn plan(address: SocketAddr, protocol: Protocol, exchange: Exchange) -> Plan {
     Plan {

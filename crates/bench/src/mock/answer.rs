@@ -11,13 +11,21 @@ use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use crate::exchange::{self, Directive};
+use crate::exchange::{Directive, Wire, bedrock, openai};
 use crate::template::Template;
 
 /// The texts of all answers, prepared once for each thread.
 pub(super) struct Texts {
-    pub(super) chat: Template,
     pub(super) embeddings: Template,
+    openai: ChatTexts,
+    anthropic: ChatTexts,
+    gemini: ChatTexts,
+    bedrock: ChatTexts,
+}
+
+/// The texts of one format.
+pub(super) struct ChatTexts {
+    pub(super) chat: Template,
     opening: Template,
     event: Template,
     ending: Template,
@@ -28,12 +36,34 @@ impl Texts {
     /// Prepares them.
     pub(super) fn prepare() -> Self {
         Self {
-            chat: Template::new(exchange::chat()),
-            embeddings: Template::new(exchange::embeddings()),
-            opening: Template::new(exchange::stream_opening()),
-            event: Template::new(exchange::stream_event()),
-            ending: Template::new(exchange::stream_ending(false)),
-            ending_with_usage: Template::new(exchange::stream_ending(true)),
+            embeddings: Template::new(openai::embeddings()),
+            openai: ChatTexts::prepare(Wire::OpenAi),
+            anthropic: ChatTexts::prepare(Wire::Anthropic),
+            gemini: ChatTexts::prepare(Wire::Gemini),
+            bedrock: ChatTexts::prepare(Wire::Bedrock),
+        }
+    }
+
+    /// Those of one format.
+    pub(super) fn of(&self, wire: Wire) -> &ChatTexts {
+        match wire {
+            Wire::OpenAi => &self.openai,
+            Wire::Anthropic => &self.anthropic,
+            Wire::Gemini => &self.gemini,
+            Wire::Bedrock => &self.bedrock,
+        }
+    }
+}
+
+impl ChatTexts {
+    fn prepare(wire: Wire) -> Self {
+        let texts = wire.texts();
+        Self {
+            chat: Template::new(texts.chat),
+            opening: Template::new(texts.opening),
+            event: Template::new(texts.event),
+            ending: Template::new(texts.ending),
+            ending_with_usage: Template::new(texts.ending_with_usage),
         }
     }
 }
@@ -49,6 +79,7 @@ pub(crate) enum Answer {
 /// A stream that is being sent.
 pub(crate) struct Events {
     texts: Rc<Texts>,
+    wire: Wire,
     directive: Directive,
     usage: bool,
     next: Next,
@@ -69,19 +100,22 @@ enum Next {
 
 impl Answer {
     /// A stream as the directive wants it.
-    pub(super) fn stream(texts: Rc<Texts>, directive: Directive, usage: bool) -> Self {
+    pub(super) fn stream(texts: Rc<Texts>, wire: Wire, directive: Directive, usage: bool) -> Self {
         let timer = Box::pin(sleep_until(Instant::now()));
-        Self::Stream(Box::new(Events { texts, directive, usage, next: Next::Opening, timer }))
+        Self::Stream(Box::new(Events { texts, wire, directive, usage, next: Next::Opening, timer }))
     }
 }
 
 impl Events {
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
-        let nonce = self.directive.nonce;
         let index = match self.next {
             Next::Opening => {
                 self.next = Next::Text(1);
-                return Poll::Ready(Some(self.texts.opening.filled(nonce, 0)));
+                let opening = self.say(&self.texts.of(self.wire).opening, 0);
+                if !opening.is_empty() {
+                    return Poll::Ready(Some(opening));
+                }
+                1
             }
             Next::Text(index) => index,
             Next::Pause(index) => {
@@ -96,13 +130,19 @@ impl Events {
             }
             Next::Ending => {
                 self.next = Next::Nothing;
-                let ending = if self.usage { &self.texts.ending_with_usage } else { &self.texts.ending };
-                return Poll::Ready(Some(ending.filled(nonce, 0)));
+                let texts = self.texts.of(self.wire);
+                let ending = if self.usage { &texts.ending_with_usage } else { &texts.ending };
+                return Poll::Ready(Some(self.say(ending, 0)));
             }
             Next::Nothing => return Poll::Ready(None),
         };
         self.next = self.after(index);
-        Poll::Ready(Some(self.texts.event.filled(nonce, u64::from(index))))
+        Poll::Ready(Some(self.say(&self.texts.of(self.wire).event, u64::from(index))))
+    }
+
+    fn say(&self, text: &Template, index: u64) -> Bytes {
+        let text = text.filled(self.directive.nonce, index);
+        if self.wire == Wire::Bedrock { bedrock::frames(&text) } else { text }
     }
 
     fn after(&mut self, index: u32) -> Next {
@@ -151,7 +191,7 @@ mod tests {
 
     async fn sent(stream: Stream) -> Bytes {
         let directive = Directive { nonce: 7, chunks: stream.chunks, pause_ms: stream.pause_ms };
-        let answer = Answer::stream(Rc::new(Texts::prepare()), directive, stream.usage);
+        let answer = Answer::stream(Rc::new(Texts::prepare()), Wire::OpenAi, directive, stream.usage);
         answer.collect().await.unwrap().to_bytes()
     }
 
@@ -162,7 +202,7 @@ mod tests {
             Stream { chunks: 3, pause_ms: 1, usage: false },
             Stream { chunks: 1, pause_ms: 0, usage: false },
         ] {
-            let expected = Exchange { shape: Shape::Stream(stream), body_bytes: 1024 }.answer();
+            let expected = Exchange::openai(Shape::Stream(stream), 1024).answer();
             assert_eq!(sent(stream).await, Template::new(expected).filled(7, 0));
         }
     }

@@ -1,4 +1,5 @@
-//! The mock upstream: answers like OpenAI, at once, with what the request's directive says.
+//! The mock upstream: answers like OpenAI, Anthropic, Google or Amazon Bedrock, whoever's path is asked, at once, with
+//! what the request's directive says.
 //!
 //! `GET /bench/received` tells how many requests arrived.
 
@@ -23,7 +24,7 @@ use hyper_util::rt::TokioIo;
 use memchr::memmem;
 
 use self::answer::{Answer, Texts};
-use crate::exchange::Directive;
+use crate::exchange::{Directive, Wire};
 use crate::{listen, system, task};
 
 /// Options of the mock upstream.
@@ -82,18 +83,20 @@ impl Mock {
         let Ok(body) = body.collect().await else { return Ok(refuse("the request's body was cut")) };
         let body = body.to_bytes();
         let Some(directive) = Directive::read(&body) else { return Ok(refuse("the request is not whole")) };
-        let template = match head.uri.path() {
-            "/v1/embeddings" => &self.texts.embeddings,
-            "/v1/chat/completions" if !asks(&body, "stream") => &self.texts.chat,
-            "/v1/chat/completions" => return Ok(self.stream(directive, asks(&body, "include_usage"))),
-            _ => return Ok(refuse("the path is not one of the mock's")),
+        let template = match (head.uri.path(), Wire::of_path(head.uri.path())) {
+            ("/v1/embeddings", _) => &self.texts.embeddings,
+            (_, Some((wire, stream))) if stream.unwrap_or_else(|| asks(&body, "stream")) => {
+                return Ok(self.stream(wire, directive, asks(&body, "include_usage")));
+            }
+            (_, Some((wire, _))) => &self.texts.of(wire).chat,
+            (_, None) => return Ok(refuse("the path is not one of the mock's")),
         };
         Ok(response(StatusCode::OK, "application/json", Answer::Whole(template.filled(directive.nonce, 0))))
     }
 
-    fn stream(&self, directive: Directive, usage: bool) -> Response<Answer> {
-        let answer = Answer::stream(Rc::clone(&self.texts), directive, usage);
-        let mut streamed = response(StatusCode::OK, "text/event-stream; charset=utf-8", answer);
+    fn stream(&self, wire: Wire, directive: Directive, usage: bool) -> Response<Answer> {
+        let answer = Answer::stream(Rc::clone(&self.texts), wire, directive, usage);
+        let mut streamed = response(StatusCode::OK, wire.stream_media_type(), answer);
         // As servers of streams tell nginx, which would collect them otherwise.
         streamed.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
         streamed

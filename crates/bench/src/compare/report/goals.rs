@@ -1,7 +1,9 @@
 //! What the project promises, as figures of a run.
 
 use super::super::results::{Figure, Results, Spread};
-use super::super::target::{DIRECT, GATEWAY, NGINX, POLICIES, UNIT};
+use super::super::target::{
+    DIRECT, FROM_ANTHROPIC, GATEWAY, NGINX, POLICIES, TO_ANTHROPIC, TO_BEDROCK, TO_GEMINI, UNIT,
+};
 
 /// One promise.
 #[derive(Debug, Clone, Copy)]
@@ -83,6 +85,14 @@ pub(super) const GOALS: &[Goal] = &[
     goal("CPU for a request, 64 KB", POLICIES, "long-prompt", CpuPerRequestUs, Times(UNIT), 1.3),
     goal("CPU for a chunk of a stream", GATEWAY, "streams", CpuPerChunkUs, Times(UNIT), 1.3),
     goal("CPU for a chunk of a stream", POLICIES, "streams", CpuPerChunkUs, Times(UNIT), 1.3),
+    goal("CPU for a translated request, 1 KB", TO_ANTHROPIC, "c64", CpuPerRequestUs, Times(UNIT), 2.0),
+    goal("CPU for a translated request, 1 KB", FROM_ANTHROPIC, "c64", CpuPerRequestUs, Times(UNIT), 2.0),
+    goal("CPU for a translated request, 1 KB", TO_GEMINI, "c64", CpuPerRequestUs, Times(UNIT), 2.0),
+    goal("CPU for a translated request, 1 KB", TO_BEDROCK, "c64", CpuPerRequestUs, Times(UNIT), 2.0),
+    goal("CPU for a translated chunk", TO_ANTHROPIC, "streams", CpuPerChunkUs, Times(UNIT), 3.0),
+    goal("CPU for a translated chunk", FROM_ANTHROPIC, "streams", CpuPerChunkUs, Times(UNIT), 3.0),
+    goal("CPU for a translated chunk", TO_GEMINI, "streams", CpuPerChunkUs, Times(UNIT), 3.0),
+    goal("CPU for a translated chunk", TO_BEDROCK, "streams", CpuPerChunkUs, Times(UNIT), 3.0),
     goal("latency added, p50", GATEWAY, "latency", LatencyP50Us, Over(UNIT, "µs"), 60.0),
     goal("latency added, p99", GATEWAY, "latency", LatencyP99Us, Over(UNIT, "µs"), 300.0),
     goal("latency added, p50", POLICIES, "latency", LatencyP50Us, Over(UNIT, "µs"), 60.0),

@@ -44,6 +44,7 @@ enum Beside {
 const CPU: &[Row] = &[
     row("chat, 1 KB, 64 at once: for a request", "c64", Figure::CpuPerRequestUs, Beside::TimesUnit, 1),
     row("chat, 64 KB prompt, 16 at once: for a request", "long-prompt", Figure::CpuPerRequestUs, Beside::TimesUnit, 1),
+    row("chat, 1 MB prompt, 4 at once: for a request", "huge-prompt", Figure::CpuPerRequestUs, Beside::TimesUnit, 1),
     row("embeddings, 64 at once: for a request", "embeddings", Figure::CpuPerRequestUs, Beside::TimesUnit, 1),
     row("128 streams, 10 ms pauses: for a chunk", "streams", Figure::CpuPerChunkUs, Beside::TimesUnit, 2),
     row("128 streams, no pauses: for a chunk", "dense-streams", Figure::CpuPerChunkUs, Beside::TimesUnit, 2),
