@@ -17,6 +17,8 @@ import urllib.request
 
 import upstream
 
+# Where another provider than the scripted one listens, that a suite has started itself.
+INDEPENDENT = "INDEPENDENT_PROVIDER"
 START_SECONDS = 20
 KEY = "sk-house-of-the-sdk-tests"
 PROVIDER_KEY = "sk-scripted-provider-0000"
@@ -57,12 +59,31 @@ providers:
     endpoint: http://127.0.0.1:{upstream}/gemini/v1beta
     api_key: ${{PROVIDER_KEY}}
     timeout: {{ idle: 2s }}
+  - name: bedrock
+    type: bedrock
+    endpoint: http://127.0.0.1:{upstream}/bedrock
+    api_key: ${{PROVIDER_KEY}}
+    timeout: {{ idle: 2s }}
+  - name: cohere
+    type: cohere
+    endpoint: http://127.0.0.1:{upstream}/cohere/v2
+    api_key: ${{PROVIDER_KEY}}
+    timeout: {{ idle: 2s }}
+  - name: ollama
+    type: ollama-native
+    endpoint: http://127.0.0.1:{upstream}/ollama
+    api_key: ${{PROVIDER_KEY}}
+    timeout: {{ idle: 2s }}
   - name: nobody-there
     type: openai-compatible
     endpoint: http://127.0.0.1:{closed}/v1
+{independent}
 aliases:
   house-model: scripted/gpt-4o-mini
 """
+# The formats of the other provider: the type of each and its path there.
+FORMATS = {"openai": "/v1", "anthropic": "/v1", "gemini": "/v1beta", "bedrock": "", "cohere": "/v2",
+           "ollama-native": ""}
 
 
 def free_port():
@@ -75,7 +96,8 @@ async def start_gateway(folder, upstream_port):
     """Starts the gateway and waits until it is ready; returns the process and its address."""
     port = free_port()
     file = pathlib.Path(folder) / "gateway.yaml"
-    file.write_text(CONFIGURATION.format(port=port, upstream=upstream_port, closed=free_port()))
+    file.write_text(CONFIGURATION.format(port=port, upstream=upstream_port, closed=free_port(),
+                                         independent=independent(os.environ.get(INDEPENDENT))))
     environment = {"PATH": os.environ.get("PATH", ""), "HOUSE_KEY": KEY, "PROVIDER_KEY": PROVIDER_KEY}
     process = await asyncio.create_subprocess_exec(
         os.environ["AI_GATEWAY_BINARY"], "--config", str(file),
@@ -86,6 +108,13 @@ async def start_gateway(folder, upstream_port):
                 raise SystemExit(f"the gateway ended at its start with code {process.returncode}")
             await asyncio.sleep(0.02)
     return process, f"http://127.0.0.1:{port}"
+
+
+def independent(address):
+    """A provider of every format at this address."""
+    return "" if address is None else "".join(
+        f"  - {{ name: other-{kind}, type: {kind}, endpoint: '{address}{path}', api_key: '${{PROVIDER_KEY}}', "
+        f"timeout: {{ idle: 2s }} }}\n" for kind, path in FORMATS.items())
 
 
 def ready(port):

@@ -3,7 +3,8 @@
 The model is `SCRIPT` or `SCRIPT:MARK`, behind `MODEL--` where the name of a real one matters; the mark only tells the
 requests of one test from those of another. The scripts are in scripts.py; a path that begins with the name of a vendor
 is answered in that vendor's format, as vendors.py says. What came in and how it ended is told at
-`GET /journal?model=SCRIPT:MARK`; with `&ended=N` the answer waits until N requests have ended.
+`GET /journal?model=SCRIPT:MARK`; with `&ended=N` the answer waits until N requests have ended. What a conversation of
+several rounds shall say is told before at `POST /plan?model=MODEL`, as plans.py says.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ import time
 import urllib.parse
 from dataclasses import dataclass, field
 
+import plans
 import scripts
 import vendors
 
@@ -78,8 +80,8 @@ class Connection:
         content = b"content-type: application/json\r\ncontent-length: %d\r\n\r\n" % length
         await self.send(head + HEADERS + headers + content + body)
 
-    async def stream_head(self):
-        await self.send(b"HTTP/1.1 200 OK\r\n" + HEADERS + b"content-type: text/event-stream; charset=utf-8\r\n"
+    async def stream_head(self, content_type=b"text/event-stream; charset=utf-8"):
+        await self.send(b"HTTP/1.1 200 OK\r\n" + HEADERS + b"content-type: " + content_type + b"\r\n"
                         b"transfer-encoding: chunked\r\n\r\n")
 
     async def chunk(self, data):
@@ -88,8 +90,8 @@ class Connection:
     async def stream_end(self):
         await self.send(b"0\r\n\r\n")
 
-    async def events(self, events):
-        await self.stream_head()
+    async def events(self, events, content_type=b"text/event-stream; charset=utf-8"):
+        await self.stream_head(content_type)
         for event in events:
             await self.chunk(event)
         await self.stream_end()
@@ -162,6 +164,12 @@ async def tell_journal(request, connection):
     await connection.whole(json.dumps([request.told() for request in found]).encode())
 
 
+async def take_plan(request, connection):
+    query = urllib.parse.parse_qs(urllib.parse.urlsplit(request.path).query)
+    plans.PLANS[query["model"][0]] = request.fields
+    await connection.whole(b"{}")
+
+
 async def perform(request, connection):
     """Plays the script while watching whether the other side is still there; returns how it ended."""
     script = vendors.script_of(request) or scripts.script_of(request)
@@ -188,6 +196,9 @@ async def serve(reader, writer):
         while request := await read_request(connection):
             if request.path.startswith("/journal"):
                 await tell_journal(request, connection)
+                continue
+            if request.path.startswith("/plan"):
+                await take_plan(request, connection)
                 continue
             request.earlier = len(JOURNAL.of(request.model))
             JOURNAL.requests.append(request)

@@ -3,43 +3,73 @@ whose files of one name say the same in every format.
 
 The script is the name of such a file. One with a tool call in its name is answered by `text` once the request brings a
 result. Beside them: `structured`; `mark`, which says the request's mark, that nobody else may see; `error-NNN`; `cut`,
-a stream whose connection closes in the middle; and `endless`, one that ends when the other side has had enough.
+a stream whose connection closes in the middle; `endless`, one that ends when the other side has had enough; and
+`plan`, whose rounds a test has told before (see plans.py).
 """
 
 import asyncio
 import json
 import pathlib
 import urllib.parse
+from dataclasses import dataclass
+
+import frames
+import plans
 
 FIXTURES = pathlib.Path(__file__).parent.parent.parent / "fixtures"
-# The name of a provider in the gateway's configuration and the first segment of its path: the format that is spoken.
-DIALECTS = {"open": "openai_chat", "claude": "anthropic_messages", "gemini": "gemini"}
-RESULTS = {"open": '"role":"tool"', "claude": '"type":"tool_result"', "gemini": '"functionResponse":'}
 # How the words of the fixture `text` are cut into a stream, and the words of `structured` that take their places.
 WORDS = ["Hel", "lo, wör", 'ld 🌍.\n"Quoted"']
 STRUCTURED = ['{"name": "Zoë",', ' "age": ', "7}"]
-KINDS = {
-    "open": {400: "invalid_request_error", 401: "invalid_api_key", 404: "model_not_found", 429: "rate_limit_exceeded",
-             500: "server_error", 503: "overloaded"},
-    "claude": {400: "invalid_request_error", 401: "authentication_error", 404: "not_found_error",
-               429: "rate_limit_error", 500: "api_error", 529: "overloaded_error"},
-    "gemini": {400: "INVALID_ARGUMENT", 401: "UNAUTHENTICATED", 404: "NOT_FOUND", 429: "RESOURCE_EXHAUSTED",
-               500: "INTERNAL", 503: "UNAVAILABLE"},
-}
 # After these the connection is not fit for another request.
 CLOSING = {"cut"}
 
 
+@dataclass(frozen=True)
+class Vendor:
+    """A format: where its fixtures lie, how a stream of it is written, how a request shows the result of a tool, and
+    what its errors are called."""
+
+    folder: str
+    result: str
+    kinds: dict
+    ending: str = "sse"
+    content_type: bytes = b"text/event-stream; charset=utf-8"
+
+
+# By the name of the provider in the gateway's configuration, which is the first segment of its path.
+VENDORS = {
+    "open": Vendor("openai_chat", '"role":"tool"', {
+        400: "invalid_request_error", 401: "invalid_api_key", 404: "model_not_found", 429: "rate_limit_exceeded",
+        500: "server_error", 503: "overloaded"}),
+    "claude": Vendor("anthropic_messages", '"type":"tool_result"', {
+        400: "invalid_request_error", 401: "authentication_error", 404: "not_found_error", 429: "rate_limit_error",
+        500: "api_error", 529: "overloaded_error"}),
+    "gemini": Vendor("gemini", '"functionResponse":', {
+        400: "INVALID_ARGUMENT", 401: "UNAUTHENTICATED", 404: "NOT_FOUND", 429: "RESOURCE_EXHAUSTED", 500: "INTERNAL",
+        503: "UNAVAILABLE"}),
+    "bedrock": Vendor("bedrock_converse", '"toolResult":', {
+        400: "ValidationException", 401: "UnrecognizedClientException", 404: "ResourceNotFoundException",
+        429: "ThrottlingException", 500: "InternalServerException", 503: "ServiceUnavailableException"},
+        "hex", b"application/vnd.amazon.eventstream"),
+    # The last two name no kinds.
+    "cohere": Vendor("cohere_chat", '"role":"tool"', {}),
+    "ollama": Vendor("ollama_chat", '"role":"tool"', {}, "ndjson", b"application/x-ndjson"),
+}
+
+
 def vendor_of(path):
     vendor = path.split("/")[1]
-    return vendor if vendor in DIALECTS else None
+    return vendor if vendor in VENDORS else None
 
 
 def model_of(path):
-    """The model that a path names, as Google's do."""
+    """The model that a path names, as Google's and Amazon's do."""
     path = urllib.parse.unquote(urllib.parse.urlsplit(path).path)
-    _, found, rest = path.partition("/models/")
-    return rest.rpartition(":")[0] if found else None
+    _, google, rest = path.partition("/models/")
+    if google:
+        return rest.rpartition(":")[0]
+    _, amazon, rest = path.partition("/model/")
+    return rest.rpartition("/")[0] if amazon else None
 
 
 def script_of(request):
@@ -51,24 +81,38 @@ def script_of(request):
         return count
     if request.script.startswith("error-"):
         return fail
-    return {"cut": cut, "endless": endless}.get(request.script, say)
+    if "thread" in request.fields:
+        return hold_nothing
+    return {"cut": cut, "endless": endless, "plan": follow}.get(request.script, say)
 
 
 async def say(request, connection):
     vendor, name = vendor_of(request.path), request.script
-    if "tool-call" in name and has_results(vendor, request):
+    if "tool-call" in name and results(vendor, request):
         name = "text"
-    streamed = request.fields.get("stream") or "streamGenerateContent" in request.path
-    body = fixture(vendor, "text" if name in ("structured", "mark") else name, streamed)
+    streamed = is_streamed(request)
+    pieces = fixture(vendor, "text" if name in ("structured", "mark") else name, streamed)
     if name == "structured":
-        body = in_other_words(body, STRUCTURED, streamed)
+        pieces = in_other_words(vendor, pieces, STRUCTURED, streamed)
     if name == "mark":
         mark = request.model.partition(":")[2]
-        body = in_other_words(body, [mark[:2], mark[2:5], mark[5:]], streamed)
+        pieces = in_other_words(vendor, pieces, [mark[:2], mark[2:5], mark[5:]], streamed)
         await asyncio.sleep(0.05)
-    if not streamed:
-        return await connection.whole(body)
-    await connection.events(event + b"\n\n" for event in body.split(b"\n\n") if event)
+    await send(vendor, pieces, streamed, connection)
+
+
+async def follow(request, connection):
+    """The round of the plan that the results in the request have come to."""
+    vendor, streamed = vendor_of(request.path), is_streamed(request)
+    pieces = plans.pieces(vendor, request, results(vendor, request), streamed)
+    await send(vendor, pieces, streamed, connection)
+
+
+async def send(vendor, pieces, streamed, connection):
+    if streamed:
+        await connection.events(pieces, VENDORS[vendor].content_type)
+    else:
+        await connection.whole(b"".join(pieces))
 
 
 async def count(request, connection):
@@ -78,50 +122,85 @@ async def count(request, connection):
     await connection.whole(json.dumps(answer or {"error": {"message": "no such path"}}).encode(), 200 if answer else 404)
 
 
+async def hold_nothing(_, connection):
+    """Anthropic's answer where the server is asked to hold the conversation and cannot."""
+    details = {"error_code": "thread_unsupported_request", "unsupported": ["thread"]}
+    error = {"type": "invalid_request_error", "message": "thread: not supported for this request", "details": details}
+    await connection.whole(json.dumps({"type": "error", "error": error, "request_id": "req_1"}).encode(), 400)
+
+
 async def cut(request, connection):
     """The first half of a stream, and then the connection closes without a word."""
-    await connection.stream_head()
-    events = fixture(vendor_of(request.path), "text", streamed=True).split(b"\n\n")
-    for event in events[: len(events) // 2]:
-        await connection.chunk(event + b"\n\n")
+    vendor = vendor_of(request.path)
+    await connection.stream_head(VENDORS[vendor].content_type)
+    pieces = fixture(vendor, "text", streamed=True)
+    for piece in pieces[: max(len(pieces) // 2, 2)]:
+        await connection.chunk(piece)
 
 
 async def endless(request, connection):
     """The beginning of a stream, and then the same words again and again."""
-    await connection.stream_head()
-    for event in fixture(vendor_of(request.path), "text", streamed=True).split(b"\n\n"):
-        await connection.chunk(event + b"\n\n")
-        while json.dumps(WORDS[0]).encode() in event:
-            await connection.chunk(event + b"\n\n")
+    vendor = vendor_of(request.path)
+    await connection.stream_head(VENDORS[vendor].content_type)
+    for piece in fixture(vendor, "text", streamed=True):
+        await connection.chunk(piece)
+        while json.dumps(WORDS[0]).encode() in piece:
+            await connection.chunk(piece)
             await asyncio.sleep(0.02)
 
 
 async def fail(request, connection):
     vendor, status = vendor_of(request.path), int(request.script.removeprefix("error-"))
-    kind, words = KINDS[vendor][status], f"The words of {vendor} for {status}."
+    kind, words = VENDORS[vendor].kinds.get(status), f"The words of {vendor} for {status}."
     error = {
         "open": {"error": {"message": words, "type": kind, "param": None, "code": kind}},
         "claude": {"type": "error", "error": {"type": kind, "message": words}, "request_id": "req_1"},
         "gemini": {"error": {"code": status, "message": words, "status": kind}},
+        "bedrock": {"message": words},
+        "cohere": {"id": "c14c80c3", "message": words},
+        "ollama": {"error": words},
     }[vendor]
     headers = b"retry-after: 20\r\n" if status == 429 else b""
+    if vendor == "bedrock":
+        headers += f"x-amzn-errortype: {kind}:http://internal.amazon.com/coral/\r\n".encode()
+        # Amazon refuses a key with this status.
+        status = 403 if status == 401 else status
     await connection.whole(json.dumps(error).encode(), status, headers)
 
 
+def is_streamed(request):
+    return bool(request.fields.get("stream")) or "streamGenerateContent" in request.path \
+        or request.path.endswith("/converse-stream")
+
+
 def fixture(vendor, name, streamed):
-    folder, ending = ("streams", "sse") if streamed else ("answers", "json")
-    return (FIXTURES / DIALECTS[vendor] / folder / f"{name}.{ending}").read_bytes()
+    """A fixture in the pieces in which it is sent; a whole answer is one."""
+    vendor = VENDORS[vendor]
+    folder, ending = ("streams", vendor.ending) if streamed else ("answers", "json")
+    body = (FIXTURES / vendor.folder / folder / f"{name}.{ending}").read_bytes()
+    if ending == "json":
+        return [body]
+    if ending == "hex":
+        return frames.of_hex(body)
+    end = b"\n" if ending == "ndjson" else b"\n\n"
+    return [piece + end for piece in body.split(end) if piece]
 
 
-def has_results(vendor, request):
-    return RESULTS[vendor] in json.dumps(request.fields, separators=(",", ":"))
+def results(vendor, request):
+    """How many results of tools are in a request."""
+    return json.dumps(request.fields, separators=(",", ":")).count(VENDORS[vendor].result)
 
 
-def in_other_words(body, words, streamed):
+def in_other_words(vendor, pieces, words, streamed):
     """The fixture `text`, made to say something else."""
     pairs = zip(WORDS, words) if streamed else [("".join(WORDS), "".join(words))]
+    pairs = [[json.dumps(words, ensure_ascii=False).encode() for words in pair] for pair in pairs]
+    assert all(any(before in piece for piece in pieces) for before, _ in pairs), "the fixture has changed"
+    return [replaced(vendor, piece, pairs, streamed) for piece in pieces]
+
+
+def replaced(vendor, piece, pairs, streamed):
+    headers, payload = frames.read(piece) if vendor == "bedrock" and streamed else (None, piece)
     for before, after in pairs:
-        before, after = (json.dumps(words, ensure_ascii=False).encode() for words in (before, after))
-        assert before in body, "the fixture has changed"
-        body = body.replace(before, after)
-    return body
+        payload = payload.replace(before, after)
+    return payload if headers is None else frames.frame(headers, payload)

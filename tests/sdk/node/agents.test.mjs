@@ -1,4 +1,6 @@
-// The command-line agents Claude Code, Codex and Gemini CLI, unchanged, each in front of providers of three formats.
+// The command-line agents Claude Code, Codex and Gemini CLI, unchanged, each in front of providers of every format:
+// they look at a picture, run a command, run two more at once, and answer. What the model says is told to the provider
+// before; what the commands find is known to the folder alone in which the agent runs.
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
@@ -7,52 +9,77 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { promisify } from "node:util";
-import { PROVIDERS, TEXT, named } from "./formats.mjs";
-import { house, journal, mark } from "./house.mjs";
+import { PIXEL, PROVIDERS, SIGNATURE, SIGNING, named } from "./formats.mjs";
+import { house, journal, mark, plan } from "./house.mjs";
 
 const BIN = new URL("node_modules/.bin", import.meta.url).pathname;
-const PROMPT = "Say something friendly.";
+const PROMPT = "Find the words that are hidden here.";
+const ANSWER = 'The words are told: wörd 🌍.\n"Quoted"';
 const run = promisify(execFile);
 
 const AGENTS = {
   "Claude Code": {
     command: "claude",
-    args: () => ["-p", PROMPT],
+    args: () => ["-p", PROMPT, "--allowedTools", "Bash(cat:*)", "Read"],
     env: (model) => ({
       ANTHROPIC_BASE_URL: house.gateway, ANTHROPIC_API_KEY: house.key, ANTHROPIC_MODEL: model,
       ANTHROPIC_DEFAULT_HAIKU_MODEL: model, CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1",
     }),
+    show: (file) => ({ name: "Bash", arguments: { command: `cat ${file}`, description: "Show a file" } }),
+    // It gets pictures as results of a tool.
+    look: (folder) => ({ name: "Read", arguments: { file_path: join(folder, "pixel.png") } }),
   },
   "Codex": {
     command: "codex",
     args: (model) => [
-      "exec", "--skip-git-repo-check", "-c", "model_provider=house", "-m", model, "-c",
+      "exec", "--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox", "-i", "pixel.png",
+      "-c", "model_provider=house", "-c", 'model_reasoning_effort="high"', "-m", model, "-c",
       `model_providers.house={name="house",base_url="${house.base_url}",wire_api="responses",env_key="HOUSE_KEY"}`,
-      PROMPT,
+      "--", PROMPT,
     ],
     env: () => ({ HOUSE_KEY: house.key }),
+    show: (file) => ({ name: "exec_command", arguments: { cmd: `cat ${file}` } }),
   },
   "Gemini CLI": {
     command: "gemini",
-    args: (model) => ["-m", model, "-p", PROMPT],
+    args: (model) => ["-m", model, "--approval-mode", "yolo", "-p", `${PROMPT} @pixel.png`],
     env: () => ({
       GEMINI_API_KEY: house.key, GOOGLE_GEMINI_BASE_URL: house.gateway, GEMINI_CLI_TRUST_WORKSPACE: "true",
     }),
+    // It shows no thoughts again, and so not what another format's provider signed of them.
+    forgets: true,
     settings: [".gemini/settings.json", { security: { auth: { selectedType: "gemini-api-key" } } }],
+    show: (file) => ({ name: "run_shell_command", arguments: { command: `cat ${file}`, description: "Show a file" } }),
   },
 };
+// What the commands find.
+const HIDDEN = { "first.txt": "zebra-4711", "second.txt": "okapi-0815", "third.txt": "tapir-1234" };
+
+/** What the model says. */
+function roundsOf(agent, folder) {
+  const [first, second, third] = Object.keys(HIDDEN).map(agent.show);
+  const rounds = [
+    { thought: "I should look.", calls: [first] },
+    { thought: "There are more of them.", text: "Two more.", calls: [second, third] },
+    { thought: "Now I know.", text: ANSWER },
+  ];
+  return agent.look ? [{ calls: [agent.look(folder)] }, ...rounds] : rounds;
+}
 
 /** Runs an agent in a home of its own; what it prints. */
-async function say(agent, model) {
+async function ask(agent, provider, model) {
   const home = await mkdtemp(join(tmpdir(), "agent-"));
   try {
-    if (agent.settings) {
-      const file = join(home, agent.settings[0]);
-      await mkdir(dirname(file), { recursive: true });
-      await writeFile(file, JSON.stringify(agent.settings[1]));
+    const files = { ...HIDDEN, "pixel.png": Buffer.from(PIXEL, "base64") };
+    if (agent.settings) files[agent.settings[0]] = JSON.stringify(agent.settings[1]);
+    for (const [name, content] of Object.entries(files)) {
+      await mkdir(dirname(join(home, name)), { recursive: true });
+      await writeFile(join(home, name), content);
     }
-    const env = { PATH: `${BIN}:${process.env.PATH}`, HOME: home, ...agent.env(model) };
-    const child = run(join(BIN, agent.command), agent.args(model), { cwd: home, env, timeout: 60_000 });
+    await plan(model, roundsOf(agent, home));
+    const asked = `${provider}/${model}`;
+    const env = { PATH: `${BIN}:${process.env.PATH}`, HOME: home, ...agent.env(asked) };
+    const child = run(join(BIN, agent.command), agent.args(asked), { cwd: home, env, timeout: 60_000 });
     child.child.stdin.end();
     return (await child).stdout;
   } finally {
@@ -62,11 +89,17 @@ async function say(agent, model) {
 
 for (const [name, agent] of Object.entries(AGENTS)) {
   for (const provider of PROVIDERS) {
-    test(`${name} shows what a provider of another format answers: ${provider}`, async () => {
-      const model = named(provider, "text", mark());
-      const shown = await say(agent, `${provider}/${model}`);
-      assert.ok(shown.includes(TEXT), shown);
-      assert.ok((await journal(model)).length > 0);
+    test(`${name} runs tools over several rounds: ${provider}`, async () => {
+      const model = named(provider, "plan", mark());
+      const shown = await ask(agent, provider, model);
+      assert.ok(shown.includes(ANSWER), shown);
+      const bodies = (await journal(model)).map((request) => request.body);
+      const last = bodies.find((body) => body.includes(HIDDEN["third.txt"]));
+      assert.ok(last, "the results of all commands arrive at the provider");
+      for (const hidden of Object.values(HIDDEN)) assert.equal(last.split(hidden).length, 2, hidden);
+      assert.ok(last.replaceAll("-", "+").replaceAll("_", "/").includes(PIXEL), "the picture arrives at the provider");
+      const signed = agent.forgets ? provider === "gemini" : SIGNING.includes(provider);
+      if (signed) assert.ok(last.includes(SIGNATURE), "the signature returns to the provider");
     });
   }
 }

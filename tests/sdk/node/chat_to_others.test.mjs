@@ -4,7 +4,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import OpenAI, { AzureOpenAI } from "openai";
 import {
-  CITY, CONCLUSION, INPUT_TOKENS, OUTPUT_TOKENS, PIXEL, TEXT, THOUGHT, callAndResultIn, errorOf, imageIn, named,
+  CITY, CONCLUSION, INPUT_TOKENS, OUTPUT_TOKENS, PIXEL, PROVIDERS, TEXT, THOUGHT, callAndResultIn, errorOf,
+  imageIn, named,
 } from "./formats.mjs";
 import { chunksOf, house, journal, mark, newClient } from "./house.mjs";
 
@@ -20,7 +21,7 @@ function ask(stream, request) {
   return client.chat.completions.stream({ ...request, stream_options: { include_usage: true } }).finalChatCompletion();
 }
 
-for (const provider of ["claude", "gemini"]) {
+for (const provider of PROVIDERS.filter((name) => name !== "open")) {
   for (const stream of [false, true]) {
     const way = `${provider}, ${stream ? "streamed" : "whole"}`;
 

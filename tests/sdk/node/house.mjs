@@ -36,6 +36,12 @@ export async function journal(model, ended = 0) {
   return (await fetch(`${house.provider}/journal?${query}`)).json();
 }
 
+/** Tells the scripted provider what a model shall say, round by round: see ../plans.py. */
+export async function plan(model, rounds) {
+  const query = new URLSearchParams({ model });
+  await fetch(`${house.provider}/plan?${query}`, { method: "POST", body: JSON.stringify(rounds) });
+}
+
 export async function chunksOf(stream) {
   const chunks = [];
   for await (const chunk of stream) chunks.push(chunk);

@@ -1,28 +1,22 @@
 // Vercel's AI SDK, which checks answers strictly, with its parts for OpenAI (both formats), Anthropic and Google, each
-// to providers of three formats.
+// to providers of every format.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createAnthropic } from "@ai-sdk/anthropic";
 import { createGoogleGenerativeAI } from "@ai-sdk/google";
 import { createOpenAI } from "@ai-sdk/openai";
-import { APICallError, Output, generateText, isStepCount, streamText, tool } from "ai";
+import { APICallError, Output, generateText, isStepCount, tool } from "ai";
 import { z } from "zod";
 import {
-  INPUT_TOKENS, OUTPUT_TOKENS, PIXEL, PROVIDERS, STRUCTURED, TEXT, callAndResultIn, errorOf, imageIn, named, schemaIn,
+  CONCLUSION, INPUT_TOKENS, OUTPUT_TOKENS, PIXEL, PROVIDERS, STRUCTURED, TEXT, THOUGHT, callAndResultIn, errorOf,
+  imageIn, named, schemaIn,
 } from "./formats.mjs";
-import { house, journal, mark } from "./house.mjs";
+import { house, journal, mark, plan } from "./house.mjs";
+import { REASONING, hidesThoughts, partsOf, readStream, readsThoughts, speakersOf } from "./vercel.mjs";
 
-const openai = createOpenAI({ baseURL: house.base_url, apiKey: house.key });
-const anthropic = createAnthropic({ baseURL: house.base_url, apiKey: house.key });
-const google = createGoogleGenerativeAI({ baseURL: `${house.gateway}/v1beta`, apiKey: house.key });
-const SPEAKERS = {
-  chat: (model) => openai.chat(model),
-  responses: (model) => openai.responses(model),
-  anthropic: (model) => anthropic(model),
-  // A name with a slash is a whole path to this SDK.
-  google: (model) => google(`models/${model}`),
-};
+const SPEAKERS = speakersOf(house);
+const { google } = partsOf(house);
 const tools = {
   get_weather: tool({
     description: "The weather of a city.",
@@ -33,19 +27,6 @@ const tools = {
 const once = { maxRetries: 0 };
 const loop = { ...once, tools, prompt: "What is the weather in Paris?", stopWhen: isStepCount(5) };
 
-/** The whole text of a stream; what went wrong in it is thrown. */
-async function textOfStream(request) {
-  let failure;
-  const result = streamText({ ...request, onError: ({ error }) => { failure = error; } });
-  let text = "";
-  for await (const part of result.fullStream) {
-    if (part.type === "text-delta") text += part.text;
-    if (part.type === "error") throw part.error;
-  }
-  if (failure) throw failure;
-  return { text, usage: await result.totalUsage };
-}
-
 for (const [speaker, speak] of Object.entries(SPEAKERS)) {
   for (const provider of PROVIDERS) {
     const way = `${speaker} to ${provider}`;
@@ -53,7 +34,7 @@ for (const [speaker, speak] of Object.entries(SPEAKERS)) {
     test(`an answer arrives with its usage, whole and streamed: ${way}`, async () => {
       const model = speak(`${provider}/${named(provider, "text")}`);
       for (const answer of [await generateText({ model, prompt: "Hi", ...once }),
-        await textOfStream({ model, prompt: "Hi", ...once })]) {
+        await readStream({ model, prompt: "Hi", ...once })]) {
         assert.equal(answer.text, TEXT);
         assert.equal(answer.usage.inputTokens, INPUT_TOKENS);
         assert.equal(answer.usage.outputTokens, OUTPUT_TOKENS);
@@ -62,7 +43,7 @@ for (const [speaker, speak] of Object.entries(SPEAKERS)) {
 
     for (const script of ["tool-call", "thinking-and-tool-call"]) {
       test(`the SDK's own loop calls a tool, whole and streamed: ${way}, ${script}`, async () => {
-        for (const read of [generateText, textOfStream]) {
+        for (const read of [generateText, readStream]) {
           const model = named(provider, script, mark());
           const { text } = await read({ model: speak(`${provider}/${model}`), ...loop });
           assert.ok(text.endsWith(TEXT), text);
@@ -88,12 +69,44 @@ for (const [speaker, speak] of Object.entries(SPEAKERS)) {
     test(`an answer follows a schema: ${way}`, async () => {
       const model = named(provider, "structured", mark());
       const output = Output.object({ schema: z.object({ name: z.string(), age: z.number().int() }) });
-      const answer = await generateText({ model: speak(`${provider}/${model}`), prompt: "Who?", output, ...once });
-      assert.deepEqual(answer.output, STRUCTURED);
+      for (const read of [generateText, readStream]) {
+        const answer = await read({ model: speak(`${provider}/${model}`), prompt: "Who?", output, ...once });
+        assert.deepEqual(answer.output, STRUCTURED);
+      }
       const [request] = await journal(model);
       // To a model whose name is not Anthropic's, its part offers the schema as that of a tool.
-      if (speaker === "anthropic" && provider !== "claude") assert.match(request.body, /"tools":.*"age"/);
+      const offered = speaker === "anthropic" && !["claude", "bedrock"].includes(provider);
+      if (offered) assert.match(request.body, /"tools":.*"age"/);
       else assert.deepEqual(Object.keys(schemaIn(provider, request).properties), ["name", "age"]);
+    });
+
+    if (readsThoughts(speaker, provider)) {
+      const expectFailure = hidesThoughts(speaker, provider);
+      test(`what the model thought is told apart, whole and streamed: ${way}`, { expectFailure }, async () => {
+        for (const read of [generateText, readStream]) {
+          const model = speak(`${provider}/${named(provider, "thinking")}`);
+          const answer = await read({ model, prompt: "Is 97 prime?", providerOptions: REASONING, ...once });
+          assert.equal(answer.text, CONCLUSION);
+          assert.equal(answer.reasoningText, THOUGHT);
+        }
+      });
+    }
+
+    test(`a loop of tools over three rounds ends with the answer, whole and streamed: ${way}`, async () => {
+      for (const read of [generateText, readStream]) {
+        const model = named(provider, "plan", mark());
+        const call = (city) => ({ name: "get_weather", arguments: { city } });
+        await plan(model, [
+          { thought: "I should look.", calls: [call("Paris")] },
+          { thought: "There are more.", text: "Two more.", calls: [call("Rome"), call("Oslo")] },
+          { thought: "Now I know.", text: TEXT },
+        ]);
+        const { text } = await read({ model: speak(`${provider}/${model}`), ...loop, providerOptions: REASONING });
+        assert.ok(text.endsWith(TEXT), text);
+        const seen = (await journal(model)).map(({ body }) => ["Paris", "Rome", "Oslo"].map(
+          (city) => body.includes(`18 °C in ${city}`)));
+        assert.deepEqual(seen, [[false, false, false], [true, false, false], [true, true, true]]);
+      }
     });
 
     test(`an error is the SDK's own: ${way}`, async () => {
@@ -109,7 +122,7 @@ for (const [speaker, speak] of Object.entries(SPEAKERS)) {
     test(`a stream that breaks off raises: ${way}`, async () => {
       for (const script of ["broken-off-in-the-middle", "cut"]) {
         const model = speak(`${provider}/${named(provider, script)}`);
-        await errorOf(textOfStream({ model, prompt: "Hi", ...once }));
+        await errorOf(readStream({ model, prompt: "Hi", ...once }));
       }
     });
   }

@@ -15,6 +15,10 @@ import openai
 import pytest
 
 HOUSE = pathlib.Path(__file__).parent.parent / "house.py"
+# Otherwise LiteLLM fetches a list of prices when it is imported.
+os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
+# The scripted provider's own modules, which some tests read along with.
+sys.path.append(str(HOUSE.parent))
 
 
 @pytest.fixture(scope="session")

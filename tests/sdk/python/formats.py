@@ -4,8 +4,11 @@ in a request."""
 import json
 
 # A real model of each provider, because what a model can do is told by its name. The scripts are in ../vendors.py.
-MODELS = {"open": "gpt-5.5", "claude": "claude-sonnet-5-5", "gemini": "gemini-3-pro"}
+MODELS = {"open": "gpt-5.5", "claude": "claude-sonnet-5-5", "gemini": "gemini-3-pro",
+          "bedrock": "eu.anthropic.claude-sonnet-5-5", "cohere": "command-a-plus-05-2026", "ollama": "qwen3"}
 PROVIDERS = list(MODELS)
+# Who gives out signatures beside thoughts and wants to see them again.
+SIGNING = ["claude", "gemini", "bedrock"]
 
 TEXT = 'Hello, wörld 🌍.\n"Quoted"'
 THOUGHT, CONCLUSION = "7 does not divide it.", "Yes."
@@ -14,8 +17,13 @@ STRUCTURED = {"name": "Zoë", "age": 7}
 BREAKS = [
     *((provider, script) for provider in PROVIDERS for script in ("broken-off-in-the-middle", "cut")),
     ("open", "broken-error-in-the-stream"), ("claude", "broken-overloaded"), ("gemini", "broken-error-in-the-stream"),
+    *(("bedrock", f"broken-{how}") for how in ("throttled", "model-error")),
+    ("cohere", "broken-by-an-error"), ("ollama", "broken-error-in-the-stream"),
 ]
-INPUT_TOKENS, CACHED_TOKENS, OUTPUT_TOKENS, THOUGHT_TOKENS = 20, 4, 10, 3
+INPUT_TOKENS, OUTPUT_TOKENS = 20, 10
+# Ollama does not tell of tokens that it had in its cache; three do not tell of those that were thoughts.
+CACHED_TOKENS = {provider: 0 if provider == "ollama" else 4 for provider in MODELS}
+THOUGHT_TOKENS = {provider: 3 if provider in ("open", "claude", "gemini") else 0 for provider in MODELS}
 
 # One red pixel.
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGP4z8DwHwAFAAH/iZk9HQAAAABJRU5ErkJggg=="
@@ -30,7 +38,14 @@ def named(provider, script, mark=None):
 def image_in(provider, request):
     """The media type and the base64 of the image in the last message."""
     body = json.loads(request.body)
-    if provider == "open":
+    if provider == "bedrock":
+        (image,) = [part["image"] for part in body["messages"][-1]["content"] if "image" in part]
+        return f"image/{image['format']}", image["source"]["bytes"]
+    if provider == "ollama":
+        # It takes the bytes alone.
+        (data,) = body["messages"][-1]["images"]
+        return "image/png", data
+    if provider in ("open", "cohere"):
         (url,) = [part["image_url"]["url"] for part in body["messages"][-1]["content"] if part["type"] == "image_url"]
         kind, _, data = url.removeprefix("data:").partition(";base64,")
         return kind, data
@@ -47,6 +62,12 @@ def schema_in(provider, request):
     body = json.loads(request.body)
     if provider == "open":
         return body["response_format"]["json_schema"]["schema"]
+    if provider == "cohere":
+        return body["response_format"]["json_schema"]
+    if provider == "ollama":
+        return body["format"]
+    if provider == "bedrock":
+        return json.loads(body["outputConfig"]["textFormat"]["structure"]["jsonSchema"]["schema"])
     if provider == "claude":
         return body["output_config"]["format"]["schema"]
     settings = body["generationConfig"]
@@ -56,7 +77,7 @@ def schema_in(provider, request):
 def call_and_result_in(provider, request):
     """Name, arguments and result of the one call in the history, once it is clear that they belong together."""
     body = json.loads(request.body)
-    if provider == "open":
+    if provider in ("open", "cohere"):
         (call,) = [call for message in body["messages"] for call in message.get("tool_calls", [])]
         (result,) = [message for message in body["messages"] if message["role"] == "tool"]
         assert result["tool_call_id"] == call["id"]
@@ -68,6 +89,17 @@ def call_and_result_in(provider, request):
         (result,) = [part for part in blocks if part["type"] == "tool_result"]
         assert result["tool_use_id"] == call["id"]
         return call["name"], call["input"], text_of(result["content"])
+    if provider == "bedrock":
+        blocks = [part for message in body["messages"] for part in message["content"]]
+        (call,) = [part["toolUse"] for part in blocks if "toolUse" in part]
+        (result,) = [part["toolResult"] for part in blocks if "toolResult" in part]
+        assert result["toolUseId"] == call["toolUseId"]
+        return call["name"], call["input"], "".join(part["text"] for part in result["content"])
+    if provider == "ollama":
+        (call,) = [call["function"] for message in body["messages"] for call in message.get("tool_calls", [])]
+        (result,) = [message for message in body["messages"] if message["role"] == "tool"]
+        assert result["tool_name"] == call["name"]
+        return call["name"], call["arguments"], result["content"]
     parts = [part for content in body["contents"] for part in content["parts"]]
     (call,) = [part["functionCall"] for part in parts if "functionCall" in part]
     (result,) = [part["functionResponse"] for part in parts if "functionResponse" in part]
@@ -88,8 +120,11 @@ def text_of(content):
 def tool_schema_in(provider, request):
     """The schema of the only tool's arguments, without the spelling that differs."""
     body = json.loads(request.body)
+    if provider == "bedrock":
+        (tool,) = body["toolConfig"]["tools"]
+        return tool["toolSpec"]["inputSchema"]["json"]
     (tool,) = body["tools"]
-    if provider == "open":
+    if provider in ("open", "cohere", "ollama"):
         return tool["function"]["parameters"]
     if provider == "claude":
         return tool["input_schema"]
@@ -99,5 +134,5 @@ def tool_schema_in(provider, request):
 
 def key_in(provider, request):
     """The key that the provider was shown."""
-    header = {"open": "authorization", "claude": "x-api-key", "gemini": "x-goog-api-key"}[provider]
+    header = {"claude": "x-api-key", "gemini": "x-goog-api-key"}.get(provider, "authorization")
     return request.headers[header].removeprefix("Bearer ")

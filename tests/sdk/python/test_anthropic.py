@@ -1,4 +1,4 @@
-"""Anthropic's SDK speaking Messages to providers of three formats and to the sample provider."""
+"""Anthropic's SDK speaking Messages to providers of every format and to the sample provider."""
 
 import asyncio
 
@@ -7,8 +7,8 @@ import pydantic
 import pytest
 
 from formats import (
-    BREAKS, CACHED_TOKENS, CITY, CONCLUSION, INPUT_TOKENS, OUTPUT_TOKENS, PIXEL, PROVIDERS, STRUCTURED, TEXT, THOUGHT,
-    call_and_result_in, image_in, key_in, named, schema_in, tool_schema_in)
+    BREAKS, CACHED_TOKENS, CITY, CONCLUSION, INPUT_TOKENS, OUTPUT_TOKENS, PIXEL, PROVIDERS, SIGNING, STRUCTURED, TEXT,
+    THOUGHT, call_and_result_in, image_in, key_in, named, schema_in, tool_schema_in)
 
 TOOL = {"name": "get_weather", "description": "The weather of a city.", "input_schema": CITY}
 GREETING = [{"role": "user", "content": "Hi"}]
@@ -46,9 +46,9 @@ def test_an_answer_arrives_with_its_usage(client, house, journal, mark, provider
     assert text_of(answer) == TEXT
     assert (answer.type, answer.role, answer.stop_reason) == ("message", "assistant", "end_turn")
     usage = answer.usage
-    assert usage.cache_read_input_tokens == CACHED_TOKENS
+    assert usage.cache_read_input_tokens == CACHED_TOKENS[provider]
     # Anthropic counts what was read from the cache, or written to it, apart from the rest.
-    assert usage.input_tokens + CACHED_TOKENS + (usage.cache_creation_input_tokens or 0) == INPUT_TOKENS
+    assert usage.input_tokens + CACHED_TOKENS[provider] + (usage.cache_creation_input_tokens or 0) == INPUT_TOKENS
     assert usage.output_tokens == OUTPUT_TOKENS
     (request,) = journal(model)
     assert "Be brief." in request.body and "END" in request.body
@@ -99,7 +99,7 @@ def test_a_tool_is_called_and_its_result_is_answered(client, journal, mark, prov
     before, after = journal(model)
     assert tool_schema_in(provider, before)["required"] == ["city"]
     assert call_and_result_in(provider, after) == ("get_weather", {"city": "Paris"}, "18 °C")
-    if script.startswith("thinking") and provider != "open":
+    if script.startswith("thinking") and provider in SIGNING:
         assert "RXJVQkNrWUlCQmdDS2tB" in after.body, "the signature of the thoughts returns to the provider as it was"
 
 
@@ -158,12 +158,10 @@ def test_an_answer_that_was_too_long_says_so(client, provider):
     assert ask(client, False, model=f"{provider}/{named(provider, 'length')}").stop_reason == "max_tokens"
 
 
-ERRORS = [("open", 400, anthropic.BadRequestError), ("open", 404, anthropic.NotFoundError),
-          ("open", 429, anthropic.RateLimitError), ("open", 500, anthropic.InternalServerError),
-          ("claude", 400, anthropic.BadRequestError), ("claude", 429, anthropic.RateLimitError),
-          ("claude", 529, anthropic.OverloadedError), ("gemini", 400, anthropic.BadRequestError),
-          ("gemini", 404, anthropic.NotFoundError), ("gemini", 429, anthropic.RateLimitError),
-          ("gemini", 503, anthropic.InternalServerError)]
+OVERLOADED = {"open": 503, "claude": 529, "gemini": 503, "bedrock": 503, "cohere": 503, "ollama": 503}
+ERRORS = [(provider, status, kind) for provider in PROVIDERS for status, kind in (
+    (400, anthropic.BadRequestError), (404, anthropic.NotFoundError), (429, anthropic.RateLimitError),
+    (500, anthropic.InternalServerError), (OVERLOADED[provider], anthropic.InternalServerError))]
 
 
 @pytest.mark.parametrize("stream", [False, True])

@@ -11,10 +11,12 @@ from google import genai
 from formats import CITY, named
 
 FIXTURES = pathlib.Path(__file__).parent.parent.parent.parent / "fixtures"
-FOLDERS = {"open": "openai_chat", "claude": "anthropic_messages", "gemini": "gemini"}
+FOLDERS = {"open": "openai_chat", "claude": "anthropic_messages", "gemini": "gemini", "bedrock": "bedrock_converse",
+           "cohere": "cohere_chat", "ollama": "ollama_chat"}
+ENDINGS = ("sse", "hex", "ndjson")
 ANSWERS = [(provider, file.stem) for provider, folder in FOLDERS.items()
            for file in sorted((FIXTURES / folder / "answers").glob("*.json"))
-           if (FIXTURES / folder / "streams" / f"{file.stem}.sse").exists()]
+           if any((FIXTURES / folder / "streams" / f"{file.stem}.{ending}").exists() for ending in ENDINGS)]
 QUESTION = "What is the weather in Paris and in Rome?"
 
 

@@ -1,7 +1,8 @@
-"""Google's SDK speaking `generateContent` to providers of three formats and to the sample provider."""
+"""Google's SDK speaking `generateContent` to providers of every format and to the sample provider."""
 
 import asyncio
 import base64
+import json
 
 import pydantic
 import pytest
@@ -9,8 +10,8 @@ from google import genai
 from google.genai import errors, types
 
 from formats import (
-    BREAKS, CACHED_TOKENS, CITY, CONCLUSION, INPUT_TOKENS, OUTPUT_TOKENS, PIXEL, PROVIDERS, STRUCTURED, TEXT, THOUGHT,
-    THOUGHT_TOKENS, call_and_result_in, image_in, key_in, named, schema_in, tool_schema_in)
+    BREAKS, CACHED_TOKENS, CITY, CONCLUSION, INPUT_TOKENS, OUTPUT_TOKENS, PIXEL, PROVIDERS, SIGNING, STRUCTURED, TEXT,
+    THOUGHT, THOUGHT_TOKENS, call_and_result_in, image_in, key_in, named, schema_in, tool_schema_in)
 
 TOOL = types.Tool(function_declarations=[types.FunctionDeclaration(
     name="get_weather", description="The weather of a city.", parameters_json_schema=CITY)])
@@ -61,7 +62,7 @@ def test_an_answer_arrives_with_its_usage(client, house, journal, mark, provider
     assert answers[-1].candidates[0].finish_reason == types.FinishReason.STOP
     usage = answers[-1].usage_metadata
     assert (usage.prompt_token_count, usage.candidates_token_count) == (INPUT_TOKENS, OUTPUT_TOKENS)
-    assert usage.cached_content_token_count == CACHED_TOKENS
+    assert (usage.cached_content_token_count or 0) == CACHED_TOKENS[provider]
     assert usage.total_token_count == INPUT_TOKENS + OUTPUT_TOKENS
     (request,) = journal(model)
     assert "Be brief." in request.body and "500" in request.body
@@ -103,8 +104,24 @@ def test_a_tool_is_called_and_its_result_is_answered(client, journal, mark, prov
     assert tool_schema_in(provider, before)["required"] == ["city"]
     name, arguments, answered = call_and_result_in(provider, after)
     assert (name, arguments) == ("get_weather", {"city": "Paris"}) and "18 °C" in answered
-    if script.startswith("thinking") and provider != "open":
+    if script.startswith("thinking") and provider in SIGNING:
         assert "RXJVQkNrWUlCQmdDS2tB" in after.body, "the signature of the thoughts returns to the provider as it was"
+
+
+@pytest.mark.xfail(strict=True, reason="the escapes of the client's JSON reach providers that take results as text")
+@pytest.mark.parametrize("provider", [provider for provider in PROVIDERS if provider not in ("gemini", "bedrock")])
+def test_a_result_of_several_members_arrives_in_its_own_letters(client, journal, mark, provider):
+    model = named(provider, "tool-call", mark)
+    call = types.FunctionCall(name="get_weather", args={"city": "Paris"})
+    # The SDK writes what is beyond ASCII as `\u…`, which is the same in JSON but not in a text.
+    result = types.FunctionResponse(name="get_weather", response={"warm": "18 °C", "sky": "晴れ"})
+    history = [QUESTION, types.Content(role="model", parts=[types.Part(function_call=call)]),
+               types.Content(role="user", parts=[types.Part(function_response=result)])]
+    ask(client, False, history, model=f"{provider}/{model}", tools=[TOOL], automatic_function_calling=BY_HAND)
+    (request,) = journal(model)
+    answered = call_and_result_in(provider, request)[2]
+    assert json.loads(answered) == {"warm": "18 °C", "sky": "晴れ"}
+    assert "晴れ" in answered
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
@@ -159,8 +176,8 @@ def test_what_the_model_thought_is_told_apart_from_the_answer(client, provider, 
     assert "".join(part.text for part in parts_of(answers) if part.thought) == THOUGHT
     assert text_of(answers) == CONCLUSION
     usage = answers[-1].usage_metadata
-    assert usage.thoughts_token_count == THOUGHT_TOKENS
-    assert usage.candidates_token_count == OUTPUT_TOKENS - THOUGHT_TOKENS
+    assert (usage.thoughts_token_count or 0) == THOUGHT_TOKENS[provider]
+    assert usage.candidates_token_count == OUTPUT_TOKENS - THOUGHT_TOKENS[provider]
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
@@ -193,7 +210,7 @@ def test_a_stream_that_breaks_off_raises(client, provider, script):
         for piece in client.models.generate_content_stream(
                 model=f"{provider}/{named(provider, script)}", contents="Hi"):
             pieces.append(piece)
-    assert isinstance(caught.value, errors.ServerError), repr(caught.value)
+    assert isinstance(caught.value, errors.APIError), repr(caught.value)
     assert not any(candidate.finish_reason for piece in pieces for candidate in piece.candidates or [])
 
 

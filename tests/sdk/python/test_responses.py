@@ -1,4 +1,4 @@
-"""OpenAI's SDK speaking its newer format, Responses, to providers of three formats and to the sample provider."""
+"""OpenAI's SDK speaking its newer format, Responses, to providers of every format and to the sample provider."""
 
 import json
 
@@ -27,7 +27,7 @@ def test_a_whole_answer_arrives_with_its_usage(client, house, journal, mark, pro
     assert answer.output_text == TEXT
     assert answer.status == "completed" and answer.error is None
     assert answer.usage.input_tokens == INPUT_TOKENS and answer.usage.output_tokens == OUTPUT_TOKENS
-    assert answer.usage.input_tokens_details.cached_tokens == CACHED_TOKENS
+    assert answer.usage.input_tokens_details.cached_tokens == CACHED_TOKENS[provider]
     assert answer.usage.total_tokens == INPUT_TOKENS + OUTPUT_TOKENS
     (request,) = journal(model)
     assert "Be brief." in request.body
@@ -115,7 +115,7 @@ def test_what_the_model_thought_is_a_reasoning_item_before_the_answer(client, pr
     told = [*reasoning.summary, *(reasoning.content or [])]
     assert "".join(part.text for part in told) == THOUGHT
     assert answer.output_text == CONCLUSION
-    assert answer.usage.output_tokens_details.reasoning_tokens == THOUGHT_TOKENS
+    assert answer.usage.output_tokens_details.reasoning_tokens == THOUGHT_TOKENS[provider]
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
