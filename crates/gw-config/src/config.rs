@@ -207,6 +207,8 @@ pub struct Provider {
     pub api_key: Option<Secret>,
     /// The models it serves; whatever the provider knows if empty.
     pub models: Vec<Spanned<String>>,
+    /// Models that give their answers in pieces only, besides those that the catalogue knows.
+    pub stream_only: Vec<Spanned<String>>,
     /// Lower comes first where several providers serve a model.
     pub priority: i64,
     /// How long it may take.
@@ -348,6 +350,7 @@ impl Provider {
             endpoint: None,
             api_key: None,
             models: Vec::new(),
+            stream_only: Vec::new(),
             priority: 0,
             timeouts: ProviderTimeouts::default(),
             headers: Vec::new(),

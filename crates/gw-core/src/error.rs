@@ -67,6 +67,10 @@ error_codes! {
     ForeignOrigin, Client, 403, "foreign_origin";
     /// No configured provider serves the model.
     ModelNotFound, Client, 404, "model_not_found";
+    /// No answer is kept under this id, or not for this key.
+    ResponseNotFound, Client, 404, "response_not_found";
+    /// No conversation is kept under this id, or not for this key; or it has no such item.
+    ConversationNotFound, Client, 404, "conversation_not_found";
     /// There is nothing at this path.
     RouteNotFound, Client, 404, "route_not_found";
     /// The path exists, but not for this method.
@@ -91,8 +95,8 @@ error_codes! {
     DeadlineExceeded, Gateway, 504, "deadline_exceeded";
     /// The provider refused the request; its own status and message are passed on.
     ProviderRejected, Provider, 502, "provider_rejected";
-    /// The provider refused the credential that the gateway presented.
-    ProviderAuthentication, Provider, 401, "provider_authentication";
+    /// The provider refused the gateway's own credential; its 401 or 403 is told only where the credential is the caller's.
+    ProviderAuthentication, Provider, 502, "provider_authentication";
     /// The provider limits the rate of requests; its `Retry-After` is passed on.
     ProviderRateLimited, Provider, 429, "provider_rate_limited";
     /// The provider's account has no money or no allowance left.

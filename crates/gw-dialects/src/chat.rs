@@ -156,6 +156,10 @@ pub trait DecodeEvents {
     /// # Errors
     /// `provider_stream_interrupted`, if it ended before its time.
     fn end(&mut self, events: &mut Vec<Event>) -> Result<(), Error>;
+
+    /// Whether the provider has sent its end mark, behind which nothing is said: whoever waits for the end of the
+    /// connection may wait in vain. Not before, and never in a format that has no mark.
+    fn is_complete(&self) -> bool;
 }
 
 /// Every dialect that applications may speak.

@@ -44,6 +44,8 @@ dialects! {
     OpenAiCompletions, "openai_completions", Completion;
     /// OpenAI's embeddings.
     OpenAiEmbeddings, "openai_embeddings", Embeddings;
+    /// OpenAI's count of the tokens of a Responses request.
+    OpenAiInputTokens, "openai_input_tokens", CountTokens;
     /// OpenAI's Responses.
     OpenAiResponses, "openai_responses", Chat;
     /// IBM watsonx.ai's chat.
@@ -61,6 +63,7 @@ impl DialectId {
         match self {
             Self::AnthropicCountTokens => Self::AnthropicMessages,
             Self::GeminiCountTokens => Self::Gemini,
+            Self::OpenAiInputTokens => Self::OpenAiResponses,
             other => other,
         }
     }
@@ -73,7 +76,7 @@ impl DialectId {
             Self::CohereChat => Family::Cohere,
             Self::Gemini | Self::GeminiCountTokens => Family::Gemini,
             Self::OllamaChat => Family::Ollama,
-            Self::OpenAiResponses => Family::OpenAiResponses,
+            Self::OpenAiInputTokens | Self::OpenAiResponses => Family::OpenAiResponses,
             Self::OpenAiChat | Self::OpenAiCompletions | Self::OpenAiEmbeddings | Self::WatsonxChat => {
                 Family::OpenAiChat
             }

@@ -42,6 +42,7 @@ fn openai(operation: &str) -> Option<DialectId> {
         "completions" => Some(DialectId::OpenAiCompletions),
         "embeddings" => Some(DialectId::OpenAiEmbeddings),
         "responses" => Some(DialectId::OpenAiResponses),
+        "responses/input_tokens" => Some(DialectId::OpenAiInputTokens),
         _ => None,
     }
 }
@@ -75,6 +76,7 @@ mod tests {
             ("completions", DialectId::OpenAiCompletions),
             ("embeddings", DialectId::OpenAiEmbeddings),
             ("responses", DialectId::OpenAiResponses),
+            ("responses/input_tokens", DialectId::OpenAiInputTokens),
         ];
         for (name, expected) in names {
             for prefix in ["/v1/", "/openai/v1/", "/"] {

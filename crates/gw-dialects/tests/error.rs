@@ -121,12 +121,9 @@ fn long_text_is_cut() {
 fn the_status_decides_the_code_and_stays() {
     let cases = [
         (400, ErrorCode::ProviderRejected),
-        (402, ErrorCode::ProviderRejected),
         (404, ErrorCode::ProviderRejected),
         (408, ErrorCode::ProviderFailed),
         (429, ErrorCode::ProviderRateLimited),
-        (401, ErrorCode::ProviderAuthentication),
-        (403, ErrorCode::ProviderAuthentication),
         (500, ErrorCode::ProviderFailed),
         (503, ErrorCode::ProviderOverloaded),
         (529, ErrorCode::ProviderOverloaded),
@@ -143,19 +140,30 @@ fn the_status_decides_the_code_and_stays() {
 }
 
 #[test]
-fn what_is_said_about_the_gateways_own_key_is_not_passed_on() {
-    for status in [401, 403] {
+fn what_is_said_about_the_gateways_own_key_is_not_passed_on_and_not_told_as_the_clients() {
+    for (status, code, told_as) in
+        [(401, "provider_authentication", 502), (403, "provider_authentication", 502), (402, "insufficient_quota", 429)]
+    {
         let body = r#"{"error":{"message":"Incorrect API key provided: sk-secret"}}"#;
         let mut refusal = refusal(status, body);
         refusal.headers.insert("x-request-id", HeaderValue::from_static("theirs"));
         refusal.headers.insert("www-authenticate", HeaderValue::from_static("Bearer sk-secret"));
         let error = decode_error(refusal);
         assert!(!format!("{error:?}").contains("secret"));
-        assert_eq!(error.upstream.as_ref().unwrap().headers.get("x-request-id").unwrap(), "theirs");
         let (told_status, told) = told(&error);
-        assert_eq!(told_status, status);
-        assert_eq!(told["error"]["code"], "provider_authentication");
+        assert_eq!(told_status, told_as);
+        assert_eq!(told["error"]["code"], code);
+        let message = told["error"]["message"].as_str().unwrap();
+        assert!(message.contains("acme") && message.contains("whoever runs the gateway"), "{message}");
     }
+}
+
+#[test]
+fn an_account_without_money_is_told_from_a_limit_of_the_rate() {
+    let body = r#"{"error":{"message":"You exceeded your current quota","type":"insufficient_quota","code":"insufficient_quota"}}"#;
+    assert_eq!(decode_error(refusal(429, body)).code, ErrorCode::ProviderCreditExhausted);
+    let error = decode_error(Refusal { credential_is_callers: true, ..refusal(429, body) });
+    assert_eq!(encode_error(&error, REQUEST_ID), (StatusCode::TOO_MANY_REQUESTS, Bytes::from_static(body.as_bytes())));
 }
 
 #[test]

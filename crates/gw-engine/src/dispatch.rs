@@ -11,10 +11,12 @@ use gw_dialects::chat::{self, Asked, Egress, Origin, RequestLine};
 use gw_dialects::request::Head;
 use gw_dialects::shared::tokens;
 use gw_dialects::stream::{StreamScan, StreamScanOptions};
-use gw_dialects::{DialectId, anthropic_messages, edit, error as dialect_error, gemini, request, response, scan};
+use gw_dialects::{
+    DialectId, anthropic_messages, edit, error as dialect_error, gemini, openai_responses, request, response, scan,
+};
 use gw_http::RequestBody;
 use gw_providers::attempt::{self, Answer, AttemptError};
-use gw_providers::catalog::{DialectEntry, StreamUsage};
+use gw_providers::catalog::{DialectEntry, StreamUsage, Streaming};
 use gw_providers::quirks;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
@@ -92,11 +94,18 @@ impl Attempt<'_> {
     pub(crate) async fn run(&self, call: &Call<'_>, head: &Head, meter: &mut Meter) -> Result<Reply, Error> {
         let provider = &self.resolved.choice.provider;
         let entry = match provider.entry.dialect(call.dialect) {
-            Some(entry) if !carries_foreign_state(call) => entry,
+            Some(entry) if !carries_foreign_state(call) && !self.is_ours(call, head, meter).await => entry,
             _ if call.dialect.operation() == Operation::CountTokens => return estimated(call, meter),
             _ => return self.run_translated(call, head, meter).await,
         };
-        let (request, withhold_usage) = self.request(provider, entry, call, head)?;
+        let streaming;
+        let asked = if self.must_stream(call, head, entry.stream == Streaming::Only) {
+            streaming = Head { stream: true, ..head.clone() };
+            &streaming
+        } else {
+            head
+        };
+        let (request, withhold_usage) = self.request(provider, entry, call, head, asked)?;
 
         meter.dropped(quirks::dropped(&entry.quirks, head, &call.body));
         meter.attempt();
@@ -113,8 +122,17 @@ impl Attempt<'_> {
             });
         }
         if is_event_stream(response.headers()) {
-            let (parts, answer) = response.into_parts();
+            let (mut parts, answer) = response.into_parts();
+            if !head.stream
+                && let Some(ends) = Self::gatherable(call)
+            {
+                // Rare, and large: it does not weigh on every request's future.
+                return Box::pin(self.gathered(ends, call, head, answer, meter)).await;
+            }
             if let Some(watch) = self.watch(call, meter) {
+                if call.json_array {
+                    parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+                }
                 let content = Content::Translated(answer, Box::new(watch));
                 return Ok(Reply { status: parts.status, headers: parts.headers, content });
             }
@@ -125,12 +143,20 @@ impl Attempt<'_> {
         self.whole(call, response, meter).await
     }
 
-    /// The request as the provider gets it, and whether it was asked for usage that the client did not ask for.
+    /// Whether a request continues what the gateway keeps.
+    async fn is_ours(&self, call: &Call<'_>, head: &Head, meter: &Meter) -> bool {
+        // Of one dialect alone: it does not weigh on every request's future.
+        call.dialect == DialectId::OpenAiResponses && Box::pin(self.continues_ours(call, head, meter)).await
+    }
+
+    /// The request as the provider gets it, and whether it was asked for usage that the client did not ask for. What the
+    /// provider is asked for may be a stream where the client wants none.
     fn request(
         &self,
         provider: &Provider,
         entry: &DialectEntry,
         call: &Call<'_>,
+        wanted: &Head,
         head: &Head,
     ) -> Result<(Request<RequestBody>, bool), Error> {
         let path = self.path(provider, call, head)?;
@@ -145,6 +171,9 @@ impl Attempt<'_> {
             None => {}
         }
         edits.extend(request::remove_extensions(head, &call.body));
+        if head.stream != wanted.stream && !call.dialect.names_model_in_path() {
+            edits.push(edit::set(head, &call.body, "stream", Bytes::from_static(b"true")));
+        }
         let mut withhold_usage = false;
         if head.stream && entry.stream_usage == StreamUsage::Option && !head.include_usage {
             edits.extend(request::usage_option(head, &call.body));
@@ -181,7 +210,8 @@ impl Attempt<'_> {
         }
         let origin = Origin { provider: Rc::from(&*self.resolved.choice.provider.name), ..Origin::default() };
         let asked = Asked { request: Rc::default(), request_id: meter.request_id(), now_s: 0 };
-        Some(Translation::watching(egress.decoder(origin), ingress.encoder(asked)))
+        let watching = Translation::watching(egress.decoder(origin), ingress.encoder(asked));
+        Some(watching.with_array(call.json_array).with_remember(self.remember(call, meter)))
     }
 
     /// The headers of a request in that dialect.
@@ -230,6 +260,7 @@ impl Attempt<'_> {
                 let body = join(pieces);
                 meter.received();
                 meter.used(self.usage(call, &body)?);
+                self.remember_whole(call, &body, meter);
                 return Ok(Reply {
                     status: parts.status,
                     headers: parts.headers,
@@ -243,6 +274,15 @@ impl Attempt<'_> {
             pieces.push_back(piece);
         }
         Ok(Reply { status: parts.status, headers: parts.headers, content: Content::Flowing(pieces, answer) })
+    }
+
+    /// A provider may keep what it answered.
+    fn remember_whole(&self, call: &Call<'_>, body: &Bytes, meter: &Meter) {
+        if let Some(remember) = self.remember(call, meter)
+            && let Some(id) = openai_responses::id_of(body)
+        {
+            remember.under(&id);
+        }
     }
 
     /// What a whole answer says was used.
@@ -303,15 +343,18 @@ impl Attempt<'_> {
 /// Counts the tokens of a conversation that the provider cannot be asked to count. The client is told that it is a guess.
 fn estimated(call: &Call<'_>, meter: &mut Meter) -> Result<Reply, Error> {
     let line = RequestLine { model: call.model, stream: Some(false), headers: Some(call.headers) };
-    let gemini = call.dialect == DialectId::GeminiCountTokens;
-    let request = match gemini {
-        true => gemini::decode_count_request(&line, &call.body)?,
-        false => anthropic_messages::decode_count_request(&line, &call.body)?,
+    let request = match call.dialect {
+        DialectId::GeminiCountTokens => gemini::decode_count_request(&line, &call.body)?,
+        DialectId::OpenAiInputTokens => openai_responses::decode_count_request(&line, &call.body)?,
+        _ => anthropic_messages::decode_count_request(&line, &call.body)?,
     };
     let tokens = tokens::estimate(&request);
     meter.lost(&[Loss::replaced("tokens", "estimated from the length of the texts")]);
-    let body =
-        if gemini { gemini::encode_count_tokens(tokens) } else { anthropic_messages::count_tokens_answer(tokens) };
+    let body = match call.dialect {
+        DialectId::GeminiCountTokens => gemini::encode_count_tokens(tokens),
+        DialectId::OpenAiInputTokens => openai_responses::resource::input_tokens(tokens),
+        _ => anthropic_messages::count_tokens_answer(tokens),
+    };
     let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
     Ok(Reply { status: StatusCode::OK, headers, content: Content::Whole(body, None) })
 }
@@ -327,13 +370,15 @@ pub(crate) fn path_behind(endpoint: &PathAndQuery, path: &str) -> Result<PathAnd
 }
 
 /// What a provider's refusal in the client's own dialect means; its words go to the client as they came, unless they may be
-/// about the gateway's credential.
+/// about the gateway's own credential or account.
 fn refused_in_own_words(egress: &dyn Egress, refusal: dialect_error::Refusal<'_>) -> Error {
     let (status, headers, body) = (refusal.status, refusal.headers.clone(), refusal.body.clone());
     let is_told = refusal.credential_is_callers;
     let mut error = egress.decode_error(refusal);
     let is_own_format = scan::top_level(&body).is_ok_and(|members| members.get(&body, "error").is_some());
-    if is_own_format && (is_told || error.code != ErrorCode::ProviderAuthentication) {
+    let is_ours =
+        matches!(error.code, ErrorCode::ProviderAuthentication | ErrorCode::ProviderCreditExhausted) && !is_told;
+    if is_own_format && !is_ours {
         error.upstream = Some(Box::new(UpstreamError { status, headers, body }));
     }
     error

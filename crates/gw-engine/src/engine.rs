@@ -33,6 +33,8 @@ pub struct Call<'a> {
     pub model: Option<&'a str>,
     /// Whether a stream is asked for, where the path says so.
     pub stream: Option<bool>,
+    /// Whether a stream is wanted as a list in JSON: Gemini's without `alt=sse`.
+    pub json_array: bool,
     /// The key that the client presented, if it is not one of ours.
     pub foreign_key: Option<&'a str>,
     /// The client's headers.
@@ -82,6 +84,8 @@ pub struct Resolved {
     pub model_header: HeaderValue,
     /// The model's name as JSON, to be written over the client's; `None` where it is the same.
     pub model_json: Option<Bytes>,
+    /// Whether the model gives its answers in pieces only.
+    pub only_streams: bool,
     /// The counters of this operation, provider and model.
     pub series: Rc<Series>,
 }
@@ -173,6 +177,7 @@ impl Engine {
         let key =
             SeriesKey { operation, provider: Arc::clone(&choice.provider.name), model: Arc::clone(&choice.model) };
         let series = self.ports.bank.series(key);
-        Ok(Rc::new(Resolved { choice, model_header, model_json, series }))
+        let only_streams = choice.provider.only_streams(&choice.model);
+        Ok(Rc::new(Resolved { choice, model_header, model_json, only_streams, series }))
     }
 }

@@ -11,15 +11,18 @@
 //! Absent so far: limits, guardrails, caches, and plans of more than one attempt.
 
 pub mod budget;
+mod continuing;
 pub mod conversations;
 pub mod dispatch;
 pub mod engine;
-pub mod identity;
+mod gathering;
+mod identity;
 pub mod media;
 pub mod meter;
 pub mod models;
 pub mod reply;
 pub mod snapshot;
+pub mod state;
 mod translate;
 mod translation;
 

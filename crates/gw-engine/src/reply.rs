@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use gw_core::{Error, ErrorCode};
@@ -17,6 +18,9 @@ use http_body::{Body, Frame, SizeHint};
 use crate::budget::Taken;
 use crate::meter::Meter;
 pub use crate::translation::Translation;
+
+/// How long the end of a connection is waited for once the answer is whole. One that ends in time can be used again.
+pub(crate) const END_GRACE: Duration = Duration::from_millis(100);
 
 /// An answer on its way to the client.
 pub struct Reply {
@@ -71,6 +75,8 @@ struct Events {
 struct Translated {
     answer: Answer,
     translation: Box<Translation>,
+    /// The client has been told everything; the connection may still end.
+    told: bool,
     over: bool,
 }
 
@@ -107,7 +113,7 @@ impl ReplyBody {
             }
             Content::Translated(answer, translation) => {
                 meter.stream_opened();
-                State::Translated(Box::new(Translated { answer, translation, over: false }))
+                State::Translated(Box::new(Translated { answer, translation, told: false, over: false }))
             }
         };
         Self { meter: Some(meter), state }
@@ -176,11 +182,24 @@ impl Flowing {
 impl Translated {
     fn poll(&mut self, meter: &mut Meter, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
         while !self.over {
-            let said = match self.answer.poll_data(context) {
+            let polled = self.answer.poll_data(context);
+            if self.told {
+                match polled {
+                    Poll::Pending => return Poll::Pending,
+                    Poll::Ready(Some(Ok(_))) => continue,
+                    Poll::Ready(None | Some(Err(_))) => break,
+                }
+            }
+            let is_end = matches!(polled, Poll::Ready(None | Some(Err(_))));
+            let said = match polled {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Some(Ok(bytes))) => {
                     meter.received();
-                    self.translation.feed(bytes)
+                    let said = self.translation.feed(bytes);
+                    if self.translation.is_complete() {
+                        self.answer.hurry(END_GRACE);
+                    }
+                    said
                 }
                 Poll::Ready(Some(Err(error))) => self.translation.break_off(&interrupted(&error)),
                 Poll::Ready(None) => self.translation.end(),
@@ -189,7 +208,7 @@ impl Translated {
             match said.end {
                 None => {}
                 Some(Ok(())) => {
-                    self.over = true;
+                    (self.told, self.over) = (true, is_end);
                     meter.completed();
                 }
                 Some(Err(code)) => {
@@ -201,6 +220,7 @@ impl Translated {
                 return Poll::Ready(Some(said.bytes));
             }
         }
+        self.over = true;
         Poll::Ready(None)
     }
 }
@@ -219,7 +239,12 @@ impl Events {
                 Poll::Ready(Some(Ok(bytes))) => {
                     meter.received();
                     match self.scan.feed(bytes) {
-                        Ok(pieces) => self.ready.extend(pieces),
+                        Ok(pieces) => {
+                            self.ready.extend(pieces);
+                            if self.scan.is_done() {
+                                self.answer.hurry(END_GRACE);
+                            }
+                        }
                         Err(mut fault) => {
                             self.ready.extend(std::mem::take(&mut fault.before));
                             self.break_off(meter, &fault.into_error());

@@ -2,30 +2,29 @@
 //! back in the client's.
 
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
 use bytes::{Bytes, BytesMut};
 use gw_config::config::Unsupported;
-use gw_core::chat::{ChatAnswer, ChatRequest, Collector, Loss, Tool};
+use gw_core::chat::{ChatAnswer, ChatRequest, Loss, Tool};
 use gw_core::{Error, ErrorCode};
 use gw_dialects::chat::{self, Asked, Egress, Encoded, Ingress, Origin, RequestLine, Target};
+use gw_dialects::gemini::ArrayFraming;
 use gw_dialects::head::Head;
-use gw_dialects::openai_responses;
 use gw_dialects::shared::custom::{self, RestoreCustom};
 use gw_dialects::{DialectId, edit, request};
 use gw_http::RequestBody;
 use gw_providers::attempt::{self, Answer};
-use gw_providers::catalog::DialectEntry;
+use gw_providers::catalog::{DialectEntry, Streaming};
 use gw_providers::quirks;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
-use serde_json::{Map, Value};
 use tokio::time::timeout_at;
 
 use crate::budget::Taken;
-use crate::conversations::Keeper;
+use crate::conversations::{Keeper, Kept};
 use crate::dispatch::{Attempt, is_event_stream};
 use crate::engine::Call;
+use crate::gathering::Gathered;
 use crate::media;
 use crate::meter::Meter;
 use crate::reply::{Content, Reply, Translation};
@@ -33,12 +32,6 @@ use crate::snapshot::Provider;
 
 /// The most that a whole answer may be that has to be said in other words: pictures come in base64.
 pub(crate) const ANSWER_BYTES_MAX: usize = 64 << 20;
-
-/// Members of a Responses request that are about the gateway's side of it, and that no other dialect has to be told.
-const OWN_STATE: [&str; 6] =
-    ["store", "previous_response_id", "conversation", "client_metadata", "include", "prompt_cache_retention"];
-
-type Members = Map<String, Value>;
 
 /// How a request is said.
 struct Spoken<'a> {
@@ -53,8 +46,8 @@ impl Attempt<'_> {
     pub(crate) async fn run_translated(&self, call: &Call<'_>, head: &Head, meter: &mut Meter) -> Result<Reply, Error> {
         let provider = &self.resolved.choice.provider;
         let spoken = self.spoken(call)?;
-        let mut request = decode(&spoken, call, head)?;
-        let (keeper, own) = self.continued(&spoken, call, head, &mut request, meter)?;
+        let mut request = decode(spoken.ingress, call, head)?;
+        let (kept, own) = self.continued(spoken.dialect, call, head, &mut request, meter).await?;
         let mut held = self.ports.held_bytes.nothing();
         if !spoken.egress.takes_urls() {
             // Rare, and large: it does not weigh on every request's future.
@@ -62,7 +55,9 @@ impl Attempt<'_> {
             let late = |_| Error::new(ErrorCode::DeadlineExceeded, "the media of the request did not come in time");
             timeout_at(self.deadline, fetching).await.map_err(late)??;
         }
-        let target = Target { model: &self.resolved.choice.model, provider: &provider.name, stream: request.stream };
+        let only_streams = self.resolved.only_streams || spoken.entry.stream == Streaming::Only;
+        let stream = request.stream || only_streams;
+        let target = Target { model: &self.resolved.choice.model, provider: &provider.name, stream };
         if self.snapshot.unsupported == Unsupported::Pass {
             // As if the client had spoken the provider's dialect: what has no meaning here goes through.
             request.extra.family = spoken.dialect.family();
@@ -91,47 +86,7 @@ impl Attempt<'_> {
         };
         let now_s = self.ports.clock.now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         let asked = Asked { request: Rc::new(request), request_id: meter.request_id(), now_s };
-        self.answer(&spoken, response, origin, asked, keeper, meter).await
-    }
-
-    /// Puts what the request continues before it, and prepares to keep it. What of the request is about that is taken out.
-    fn continued(
-        &self,
-        spoken: &Spoken<'_>,
-        call: &Call<'_>,
-        head: &Head,
-        request: &mut ChatRequest,
-        meter: &Meter,
-    ) -> Result<(Option<Keeper>, Members), Error> {
-        if call.dialect != DialectId::OpenAiResponses || spoken.dialect == call.dialect {
-            return Ok((None, Members::new()));
-        }
-        let members = &mut request.extra.members;
-        let own = OWN_STATE.iter().filter_map(|name| members.shift_remove_entry(*name)).collect();
-        let state = openai_responses::state(&call.body);
-        if state.conversation.is_some() {
-            let message = "conversations are not kept here; continue one with `previous_response_id`";
-            return Err(Error::new(ErrorCode::UnsupportedParameter, message).with_param("conversation"));
-        }
-        let find = |id: &str| self.ports.conversations.find(id, meter.key_name());
-        let previous = state.previous_response_id.map(|id| find(&id).ok_or_else(not_found)).transpose()?;
-        // The instructions of the earlier request are not carried over: this one's come first.
-        let instructions = head.fields.get(&call.body, "instructions").map(|field| &call.body[field.value()]);
-        let start = usize::from(instructions.is_some_and(|value| value != b"null")).min(request.messages.len());
-        let asked = state.store.then(|| request.messages[start..].to_vec());
-        if let Some(earlier) = &previous {
-            request.messages.splice(start..start, earlier.messages());
-        }
-        let keeper = asked.map(|messages| Keeper {
-            conversations: Arc::clone(&self.ports.conversations),
-            id: openai_responses::response_id(meter.request_id()),
-            previous,
-            messages,
-            key_name: meter.key_name().cloned(),
-            bytes: call.body.len(),
-            collector: Collector::default(),
-        });
-        Ok((keeper, own))
+        self.answer(&spoken, call, response, Awaited { origin, asked, stream, kept }, meter).await
     }
 
     /// How the provider is asked: in the client's own dialect if it speaks it, else in the first that it has for chat.
@@ -185,31 +140,36 @@ impl Attempt<'_> {
     async fn answer(
         &self,
         spoken: &Spoken<'_>,
+        call: &Call<'_>,
         response: Response<Answer>,
-        origin: Origin,
-        asked: Asked,
-        keeper: Option<Keeper>,
+        awaited: Awaited,
         meter: &mut Meter,
     ) -> Result<Reply, Error> {
+        let Awaited { origin, asked, stream, kept } = awaited;
         let (parts, answer) = response.into_parts();
         let streams = is_event_stream(&parts.headers) || !is_json(&parts.headers);
         if asked.request.stream && streams {
-            let media_type = spoken.ingress.stream_media_type();
+            let media_type = stream_media_type(spoken.ingress, call);
             let has_custom = asked.request.tools.iter().any(|tool| matches!(tool, Tool::Custom(_)));
             let custom = has_custom.then(|| RestoreCustom::new(&asked.request));
+            let keeper = kept.map(|kept| Keeper::new(kept, spoken.ingress, asked.clone()));
             let (decoder, encoder) = (spoken.egress.decoder(origin), spoken.ingress.encoder(asked));
-            let translation = Translation::new(decoder, encoder, custom, keeper);
+            let translation = Translation::new(decoder, encoder, custom, keeper).with_array(call.json_array);
             return Ok(reply(media_type, Content::Translated(answer, Box::new(translation))));
         }
-        let (body, held) = self.collect(answer, meter).await?;
-        let mut answer = spoken.egress.decode_answer(&body, &origin)?;
+        let Gathered { mut answer, held } = if streams && stream || is_event_stream(&parts.headers) {
+            self.gather(spoken.egress.decoder(origin), answer, meter).await?
+        } else {
+            let (body, held) = self.collect(answer, meter).await?;
+            Gathered { answer: spoken.egress.decode_answer(&body, &origin)?, held }
+        };
         custom::restore_answer(&mut answer, &asked.request);
         meter.used(answer.usage);
-        if let Some(keeper) = keeper {
-            keeper.keep(&answer, body.len());
+        if let Some(kept) = kept {
+            kept.keep(&spoken.ingress.encode_answer(&answer, &asked));
         }
         let (media_type, body) = if asked.request.stream {
-            (spoken.ingress.stream_media_type(), as_stream(spoken.ingress, answer, asked))
+            (stream_media_type(spoken.ingress, call), as_stream(spoken.ingress, answer, asked, call.json_array))
         } else {
             ("application/json", spoken.ingress.encode_answer(&answer, &asked))
         };
@@ -222,19 +182,38 @@ impl Attempt<'_> {
         while let Some(piece) = answer.data().await {
             let piece = piece.map_err(|error| self.failed(&error))?;
             meter.received();
-            if body.len() + piece.len() > ANSWER_BYTES_MAX {
-                let what = format!("an answer of more than {ANSWER_BYTES_MAX} bytes");
-                return Err(gw_dialects::shared::refusal::invalid(&self.resolved.choice.provider.name, &what));
-            }
+            self.check_size(body.len() + piece.len())?;
             held.hold(body.len(), piece.len())?;
             body.extend_from_slice(&piece);
         }
         Ok((body.freeze(), held))
     }
+
+    /// Whether an answer of so many bytes may be held.
+    pub(crate) fn check_size(&self, bytes: usize) -> Result<(), Error> {
+        if bytes <= ANSWER_BYTES_MAX {
+            return Ok(());
+        }
+        let what = format!("an answer of more than {ANSWER_BYTES_MAX} bytes");
+        Err(gw_dialects::shared::refusal::invalid(&self.resolved.choice.provider.name, &what))
+    }
+}
+
+/// What is waited for.
+struct Awaited {
+    origin: Origin,
+    asked: Asked,
+    /// Whether the provider was asked for a stream.
+    stream: bool,
+    kept: Option<Kept>,
+}
+
+fn stream_media_type(ingress: &dyn Ingress, call: &Call<'_>) -> &'static str {
+    if call.json_array { "application/json" } else { ingress.stream_media_type() }
 }
 
 /// What is asked, without what only the gateway understands.
-fn decode(spoken: &Spoken<'_>, call: &Call<'_>, head: &Head) -> Result<ChatRequest, Error> {
+pub(crate) fn decode(ingress: &dyn Ingress, call: &Call<'_>, head: &Head) -> Result<ChatRequest, Error> {
     let extensions: edit::Edits = request::remove_extensions(head, &call.body).collect();
     let edited;
     let body: &[u8] = if extensions.is_empty() {
@@ -244,7 +223,7 @@ fn decode(spoken: &Spoken<'_>, call: &Call<'_>, head: &Head) -> Result<ChatReque
         &edited
     };
     let line = RequestLine { model: call.model, stream: call.stream, headers: Some(call.headers) };
-    spoken.ingress.decode_request(&line, body)
+    ingress.decode_request(&line, body)
 }
 
 /// Refuses a request of which something would be left out.
@@ -258,21 +237,15 @@ fn refuse(losses: &[Loss], provider: &Provider) -> Result<(), Error> {
     Err(Error::new(ErrorCode::UnsupportedParameter, message))
 }
 
-fn not_found() -> Error {
-    let message =
-        "`previous_response_id` names an answer that is not kept here any more; send the earlier items in `input`";
-    Error::new(ErrorCode::PreviousResponseNotFound, message).with_param("previous_response_id")
-}
-
 /// An answer that came whole, for a client that asked for a stream.
-fn as_stream(ingress: &dyn Ingress, answer: ChatAnswer, asked: Asked) -> Bytes {
+fn as_stream(ingress: &dyn Ingress, answer: ChatAnswer, asked: Asked, json_array: bool) -> Bytes {
     let mut encoder = ingress.encoder(asked);
     let mut out = BytesMut::new();
     for event in answer.into_events() {
         encoder.encode(&event, &mut out);
     }
     encoder.end(&mut out);
-    out.freeze()
+    if json_array { ArrayFraming::default().end(&out) } else { out.freeze() }
 }
 
 fn reply(media_type: &'static str, content: Content) -> Reply {

@@ -4,10 +4,11 @@ use bytes::{Bytes, BytesMut};
 use gw_core::chat::Event;
 use gw_core::{Error, ErrorCode, Usage};
 use gw_dialects::chat::{DecodeEvents, EncodeEvents};
+use gw_dialects::gemini::ArrayFraming;
 use gw_dialects::shared::custom::RestoreCustom;
 use gw_dialects::sse::Framer;
 
-use crate::conversations::Keeper;
+use crate::conversations::{Keeper, Remember};
 
 /// A longer answer is not kept to be continued.
 const KEPT_BYTES_MAX: usize = 16 << 20;
@@ -20,10 +21,14 @@ pub struct Translation {
     custom: Option<RestoreCustom>,
     /// Where the client speaks the provider's dialect: cuts the stream into whole events, which go on as they came.
     verbatim: Option<Framer>,
+    /// Where the client reads a list in JSON and no events.
+    array: Option<ArrayFraming>,
     events: Vec<Event>,
     usage: Option<Usage>,
     /// Where the answer can be continued by its id.
     keeper: Option<Keeper>,
+    /// Where the provider keeps the answer: by its id.
+    remember: Option<Remember>,
     /// Bytes of the provider's stream so far.
     bytes: usize,
 }
@@ -44,12 +49,40 @@ impl Translation {
         custom: Option<RestoreCustom>,
         keeper: Option<Keeper>,
     ) -> Self {
-        Self { decoder, encoder, custom, keeper, verbatim: None, events: Vec::new(), usage: None, bytes: 0 }
+        Self {
+            decoder,
+            encoder,
+            custom,
+            keeper,
+            verbatim: None,
+            array: None,
+            events: Vec::new(),
+            usage: None,
+            remember: None,
+            bytes: 0,
+        }
     }
 
     /// Reads along; the encoder is for errors alone.
     pub(crate) fn watching(decoder: Box<dyn DecodeEvents>, encoder: Box<dyn EncodeEvents>) -> Self {
         Self { verbatim: Some(Framer::default()), ..Self::new(decoder, encoder, None, None) }
+    }
+
+    /// Gives the client a list in JSON, if it reads no events.
+    pub(crate) fn with_array(mut self, is_wanted: bool) -> Self {
+        self.array = is_wanted.then(ArrayFraming::default);
+        self
+    }
+
+    /// Remembers who keeps the answer.
+    pub(crate) fn with_remember(mut self, remember: Option<Remember>) -> Self {
+        self.remember = remember;
+        self
+    }
+
+    /// Whether the provider has said that its answer is whole: nothing is missing if the connection ends now.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.decoder.is_complete()
     }
 
     /// What was used, as far as is known.
@@ -59,6 +92,11 @@ impl Translation {
 
     /// Takes the next piece of the provider's stream.
     pub(crate) fn feed(&mut self, piece: Bytes) -> Said {
+        let said = self.take(piece);
+        self.framed(said)
+    }
+
+    fn take(&mut self, piece: Bytes) -> Said {
         self.bytes += piece.len();
         if self.bytes > KEPT_BYTES_MAX {
             self.keeper = None;
@@ -75,6 +113,8 @@ impl Translation {
         }
         self.say(&mut out);
         match decoded {
+            // What goes on as it came goes on to its end: some providers say more than their dialect's mark.
+            Ok(()) if self.verbatim.is_none() && self.decoder.is_complete() => self.end_after(out),
             Ok(()) => Said { bytes: out.freeze(), end: None },
             // The provider said so itself, in words that the client understands.
             Err(error) if self.verbatim.is_some() && error.code != ErrorCode::ProviderInvalidResponse => {
@@ -86,8 +126,12 @@ impl Translation {
 
     /// The provider's stream has ended.
     pub(crate) fn end(&mut self) -> Said {
+        let said = self.end_after(BytesMut::new());
+        self.framed(said)
+    }
+
+    fn end_after(&mut self, mut out: BytesMut) -> Said {
         let ended = self.decoder.end(&mut self.events);
-        let mut out = BytesMut::new();
         self.say(&mut out);
         if let Err(mut error) = ended {
             if error.code == ErrorCode::ProviderInvalidResponse {
@@ -106,7 +150,7 @@ impl Translation {
             None => self.encoder.end(&mut out),
         }
         if let Some(keeper) = self.keeper.take() {
-            keeper.keep_collected(self.bytes);
+            keeper.keep();
         }
         Said { bytes: out.freeze(), end: Some(Ok(())) }
     }
@@ -117,7 +161,15 @@ impl Translation {
         let is_whole = self.decoder.end(&mut self.events).is_ok();
         let mut out = BytesMut::new();
         self.say(&mut out);
-        if is_whole { self.finish(out) } else { self.break_off_after(out, error) }
+        let said = if is_whole { self.finish(out) } else { self.break_off_after(out, error) };
+        self.framed(said)
+    }
+
+    /// In the framing that the client reads.
+    fn framed(&mut self, said: Said) -> Said {
+        let Some(array) = &mut self.array else { return said };
+        let bytes = if said.end.is_some() { array.end(&said.bytes) } else { array.reframe(&said.bytes) };
+        Said { bytes, ..said }
     }
 
     fn break_off_after(&mut self, mut out: BytesMut, error: &Error) -> Said {
@@ -134,6 +186,9 @@ impl Translation {
         for event in self.events.drain(..) {
             if let Event::Usage(usage) = &event {
                 self.usage = Some(self.usage.unwrap_or_default().merge(*usage));
+            }
+            if let (Event::Start { id, .. }, Some(remember)) = (&event, &self.remember) {
+                remember.under(id);
             }
             if let Some(keeper) = &mut self.keeper {
                 keeper.push(&event);

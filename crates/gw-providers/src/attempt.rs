@@ -146,6 +146,12 @@ impl Answer {
         std::future::poll_fn(|context| self.poll_data(context)).await
     }
 
+    /// All that matters has come: the end is waited for no longer than this, so that the connection can be used again.
+    pub fn hurry(&mut self, within: Duration) {
+        self.deadline = self.deadline.min(Instant::now() + within);
+        self.patience = None;
+    }
+
     /// Whether nothing more comes.
     pub fn is_end(&self) -> bool {
         match &self.body {

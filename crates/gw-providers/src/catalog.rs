@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 
 pub use base_url::{BaseUrlError, Variable};
-pub use entry::{Auth, AuthWay, DialectEntry, Kind, Models, ProviderType, StreamUsage};
+pub use entry::{Auth, AuthWay, DialectEntry, Kind, Models, ProviderType, StreamUsage, Streaming};
 pub use reference::reference;
 
 /// Id and text of every entry, sorted by id.

@@ -9,9 +9,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use gw_core::{Error, ErrorCode, RequestId};
-use gw_dialects::DialectId;
 use gw_dialects::paths::Addressed;
 use gw_dialects::shared::media;
+use gw_dialects::{DialectId, gemini};
 use gw_engine::{Call, Engine, Meter, Reply, ReplyBody, Snapshot};
 use gw_http::Connection;
 use gw_http::panics::{CatchPanic, Panicked};
@@ -57,6 +57,7 @@ impl Service for Api {
         let mut response = match route {
             _ if parts.method == Method::OPTIONS && allowed_origin.is_some() => self.preflight(&parts),
             Route::Operation(addressed) => self.operation(&snapshot, addressed, &parts, incoming).await,
+            Route::State(resource) => self.state(&snapshot, resource, &parts, incoming).await,
             other => self.other(&snapshot, other, &parts).await,
         };
         if let Some(origin) = allowed_origin {
@@ -120,7 +121,8 @@ impl Api {
         meter.request_body(body.len());
         let foreign_key = presented.filter(|_| identified.foreign_key);
         let Addressed { dialect, model, stream } = addressed;
-        let call = Call { dialect, model, stream, foreign_key, headers: &parts.headers, body, held };
+        let json_array = gemini::wants_array(dialect, stream, parts.uri.query());
+        let call = Call { dialect, model, stream, json_array, foreign_key, headers: &parts.headers, body, held };
         self.engine.run(snapshot, &call, meter).await
     }
 
@@ -146,7 +148,7 @@ impl Api {
                 "this endpoint does not speak WebSocket; send the request as HTTP POST",
             )),
             Route::WrongMethod(allowed) => Err(wrong_method(parts, allowed)),
-            Route::Unknown | Route::Operation(_) => Err(unknown_path(parts)),
+            Route::Unknown | Route::Operation(_) | Route::State(_) => Err(unknown_path(parts)),
         };
         respond::own(answered, Shape::of(parts).dialect(), request_id)
     }
@@ -157,7 +159,7 @@ impl Api {
         snapshot.identity.identify(presented_key(parts).as_deref()).map(drop)
     }
 
-    fn check_origin(&self, snapshot: &Snapshot, parts: &Parts) -> Result<(), Error> {
+    pub(crate) fn check_origin(&self, snapshot: &Snapshot, parts: &Parts) -> Result<(), Error> {
         let exposure = match (snapshot.identity.allows_anonymous(), self.loopback_only) {
             (false, _) => Exposure::Keyed,
             (true, true) => Exposure::Loopback,
@@ -172,7 +174,7 @@ impl Api {
         let mut response =
             respond::own(Ok(respond::empty(StatusCode::NO_CONTENT)), DialectId::OpenAiChat, self.next_id());
         let headers = response.headers_mut();
-        headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST"));
+        headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST, DELETE"));
         if let Some(asked) = parts.headers.get(header::ACCESS_CONTROL_REQUEST_HEADERS) {
             headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, asked.clone());
         }
@@ -180,14 +182,14 @@ impl Api {
         response
     }
 
-    fn next_id(&self) -> RequestId {
+    pub(crate) fn next_id(&self) -> RequestId {
         self.ids.next(self.engine.ports().clock.now())
     }
 }
 
 /// The key that the client presented, where any of the SDKs puts it: `Authorization: Bearer` in any case (OpenAI's and
 /// Anthropic's newer ones), `x-api-key` (Anthropic's), `x-goog-api-key` and `?key=` (Google's), `api-key` (Azure's).
-fn presented_key(parts: &Parts) -> Option<Cow<'_, str>> {
+pub(crate) fn presented_key(parts: &Parts) -> Option<Cow<'_, str>> {
     let text = |name: &HeaderName| parts.headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
     let bearer = text(&header::AUTHORIZATION).and_then(|value| value.split_once(' '));
     let bearer = bearer.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, key)| key.trim());

@@ -13,6 +13,7 @@ pub mod models;
 pub mod origin;
 pub mod respond;
 pub mod routes;
+mod state;
 
 pub use control::Control;
 pub use handle::Api;

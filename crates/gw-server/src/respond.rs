@@ -24,6 +24,8 @@ const X_GATEWAY_WARNINGS: HeaderName = HeaderName::from_static("x-gateway-warnin
 /// Where Anthropic's SDKs look for the id.
 const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
 const X_ATTEMPT_COUNT: HeaderName = HeaderName::from_static("x-attempt-count");
+/// What OpenAI's and Anthropic's SDKs obey before they look at the status.
+const X_SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 
 /// How many headers the gateway adds at most.
 const OWN_HEADERS: usize = 12;
@@ -140,6 +142,10 @@ fn render(error: &Error, dialect: DialectId, request_id: RequestId) -> (StatusCo
     if let Some(after) = error.retry_after {
         let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
         headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    if matches!(error.code, ErrorCode::ProviderAuthentication | ErrorCode::ProviderCreditExhausted) {
+        // Nothing gets better until somebody does something about the key or the account.
+        headers.insert(X_SHOULD_RETRY, HeaderValue::from_static("false"));
     }
     if error.code == ErrorCode::UpgradeRequired {
         headers.insert(header::UPGRADE, HeaderValue::from_static("HTTP/1.1"));

@@ -1,5 +1,6 @@
 //! What a path means.
 
+use gw_dialects::openai_responses::resource::Resource;
 use gw_dialects::paths::{self, Addressed};
 use http::Method;
 
@@ -8,6 +9,8 @@ use http::Method;
 pub enum Route<'a> {
     /// An operation, in a dialect.
     Operation(Addressed<'a>),
+    /// What the Responses API keeps.
+    State(Resource<'a>),
     /// The list of models.
     Models,
     /// One model.
@@ -33,6 +36,9 @@ pub fn route<'a>(method: &Method, path: &'a str, upgrade: Upgrade, metrics_path:
         && let Some(addressed) = paths::route(path)
     {
         return Route::Operation(addressed);
+    }
+    if let Some(resource) = Resource::at(path) {
+        return if resource.allows(method) { Route::State(resource) } else { Route::WrongMethod(resource.methods()) };
     }
     let reads = method == Method::GET || method == Method::HEAD;
     let path = trimmed(path);
@@ -108,6 +114,10 @@ mod tests {
             ("GET", "/metrics", Route::Control),
             ("GET", "/", Route::Unknown),
             ("HEAD", "/api/hello", Route::Unknown),
+            ("GET", "/v1/responses/resp_1", Route::State(Resource::Response("resp_1"))),
+            ("POST", "/v1/responses/resp_1", Route::WrongMethod("GET, DELETE")),
+            ("DELETE", "/v1/conversations/conv_1", Route::State(Resource::Conversation("conv_1"))),
+            ("POST", "/v1/responses/input_tokens", of(DialectId::OpenAiInputTokens)),
             ("POST", "/v1/models/x:countFingers", Route::WrongMethod("GET, HEAD")),
             ("GET", "/v1/models/openai/ft:gpt-4o:a", Route::Model("openai/ft:gpt-4o:a")),
         ];

@@ -8,7 +8,6 @@ import { journal, mark, newClient, question } from "./house.mjs";
 const client = newClient();
 const EXCEPTIONS = [
   [400, OpenAI.BadRequestError, "invalid_value"],
-  [403, OpenAI.PermissionDeniedError, undefined],
   [404, OpenAI.NotFoundError, "model_not_found"],
   [409, OpenAI.ConflictError, "conflict"],
   [422, OpenAI.UnprocessableEntityError, "unprocessable"],
@@ -45,9 +44,10 @@ test("a limit of the provider says how long to wait", async () => {
   assert.equal(error.headers.get("retry-after"), "20");
 });
 
-test("a refused provider key is an authentication error that shows nothing of it", async () => {
+test("a refused provider key is an error of the server that shows nothing of it", async () => {
   const error = await errorOf(client.chat.completions.create({ model: "scripted/error-401", messages: question }));
-  assert.ok(error instanceof OpenAI.AuthenticationError);
+  assert.ok(error instanceof OpenAI.InternalServerError);
+  assert.equal(error.code, "provider_authentication");
   assert.ok(!JSON.stringify(error.error).includes("sk-scrip"));
 });
 

@@ -5,7 +5,6 @@ import pytest
 
 EXCEPTIONS = {
     400: (openai.BadRequestError, "invalid_value"),
-    403: (openai.PermissionDeniedError, None),
     404: (openai.NotFoundError, "model_not_found"),
     409: (openai.ConflictError, "conflict"),
     422: (openai.UnprocessableEntityError, "unprocessable"),
@@ -43,9 +42,12 @@ def test_a_limit_of_the_provider_says_how_long_to_wait(client, question):
     assert caught.value.response.headers["retry-after"] == "20"
 
 
-def test_a_refused_provider_key_is_an_authentication_error_that_shows_nothing_of_it(client, house, question):
-    with pytest.raises(openai.AuthenticationError) as caught:
-        client.chat.completions.create(model="scripted/error-401", messages=question)
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_refused_provider_key_is_an_error_of_the_server_that_shows_nothing_of_it(client, house, question, status):
+    with pytest.raises(openai.InternalServerError) as caught:
+        client.chat.completions.create(model=f"scripted/error-{status}", messages=question)
+    assert caught.value.status_code == 502 and caught.value.code == "provider_authentication"
+    assert caught.value.response.headers["x-should-retry"] == "false"
     assert caught.value.request_id
     assert "sk-scrip" not in str(caught.value.body) and house.provider_key not in str(caught.value.body)
 

@@ -172,3 +172,69 @@ def test_the_sample_answers_streams_and_calls_a_tool(client):
 def test_a_path_with_the_vendors_name_before_it_is_the_same(house):
     with openai.OpenAI(base_url=f"{house.gateway}/openai/v1", api_key=house.key, max_retries=0) as client:
         assert client.responses.create(model=f"claude/{named('claude', 'text')}", input="Hi").output_text == TEXT
+
+
+# What is kept: answers and conversations. The scripted providers speak other formats, so that it is the gateway's.
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_an_answer_is_retrieved_continued_and_deleted(client, journal, mark, provider, stream):
+    model = named(provider, "text", mark)
+    asked = {"model": f"{provider}/{model}", "input": f"The first question {mark}."}
+    if stream:
+        with client.responses.stream(**asked) as events:
+            first = events.get_final_response()
+    else:
+        first = client.responses.create(**asked)
+    kept = client.responses.retrieve(first.id)
+    assert (kept.id, kept.output_text, kept.status) == (first.id, TEXT, "completed")
+    assert [item.id for item in kept.output] == [item.id for item in first.output]
+
+    second = client.responses.create(model=f"{provider}/{model}", input="And now?", previous_response_id=first.id)
+    assert second.previous_response_id == first.id
+    assert f"The first question {mark}." in journal(model)[-1].body
+    items = list(client.responses.input_items.list(second.id, order="asc", limit=1))
+    assert [item.role for item in items] == ["user", "assistant", "user"]
+    assert items[-1].content[0].text == "And now?"
+
+    client.responses.delete(first.id)
+    with pytest.raises(openai.NotFoundError):
+        client.responses.retrieve(first.id)
+    with pytest.raises(openai.BadRequestError) as caught:
+        client.responses.cancel(second.id)
+    assert "background" in caught.value.message
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_a_conversation_is_continued_and_changed(client, journal, mark, provider):
+    model = named(provider, "text", mark)
+    conversation = client.conversations.create(
+        metadata={"topic": "names"}, items=[{"type": "message", "role": "user", "content": f"I am Zoë {mark}."}])
+    answer = client.responses.create(model=f"{provider}/{model}", input="Who am I?", conversation=conversation.id)
+    assert answer.conversation.id == conversation.id
+    assert mark in journal(model)[-1].body
+    items = list(client.conversations.items.list(conversation.id, order="asc", limit=2))
+    assert [item.role for item in items] == ["user", "user", "assistant"]
+    assert items[-1].content[0].text == TEXT
+
+    added = client.conversations.items.create(
+        conversation.id, items=[{"type": "message", "role": "user", "content": "More."}])
+    item = client.conversations.items.retrieve(added.data[0].id, conversation_id=conversation.id)
+    assert item.content[0].text == "More."
+    assert client.conversations.items.delete(item.id, conversation_id=conversation.id).id == conversation.id
+    assert client.conversations.update(conversation.id, metadata={"topic": "other"}).metadata == {"topic": "other"}
+    assert client.conversations.retrieve(conversation.id).metadata == {"topic": "other"}
+    assert client.conversations.delete(conversation.id).deleted
+    with pytest.raises(openai.NotFoundError):
+        client.conversations.retrieve(conversation.id)
+
+
+def test_what_runs_in_the_background_is_refused_by_name(client):
+    with pytest.raises(openai.BadRequestError) as caught:
+        client.responses.create(model="sandbox/echo", input="Hi", background=True)
+    assert caught.value.param == "background"
+
+
+def test_the_tokens_of_a_request_are_counted(client):
+    counted = client.responses.input_tokens.count(model="sandbox/echo", input="How many tokens is this?")
+    assert counted.object == "response.input_tokens" and counted.input_tokens > 3

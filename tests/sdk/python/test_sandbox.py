@@ -61,7 +61,7 @@ def test_the_sample_returns_vectors_of_length_one(client, encoding):
 
 
 @pytest.mark.parametrize(("status", "kind"), [
-    (400, openai.BadRequestError), (401, openai.AuthenticationError), (403, openai.PermissionDeniedError),
+    (400, openai.BadRequestError),
     (404, openai.NotFoundError), (422, openai.UnprocessableEntityError), (429, openai.RateLimitError),
     (500, openai.InternalServerError), (503, openai.InternalServerError)])
 def test_the_sample_fails_on_demand(client, question, status, kind):

@@ -28,6 +28,8 @@ section! {
         api_key: SecretText;
         /// The models it serves; whatever the type knows if left out.
         models: Vec<Spanned<ModelName>>;
+        /// Models that only stream: clients that ask for no stream get the answer gathered.
+        stream_only: Vec<Spanned<ModelName>>;
         /// Lower comes first where several providers serve a model.
         priority: i64, default "0";
         /// How long it may take: one duration for the whole answer, or one for each step.

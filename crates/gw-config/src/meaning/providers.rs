@@ -35,6 +35,7 @@ impl Meaning<'_> {
         let variables = self.variables(written.variables.value(), &subject);
         let tls = self.provider_tls(&written.tls, &subject);
         let models = self.models(&written.models, &subject);
+        let stream_only = self.models(&written.stream_only, &subject);
         let (name, kind) = self.name_and_type(written, place)?;
         Some(Provider {
             name,
@@ -45,6 +46,7 @@ impl Meaning<'_> {
                 .map(|url| Spanned { value: url.value.0.clone(), place: url.place.clone() }),
             api_key,
             models,
+            stream_only,
             priority: written.priority.value().copied().unwrap_or(0),
             timeouts: written.timeout.value().map_or_else(ProviderTimeouts::default, timeouts),
             headers,

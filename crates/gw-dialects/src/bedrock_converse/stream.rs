@@ -26,6 +26,8 @@ pub(super) struct Decoder {
     next: u32,
     calls_tools: bool,
     is_finished: bool,
+    /// Whether the metadata have come, which are last.
+    is_metered: bool,
 }
 
 impl Decoder {
@@ -39,6 +41,7 @@ impl Decoder {
             next: 0,
             calls_tools: false,
             is_finished: false,
+            is_metered: false,
         }
     }
 }
@@ -59,6 +62,11 @@ impl DecodeEvents for Decoder {
         let provider = &self.origin.provider;
         let message = format!("provider \"{provider}\" ended the stream before the answer was whole");
         Err(Error::new(ErrorCode::ProviderStreamInterrupted, message))
+    }
+
+    fn is_complete(&self) -> bool {
+        // What was used comes behind the reason of the end.
+        self.is_finished && self.is_metered
     }
 }
 
@@ -84,6 +92,7 @@ impl Decoder {
             }
             "metadata" => {
                 let metadata = self.read(message)?;
+                self.is_metered = true;
                 self.metadata(metadata, events);
             }
             // Events that come to be later do not break an answer.

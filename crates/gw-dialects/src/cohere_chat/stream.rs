@@ -167,6 +167,10 @@ impl DecodeEvents for Decoder {
             )),
         }
     }
+
+    fn is_complete(&self) -> bool {
+        self.blocks.finished()
+    }
 }
 
 /// What the document gives as one, some servers send as a list of one.

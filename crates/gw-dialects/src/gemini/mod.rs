@@ -3,6 +3,7 @@
 //! [`answer`] and [`encoder`] (answers for clients), [`error`].
 
 mod answer;
+mod array;
 mod candidate;
 mod encoder;
 mod error;
@@ -27,6 +28,8 @@ use http::StatusCode;
 use crate::chat::{Asked, DecodeEvents, Egress, EncodeEvents, Encoded, Ingress, Origin, RequestLine, Target};
 use crate::error::Refusal;
 use crate::shared::media;
+
+pub use array::{ArrayFraming, wants_array};
 
 /// Whose words these are.
 const FAMILY: Family = Family::Gemini;

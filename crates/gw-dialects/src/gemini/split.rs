@@ -38,6 +38,11 @@ impl Splitter {
         }
     }
 
+    /// Whether the list has ended.
+    pub(super) fn is_closed(&self) -> bool {
+        matches!(self, Self::List(list) if list.is_closed)
+    }
+
     /// The stream has ended: gives the event that lacks its empty line.
     pub(super) fn finish(&mut self, texts: &mut Vec<Vec<u8>>) {
         if let Self::Events(framer) = self {
@@ -62,6 +67,7 @@ pub(super) struct List {
     depth: usize,
     in_string: bool,
     escaped: bool,
+    is_closed: bool,
 }
 
 impl List {
@@ -69,6 +75,7 @@ impl List {
         for byte in bytes {
             if self.depth == 0 && *byte != b'{' {
                 // Brackets, commas and white space between the objects.
+                self.is_closed |= *byte == b']';
                 continue;
             }
             self.pending.push(*byte);

@@ -77,6 +77,11 @@ impl DecodeEvents for Decoder {
         self.reader.finish(events);
         Ok(())
     }
+
+    fn is_complete(&self) -> bool {
+        // Events have no end mark: a reason to end may be told early, and again.
+        self.splitter.is_closed() && self.reader.is_finished()
+    }
 }
 
 struct Reader {

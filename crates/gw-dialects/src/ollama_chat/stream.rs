@@ -44,4 +44,8 @@ impl DecodeEvents for Decoder {
             )),
         }
     }
+
+    fn is_complete(&self) -> bool {
+        self.reader.is_done()
+    }
 }

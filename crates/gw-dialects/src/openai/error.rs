@@ -9,8 +9,8 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::scan::Object;
+use crate::shared::refusal::about_our_account;
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
 const DESCRIBES_BODY: [HeaderName; 5] =
     [header::CONTENT_TYPE, header::CONTENT_ENCODING, header::CONTENT_LANGUAGE, header::ETAG, header::LAST_MODIFIED];
@@ -50,11 +50,13 @@ pub struct Refusal<'a> {
 }
 
 /// What the client is told of a provider's refusal: the provider's own words, unless they may be about the gateway's
-/// credential.
+/// own credential or account.
 pub fn decode_error(refusal: Refusal<'_>) -> Error {
     let Refusal { status, headers, body, provider, credential_is_callers, now } = refusal;
     let code = match status.as_u16() {
         401 | 403 => ErrorCode::ProviderAuthentication,
+        402 => ErrorCode::ProviderCreditExhausted,
+        429 if is_about_credit(&body) => ErrorCode::ProviderCreditExhausted,
         429 => ErrorCode::ProviderRateLimited,
         503 | 529 => ErrorCode::ProviderOverloaded,
         408 | 500.. => ErrorCode::ProviderFailed,
@@ -62,13 +64,22 @@ pub fn decode_error(refusal: Refusal<'_>) -> Error {
         _ => return unexpected(provider, status),
     };
     let retry_after = retry_after(&headers, now);
-    let mut error = if code == ErrorCode::ProviderAuthentication && !credential_is_callers {
-        own_credential(provider, status, &headers)
-    } else {
-        passed_on(code, provider, status, headers, body)
-    };
+    let ours = if credential_is_callers { None } else { about_our_account(provider, status, code) };
+    if let Some(error) = ours {
+        return error;
+    }
+    let mut error = passed_on(code, provider, status, headers, body);
     error.retry_after = retry_after;
     error
+}
+
+/// Whether a limit of the rate is in truth an account without money, which waiting does not help.
+fn is_about_credit(body: &[u8]) -> bool {
+    let body = std::str::from_utf8(body).ok().and_then(|text| Object::parse(text.trim()).ok());
+    let error = body.as_ref().and_then(|body| body.object("error"));
+    error.is_some_and(|error| {
+        ["code", "type"].iter().any(|name| error.string(name).as_deref() == Some("insufficient_quota"))
+    })
 }
 
 /// What an object says went wrong, in the ways that providers say it.
@@ -102,19 +113,6 @@ fn object(error: &Error, request_id: &str) -> String {
 fn unexpected(provider: &str, status: StatusCode) -> Error {
     let message = format!("provider \"{provider}\" answered with status {}; check its endpoint", status.as_u16());
     Error::new(ErrorCode::ProviderInvalidResponse, message)
-}
-
-/// The provider's words may repeat a part of the credential, so that only the status is told.
-fn own_credential(provider: &str, status: StatusCode, headers: &HeaderMap) -> Error {
-    let message = format!(
-        "provider \"{provider}\" refused the gateway's credential with status {}; check its key",
-        status.as_u16()
-    );
-    let mut error = Error::new(ErrorCode::ProviderAuthentication, message);
-    let kept = headers.get(REQUEST_ID).map(|id| (REQUEST_ID, id.clone()));
-    let headers = HeaderMap::from_iter(kept);
-    error.upstream = Some(Box::new(UpstreamError { status, headers, body: Bytes::new() }));
-    error
 }
 
 fn passed_on(code: ErrorCode, provider: &str, status: StatusCode, mut headers: HeaderMap, body: Bytes) -> Error {

@@ -140,6 +140,11 @@ impl StreamScan {
         self.end(pieces.pop().unwrap_or_default())
     }
 
+    /// Whether the stream said that it is over: nothing more of it is given on.
+    pub fn is_done(&self) -> bool {
+        self.done
+    }
+
     /// What was used, as far as the stream has said.
     pub fn usage(&self) -> Option<Usage> {
         self.usage

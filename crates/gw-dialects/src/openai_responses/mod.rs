@@ -9,8 +9,10 @@ mod answer;
 mod error;
 mod read;
 mod request;
+pub mod resource;
 mod response;
 mod state;
+mod stored;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -25,8 +27,9 @@ use crate::chat::{Asked, DecodeEvents, Egress, EncodeEvents, Encoded, Ingress, O
 use crate::error::Refusal;
 use crate::shared::ids::Rule;
 
-pub use response::response_id;
+pub use response::{id_of, response_id, with_id};
 pub use state::{State, state};
+pub use stored::{StoredItem, answered_items, given_items, messages};
 
 /// Whose words these are.
 const FAMILY: Family = Family::OpenAiResponses;
@@ -55,6 +58,14 @@ const UNTYPED: &str = "unknown";
 /// OpenAI's Responses.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct OpenAiResponses;
+
+/// The request of `/responses/input_tokens`: like one for an answer.
+///
+/// # Errors
+/// As for a request.
+pub fn decode_count_request(line: &RequestLine<'_>, body: &[u8]) -> Result<ChatRequest, Error> {
+    request::decode(line, body)
+}
 
 impl Ingress for OpenAiResponses {
     fn decode_request(&self, line: &RequestLine<'_>, body: &[u8]) -> Result<ChatRequest, Error> {

@@ -1,5 +1,6 @@
 //! The object `response` as clients get it: what was asked, echoed, and what has come so far.
 
+use bytes::Bytes;
 use gw_core::chat::{Finish, FinishReason};
 use gw_core::{RequestId, Usage};
 use serde_json::{Value, json};
@@ -27,6 +28,19 @@ const ECHOED: [&str; 9] = [
 /// The id of the answer to a request: under it the gateway keeps what is to be continued.
 pub fn response_id(request_id: RequestId) -> String {
     format!("resp_{request_id}")
+}
+
+/// The id of an answer; `None` if it has none.
+pub fn id_of(answer: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(answer).ok()?;
+    crate::scan::Object::parse(text).ok()?.string("id")
+}
+
+/// An answer under another id.
+pub fn with_id(answer: &[u8], id: &str) -> Bytes {
+    let Ok(mut object) = serde_json::from_slice::<Object>(answer) else { return Bytes::copy_from_slice(answer) };
+    object.insert("id".to_owned(), json!(id));
+    Bytes::from(Value::Object(object).to_string())
 }
 
 /// How far an answer is.

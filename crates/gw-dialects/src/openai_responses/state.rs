@@ -12,11 +12,13 @@ pub struct State {
     pub conversation: Option<String>,
     /// Whether the answer is to be kept: yes, unless the client says no.
     pub store: bool,
+    /// Whether the client wants to fetch the answer later.
+    pub background: bool,
 }
 
 impl Default for State {
     fn default() -> Self {
-        Self { previous_response_id: None, conversation: None, store: true }
+        Self { previous_response_id: None, conversation: None, store: true, background: false }
     }
 }
 
@@ -28,6 +30,7 @@ pub fn state(body: &[u8]) -> State {
         previous_response_id: Value,
         conversation: Value,
         store: Value,
+        background: Value,
     }
     let members: Members = serde_json::from_slice(body).unwrap_or_default();
     let text = |value: &Value| value.as_str().filter(|id| !id.is_empty()).map(str::to_owned);
@@ -35,6 +38,7 @@ pub fn state(body: &[u8]) -> State {
         previous_response_id: text(&members.previous_response_id),
         conversation: text(&members.conversation).or_else(|| members.conversation.get("id").and_then(text)),
         store: members.store.as_bool().unwrap_or(true),
+        background: members.background.as_bool().unwrap_or(false),
     }
 }
 
@@ -48,6 +52,7 @@ mod tests {
             previous_response_id: previous.map(str::to_owned),
             conversation: conversation.map(str::to_owned),
             store,
+            background: false,
         };
         for (body, expected) in [
             (r#"{"previous_response_id":"resp_1","store":false}"#, named(Some("resp_1"), None, false)),

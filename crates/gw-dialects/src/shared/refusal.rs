@@ -54,20 +54,44 @@ pub fn code_of_message(message: &str) -> Option<ErrorCode> {
 /// is left behind, since it is in the vendor's format.
 pub fn error(refusal: &Refusal<'_>, code: ErrorCode, said: Option<&str>) -> Error {
     let (provider, status) = (refusal.provider, refusal.status);
-    if code == ErrorCode::ProviderAuthentication && !refusal.credential_is_callers {
-        let number = status.as_u16();
-        let message =
-            format!("provider \"{provider}\" refused the gateway's credential with status {number}; check its key");
-        return Error::new(code, message);
+    if !refusal.credential_is_callers
+        && let Some(error) = about_our_account(provider, status, code)
+    {
+        return error;
     }
     let told = said.map(str::trim).filter(|said| !said.is_empty()).map_or("no reason given".to_owned(), line);
     let message = format!("provider \"{provider}\" answered with status {}: {told}", status.as_u16());
     let mut error = Error::new(code, message);
     error.retry_after = retry_after(&refusal.headers, refusal.now);
-    if code == ErrorCode::ProviderRejected && status.is_client_error() {
-        error.upstream = Some(Box::new(UpstreamError { status, headers: HeaderMap::new(), body: Bytes::new() }));
-    }
+    let told_as = match code {
+        ErrorCode::ProviderRejected if status.is_client_error() => Some(status),
+        // The caller's own key: the caller can do something about it.
+        ErrorCode::ProviderAuthentication if status == StatusCode::FORBIDDEN => Some(status),
+        ErrorCode::ProviderAuthentication => Some(StatusCode::UNAUTHORIZED),
+        _ => None,
+    };
+    error.upstream =
+        told_as.map(|status| Box::new(UpstreamError { status, headers: HeaderMap::new(), body: Bytes::new() }));
     error
+}
+
+/// What the client is told where a provider refuses the gateway's own key, or the account behind it: nothing that the
+/// client could mistake for a fault of its own key, and none of the provider's words, which may repeat a part of ours.
+/// `None` if the code is about something else.
+pub(crate) fn about_our_account(provider: &str, status: StatusCode, code: ErrorCode) -> Option<Error> {
+    let number = status.as_u16();
+    let message = match code {
+        ErrorCode::ProviderAuthentication => format!(
+            "provider \"{provider}\" refused the gateway's credential with status {number}; whoever runs the gateway must \
+             check the key of this provider"
+        ),
+        ErrorCode::ProviderCreditExhausted => format!(
+            "provider \"{provider}\" said with status {number} that the gateway's account there has no credit left; \
+             whoever runs the gateway must add some, or raise its limit"
+        ),
+        _ => return None,
+    };
+    Some(Error::new(code, message))
 }
 
 /// An error that a provider tells under a status of success, or inside a stream.

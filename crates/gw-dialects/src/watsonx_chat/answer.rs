@@ -77,6 +77,10 @@ impl DecodeEvents for Decoder {
         self.inner.end(events)?;
         self.own_reasons(first, events)
     }
+
+    fn is_complete(&self) -> bool {
+        self.inner.is_complete()
+    }
 }
 
 /// An error in IBM's words where an answer was to be.

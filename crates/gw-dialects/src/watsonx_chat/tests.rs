@@ -59,6 +59,10 @@ impl DecodeEvents for FakeDecoder {
     fn end(&mut self, _: &mut Vec<Event>) -> Result<(), Error> {
         Ok(())
     }
+
+    fn is_complete(&self) -> bool {
+        false
+    }
 }
 
 const DIALECT: WatsonxChat = WatsonxChat::new(&Fake);

@@ -13,5 +13,6 @@ mod report;
 mod requests;
 #[path = "../support/specs.rs"]
 mod specs;
+mod stored;
 mod streams;
 mod table;

@@ -48,6 +48,43 @@ fn a_stream_means_the_same_however_it_is_cut() {
 }
 
 #[test]
+fn the_end_mark_is_known_when_it_comes_and_nothing_is_said_behind_it() {
+    let mut report = Report::new(Law::Cut);
+    for (name, egress) in egresses() {
+        for file in fixtures::list(name, "streams").iter().filter(|file| !file.name.starts_with("broken-")) {
+            let mut decoder = egress.decoder(fixtures::origin());
+            let (mut events, mut complete_at) = (Vec::new(), None);
+            for (place, byte) in file.bytes.iter().enumerate() {
+                let before = events.len();
+                if decoder.decode(&[*byte], &mut events).is_err() {
+                    break;
+                }
+                if complete_at.is_some() && (events.len() > before || !decoder.is_complete()) {
+                    report.wrong(name, &file.name, "something is said behind the end mark");
+                }
+                complete_at = complete_at.or_else(|| decoder.is_complete().then_some(place));
+            }
+            let has_mark = has_end_mark(name, &file.bytes);
+            if complete_at.is_some() != has_mark {
+                report.wrong(name, &file.name, format!("complete at {complete_at:?}, has an end mark: {has_mark}"));
+            }
+        }
+    }
+    report.finish();
+}
+
+/// Whether a stream ends with its dialect's end mark.
+fn has_end_mark(dialect: &str, stream: &[u8]) -> bool {
+    let ends = |mark: &str| stream.windows(mark.len()).any(|window| window == mark.as_bytes());
+    match dialect {
+        "gemini" => stream.trim_ascii().ends_with(b"]"),
+        // An event is one when its empty line has come.
+        "openai_chat" | "watsonx_chat" => ends("[DONE]\n\n") || ends("[DONE]\r\n\r\n"),
+        _ => true,
+    }
+}
+
+#[test]
 fn a_stream_keeps_to_the_grammar_and_says_what_the_whole_answer_says() {
     let mut report = Report::new(Law::Twin);
     for (name, egress) in egresses() {

@@ -212,7 +212,8 @@ async fn a_provider_that_refuses_our_key_does_not_show_it_to_the_client() {
     let upstream = Upstream::always(http_answer(401, &[("content-type", "application/json")], said)).await;
     let gateway = Gateway::start(&scripted(upstream.address)).await;
     let answer = gateway.chat(chat("scripted/m")).await;
-    answer.assert_error(401, "provider_authentication");
+    answer.assert_error(502, "provider_authentication");
+    assert_eq!(answer.header("x-should-retry"), Some("false"));
     assert!(!answer.text().contains("sk-provider"), "{}", answer.text());
     gateway.record(answer.request_id()).await;
     assert!(!gateway.everything_written().contains(PROVIDER_KEY));

@@ -13,6 +13,8 @@ mod fidelity;
 #[cfg(test)]
 mod headers;
 #[cfg(test)]
+mod kept;
+#[cfg(test)]
 mod keys;
 #[cfg(test)]
 mod leaving;
@@ -28,6 +30,8 @@ mod rubbish;
 mod start;
 #[cfg(test)]
 mod stop;
+#[cfg(test)]
+mod stream_ends;
 #[cfg(test)]
 mod stream_faults;
 #[cfg(test)]

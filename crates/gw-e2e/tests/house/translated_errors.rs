@@ -9,7 +9,7 @@ use crate::translated_vendors::{Fault, Vendor};
 /// What a client is told of a fault: the record's code, the status, and the word in the client's format.
 fn told(format: Format, fault: Fault) -> (&'static str, u16, &'static str) {
     let (code, statuses, messages, gemini) = match fault {
-        Fault::Key => ("provider_authentication", [401, 401, 401], "authentication_error", "UNAUTHENTICATED"),
+        Fault::Key => ("provider_authentication", [502, 502, 502], "api_error", "INTERNAL"),
         Fault::Rate => ("provider_rate_limited", [429, 429, 429], "rate_limit_error", "RESOURCE_EXHAUSTED"),
         Fault::Broken => ("provider_failed", [502, 502, 502], "api_error", "INTERNAL"),
         Fault::Overloaded => ("provider_overloaded", [503, 529, 503], "overloaded_error", "UNAVAILABLE"),

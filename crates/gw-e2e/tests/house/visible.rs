@@ -29,7 +29,7 @@ async fn the_sample_provider_fails_on_demand() {
     let gateway = gateway().await;
     for (model, status, code) in [
         ("error-400", 400, None),
-        ("error-401", 401, Some("provider_authentication")),
+        ("error-401", 502, Some("provider_authentication")),
         ("error-404", 404, None),
         ("error-429", 429, None),
         ("error-500", 500, None),

@@ -114,6 +114,7 @@ fn provider(settings: &config::Provider, resources: &Resources<'_>) -> Result<Pr
         type_id: Arc::from(entry.id.as_str()),
         priority: settings.priority,
         models: settings.models.iter().map(|model| Arc::from(model.value.as_str())).collect(),
+        stream_only: settings.stream_only.iter().map(|model| Arc::from(model.value.as_str())).collect(),
         destination,
         timeouts: AttemptTimeouts { first_byte: settings.timeouts.first_byte, idle: settings.timeouts.idle },
         total_timeout: settings.timeouts.total,

@@ -33,6 +33,8 @@ pub struct Provider {
     pub priority: i64,
     /// The only models it serves; whatever the provider knows if empty.
     pub models: Vec<Arc<str>>,
+    /// Models that give their answers in pieces only; those that the entry names come besides.
+    pub stream_only: Vec<Arc<str>>,
     /// Where it is reached.
     pub destination: Destination,
     /// How long an attempt may take.
@@ -80,6 +82,12 @@ impl Provider {
             Kind::Sandbox => sandbox::is_known(model),
         };
         configured && exists
+    }
+
+    /// Whether a model there gives its answers in pieces only.
+    pub fn only_streams(&self, model: &str) -> bool {
+        let prefixes = &self.entry.models.stream_only;
+        self.stream_only.iter().any(|only| &**only == model) || prefixes.iter().any(|prefix| model.starts_with(prefix))
     }
 
     /// The value of the credential's header for a key.

@@ -96,6 +96,10 @@ pub struct Models {
     /// How names of models begin that belong to this maker alone, sorted.
     #[serde(default)]
     pub prefixes: Vec<String>,
+    /// How names of models begin that give their answers in pieces only, sorted: clients that ask for no stream get the
+    /// answer gathered.
+    #[serde(default)]
+    pub stream_only: Vec<String>,
 }
 
 /// A dialect as a provider speaks it.
@@ -104,12 +108,26 @@ pub struct Models {
 pub struct DialectEntry {
     /// The path, after the base URL.
     pub path: String,
+    /// Whether answers come in pieces only.
+    #[serde(default)]
+    pub stream: Streaming,
     /// How usage is learned from a stream.
     #[serde(default)]
     pub stream_usage: StreamUsage,
     /// What is changed in a request.
     #[serde(default)]
     pub quirks: Vec<Quirk>,
+}
+
+/// Whether answers come in pieces.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Streaming {
+    /// If a stream is asked for.
+    #[default]
+    Optional,
+    /// Always: a request that asks for no stream is refused.
+    Only,
 }
 
 /// How usage is learned from a stream.

@@ -76,6 +76,10 @@ impl DecodeEvents for Decoder {
         let message = format!("provider \"{}\" ended its answer before it was whole", self.origin.provider);
         Err(Error::new(ErrorCode::ProviderStreamInterrupted, message))
     }
+
+    fn is_complete(&self) -> bool {
+        self.is_over
+    }
 }
 
 impl Decoder {

@@ -79,4 +79,8 @@ impl DecodeEvents for Decoder {
         self.reader.finish(events);
         Ok(())
     }
+
+    fn is_complete(&self) -> bool {
+        self.is_done
+    }
 }

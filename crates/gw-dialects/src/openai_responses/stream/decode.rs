@@ -211,4 +211,8 @@ impl DecodeEvents for Decoder {
         let message = format!("provider \"{provider}\" broke off before the answer was whole");
         Err(Error::new(ErrorCode::ProviderStreamInterrupted, message))
     }
+
+    fn is_complete(&self) -> bool {
+        self.ended
+    }
 }

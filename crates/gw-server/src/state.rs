@@ -1,0 +1,69 @@
+//! What the Responses API keeps, for clients: reads the request and has it answered. None of it is recorded.
+
+use bytes::Bytes;
+use gw_core::{Error, RequestId};
+use gw_dialects::DialectId;
+use gw_dialects::openai_responses::resource::Resource;
+use gw_engine::conversations::Owner;
+use gw_engine::state::StateCall;
+use gw_engine::{ReplyBody, Snapshot};
+use gw_http::panics::{CatchPanic, Panicked};
+use http::request::Parts;
+use http::{Response, StatusCode};
+use hyper::body::Incoming;
+use tokio::time::Instant;
+
+use crate::body::{self, BodyLimits};
+use crate::handle::{Api, presented_key};
+use crate::respond;
+
+impl Api {
+    /// Answers a request about what is kept.
+    pub(crate) async fn state(
+        &self,
+        snapshot: &Snapshot,
+        resource: Resource<'_>,
+        parts: &Parts,
+        incoming: Incoming,
+    ) -> Response<ReplyBody> {
+        let request_id = self.next_id();
+        let answering = Box::pin(self.run_state(snapshot, resource, parts, incoming, request_id));
+        let answered = match CatchPanic::new(answering).await {
+            Ok(answered) => answered.map(|body| respond::json((StatusCode::OK, body))),
+            Err(Panicked) => Err(respond::broken()),
+        };
+        respond::own(answered, DialectId::OpenAiResponses, request_id)
+    }
+
+    async fn run_state(
+        &self,
+        snapshot: &Snapshot,
+        resource: Resource<'_>,
+        parts: &Parts,
+        incoming: Incoming,
+        request_id: RequestId,
+    ) -> Result<Bytes, Error> {
+        let ports = self.engine.ports();
+        self.check_origin(snapshot, parts)?;
+        let presented = presented_key(parts);
+        let identified = snapshot.identity.identify(presented.as_deref())?;
+        let _place = ports.in_flight.take(1)?;
+        let limits = BodyLimits {
+            bytes_max: snapshot.body_bytes_max,
+            timeout: snapshot.body_timeout,
+            deadline: Instant::now() + snapshot.request_timeout,
+        };
+        let (body, _held) = body::read(incoming, &parts.headers, limits, &ports.held_bytes).await?;
+        let foreign_key = presented.as_deref().filter(|_| identified.foreign_key);
+        let call = StateCall {
+            resource,
+            method: &parts.method,
+            query: parts.uri.query(),
+            owner: Owner::of(identified.caller.key_name.as_ref(), foreign_key),
+            foreign_key,
+            body,
+            request_id,
+        };
+        self.engine.state(snapshot, &call).await
+    }
+}
