@@ -32,10 +32,14 @@ dialects! {
     BedrockConverse, "bedrock_converse", Chat;
     /// Cohere's chat, version 2.
     CohereChat, "cohere_chat", Chat;
+    /// Alibaba's Qwen behind OpenAI's chat completions.
+    DashScopeChat, "dashscope_chat", Chat;
     /// Google's `generateContent`.
     Gemini, "gemini", Chat;
     /// Google's `countTokens`.
     GeminiCountTokens, "gemini_count_tokens", CountTokens;
+    /// Mistral's chat.
+    MistralChat, "mistral_chat", Chat;
     /// Ollama's own chat.
     OllamaChat, "ollama_chat", Chat;
     /// OpenAI's chat completions.
@@ -77,9 +81,12 @@ impl DialectId {
             Self::Gemini | Self::GeminiCountTokens => Family::Gemini,
             Self::OllamaChat => Family::Ollama,
             Self::OpenAiInputTokens | Self::OpenAiResponses => Family::OpenAiResponses,
-            Self::OpenAiChat | Self::OpenAiCompletions | Self::OpenAiEmbeddings | Self::WatsonxChat => {
-                Family::OpenAiChat
-            }
+            Self::DashScopeChat
+            | Self::MistralChat
+            | Self::OpenAiChat
+            | Self::OpenAiCompletions
+            | Self::OpenAiEmbeddings
+            | Self::WatsonxChat => Family::OpenAiChat,
         }
     }
 

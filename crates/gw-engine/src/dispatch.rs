@@ -8,6 +8,7 @@ use gw_core::chat::Loss;
 use gw_core::chat::opaque::SEAL;
 use gw_core::{Error, ErrorCode, Operation, UpstreamError, Usage};
 use gw_dialects::chat::{self, Asked, Egress, Origin, RequestLine};
+use gw_dialects::envelope::{Envelope, Letter};
 use gw_dialects::request::Head;
 use gw_dialects::shared::tokens;
 use gw_dialects::stream::{StreamScan, StreamScanOptions};
@@ -51,6 +52,8 @@ const FORWARDED_WITH_KEY: [HeaderName; 2] =
 const FORWARDED_ANTHROPIC: [HeaderName; 2] = [ANTHROPIC_VERSION, HeaderName::from_static("anthropic-beta")];
 const ANTHROPIC_VERSION: HeaderName = HeaderName::from_static(anthropic_messages::VERSION_HEADER);
 
+const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream");
+
 /// Where providers say their own id of the exchange: OpenAI's and most, Anthropic's, Amazon's.
 const PROVIDER_REQUEST_IDS: [HeaderName; 3] = [
     HeaderName::from_static("x-request-id"),
@@ -93,8 +96,12 @@ impl Attempt<'_> {
     /// Sends the request and makes a reply of what comes back.
     pub(crate) async fn run(&self, call: &Call<'_>, head: &Head, meter: &mut Meter) -> Result<Reply, Error> {
         let provider = &self.resolved.choice.provider;
-        let entry = match provider.entry.dialect(call.dialect) {
-            Some(entry) if !carries_foreign_state(call) && !self.is_ours(call, head, meter).await => entry,
+        let entry = match provider.entry.dialect(call.dialect, &self.resolved.choice.model) {
+            Some(entry)
+                if !carries_foreign_state(call) && fits(entry, call) && !self.is_ours(call, head, meter).await =>
+            {
+                entry
+            }
             _ if call.dialect.operation() == Operation::CountTokens => return estimated(call, meter),
             _ => return self.run_translated(call, head, meter).await,
         };
@@ -116,20 +123,29 @@ impl Attempt<'_> {
 
         if !response.status().is_success() {
             let refusal = self.refusal(response).await;
+            if let Some(stranger) = entry.envelope.and_then(Envelope::refuses_in) {
+                return Err(stranger.decode_error(refusal));
+            }
             return Err(match chat::egress(call.dialect).filter(|_| !call.dialect.is_plain_openai()) {
-                Some(egress) => refused_in_own_words(egress, refusal),
+                Some(egress) => refused_in_own_words(call.dialect, egress, refusal),
                 None => dialect_error::decode_error(refusal),
             });
         }
-        if is_event_stream(response.headers()) {
+        let is_framed = is_framed(entry, response.headers());
+        if is_framed || is_event_stream(response.headers()) {
             let (mut parts, answer) = response.into_parts();
             if !head.stream
+                && !is_framed
                 && let Some(ends) = Self::gatherable(call)
             {
                 // Rare, and large: it does not weigh on every request's future.
                 return Box::pin(self.gathered(ends, call, head, answer, meter)).await;
             }
-            if let Some(watch) = self.watch(call, meter) {
+            if is_framed {
+                parts.headers.insert(header::CONTENT_TYPE, EVENT_STREAM);
+            }
+            let envelope = entry.envelope.filter(|_| is_framed);
+            if let Some(watch) = self.watch(call, envelope, meter) {
                 if call.json_array {
                     parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
                 }
@@ -159,10 +175,11 @@ impl Attempt<'_> {
         wanted: &Head,
         head: &Head,
     ) -> Result<(Request<RequestBody>, bool), Error> {
-        let path = self.path(provider, call, head)?;
+        let path = self.path(provider, entry, call, head)?;
         let mut edits = edit::Edits::new();
         match &self.resolved.model_json {
             _ if call.dialect.names_model_in_path() => {}
+            _ if entry.envelope.is_some_and(|envelope| !envelope.keeps_model()) => {}
             Some(model) => edits.push(edit::set(head, &call.body, "model", model.clone())),
             // Azure's clients name it in the path only.
             None if call.model.is_some() => {
@@ -180,37 +197,51 @@ impl Attempt<'_> {
             withhold_usage = true;
         }
         edits.extend(quirks::edits(&entry.quirks, head, &call.body));
+        let mut headers = self.headers(provider, call, call.dialect);
+        if let Some(envelope) = entry.envelope {
+            let model = &self.resolved.choice.model;
+            let (stream, body) = (head.stream, &call.body);
+            let mut letter = Letter { model, stream, head, body, edits, headers: &mut headers };
+            envelope.wrap(&mut letter);
+            edits = letter.edits;
+        }
 
         let mut request = Request::new(RequestBody::held(edit::apply(&call.body, edits)));
         *request.method_mut() = Method::POST;
         *request.uri_mut() = path.into();
-        *request.headers_mut() = self.headers(provider, call, call.dialect);
+        *request.headers_mut() = headers;
         Ok((request, withhold_usage))
     }
 
     /// Where the provider is asked in the client's own dialect.
-    fn path(&self, provider: &Provider, call: &Call<'_>, head: &Head) -> Result<PathAndQuery, Error> {
+    fn path(
+        &self,
+        provider: &Provider,
+        entry: &DialectEntry,
+        call: &Call<'_>,
+        head: &Head,
+    ) -> Result<PathAndQuery, Error> {
         let endpoint = provider.endpoint(call.dialect).ok_or_else(|| not_spoken(provider, call))?;
-        if !call.dialect.names_model_in_path() {
-            return Ok(endpoint.clone());
-        }
         let model = &self.resolved.choice.model;
-        let path = match call.dialect {
-            DialectId::GeminiCountTokens => gemini::count_path(model),
-            _ => gemini::path(model, head.stream),
+        let path = match (entry.envelope, call.dialect) {
+            (Some(envelope), _) => envelope.path(model, head.stream),
+            (None, DialectId::GeminiCountTokens) => gemini::count_path(model),
+            (None, dialect) if dialect.names_model_in_path() => gemini::path(model, head.stream),
+            (None, _) => return Ok(endpoint.clone()),
         };
         path_behind(endpoint, &path)
     }
 
     /// Watches a stream that goes through as it comes, in a dialect that is not searched for its usage in passing.
-    fn watch(&self, call: &Call<'_>, meter: &Meter) -> Option<Translation> {
+    fn watch(&self, call: &Call<'_>, envelope: Option<&dyn Envelope>, meter: &Meter) -> Option<Translation> {
         let (ingress, egress) = (chat::ingress(call.dialect)?, chat::egress(call.dialect)?);
         if call.dialect.is_plain_openai() {
             return None;
         }
         let origin = Origin { provider: Rc::from(&*self.resolved.choice.provider.name), ..Origin::default() };
         let asked = Asked { request: Rc::default(), request_id: meter.request_id(), now_s: 0 };
-        let watching = Translation::watching(egress.decoder(origin), ingress.encoder(asked));
+        let frames = envelope.and_then(|envelope| envelope.unframe(&origin.provider));
+        let watching = Translation::watching(egress.decoder(origin), ingress.encoder(asked)).unframing(frames);
         Some(watching.with_array(call.json_array).with_remember(self.remember(call, meter)))
     }
 
@@ -224,10 +255,12 @@ impl Attempt<'_> {
         };
         // What Anthropic's clients say of the version is for those who speak it.
         let of_dialect: &[HeaderName] = match dialect {
-            DialectId::AnthropicMessages if call.dialect == dialect => &FORWARDED_ANTHROPIC,
+            DialectId::AnthropicMessages | DialectId::AnthropicCountTokens if call.dialect == dialect => {
+                &FORWARDED_ANTHROPIC
+            }
             _ => &[],
         };
-        if dialect == DialectId::AnthropicMessages {
+        if dialect.chat() == DialectId::AnthropicMessages {
             headers.insert(ANTHROPIC_VERSION, HeaderValue::from_static(anthropic_messages::VERSION));
         }
         for name in FORWARDED.iter().chain(with_key).chain(of_dialect) {
@@ -371,11 +404,14 @@ pub(crate) fn path_behind(endpoint: &PathAndQuery, path: &str) -> Result<PathAnd
 
 /// What a provider's refusal in the client's own dialect means; its words go to the client as they came, unless they may be
 /// about the gateway's own credential or account.
-fn refused_in_own_words(egress: &dyn Egress, refusal: dialect_error::Refusal<'_>) -> Error {
+fn refused_in_own_words(dialect: DialectId, egress: &dyn Egress, refusal: dialect_error::Refusal<'_>) -> Error {
     let (status, headers, body) = (refusal.status, refusal.headers.clone(), refusal.body.clone());
     let is_told = refusal.credential_is_callers;
     let mut error = egress.decode_error(refusal);
-    let is_own_format = scan::top_level(&body).is_ok_and(|members| members.get(&body, "error").is_some());
+    // Whoever serves Claude besides Anthropic may refuse in words of its own.
+    let members: &[&str] = if dialect == DialectId::AnthropicMessages { &["error", "type"] } else { &["error"] };
+    let has = |fields: scan::Fields| members.iter().all(|name| fields.get(&body, name).is_some());
+    let is_own_format = scan::top_level(&body).is_ok_and(has);
     let is_ours =
         matches!(error.code, ErrorCode::ProviderAuthentication | ErrorCode::ProviderCreditExhausted) && !is_told;
     if is_own_format && !is_ours {
@@ -396,6 +432,17 @@ fn carries_foreign_state(call: &Call<'_>) -> bool {
     !call.dialect.is_plain_openai() && memchr::memmem::find(&call.body, SEAL.as_bytes()).is_some()
 }
 
+/// Whether the provider can be given the request as the client wrote it.
+fn fits(entry: &DialectEntry, call: &Call<'_>) -> bool {
+    entry.envelope.is_none_or(|envelope| envelope.holds(&call.body))
+}
+
+/// Whether an answer is a stream in frames that have to come off.
+pub(crate) fn is_framed(entry: &DialectEntry, headers: &HeaderMap) -> bool {
+    const FRAMES: &[u8] = b"application/vnd.amazon.eventstream";
+    entry.envelope.is_some() && media_type_is(headers, FRAMES)
+}
+
 pub(crate) fn not_spoken(provider: &Provider, call: &Call<'_>) -> Error {
     let message = format!(
         "provider \"{}\" does not offer {}; choose a model of another provider",
@@ -406,8 +453,12 @@ pub(crate) fn not_spoken(provider: &Provider, call: &Call<'_>) -> Error {
 }
 
 pub(crate) fn is_event_stream(headers: &HeaderMap) -> bool {
+    media_type_is(headers, b"text/event-stream")
+}
+
+fn media_type_is(headers: &HeaderMap, expected: &[u8]) -> bool {
     let media_type = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
-    media_type.get(..17).is_some_and(|start| start.eq_ignore_ascii_case(b"text/event-stream"))
+    media_type.get(..expected.len()).is_some_and(|start| start.eq_ignore_ascii_case(expected))
 }
 
 fn join(mut pieces: VecDeque<Bytes>) -> Bytes {

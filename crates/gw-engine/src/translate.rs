@@ -9,8 +9,10 @@ use gw_config::config::Unsupported;
 use gw_core::chat::{ChatAnswer, ChatRequest, Loss, Tool};
 use gw_core::{Error, ErrorCode};
 use gw_dialects::chat::{self, Asked, Egress, Encoded, Ingress, Origin, RequestLine, Target};
+use gw_dialects::envelope::{Envelope, Letter};
 use gw_dialects::gemini::ArrayFraming;
 use gw_dialects::head::Head;
+use gw_dialects::openai_chat::OptionalMember;
 use gw_dialects::shared::custom::{self, RestoreCustom};
 use gw_dialects::{DialectId, edit, request};
 use gw_http::RequestBody;
@@ -22,7 +24,7 @@ use tokio::time::timeout_at;
 
 use crate::budget::Taken;
 use crate::conversations::{Keeper, Kept};
-use crate::dispatch::{Attempt, is_event_stream};
+use crate::dispatch::{Attempt, is_event_stream, is_framed};
 use crate::engine::Call;
 use crate::gathering::Gathered;
 use crate::media;
@@ -41,6 +43,22 @@ struct Spoken<'a> {
     entry: &'a DialectEntry,
 }
 
+impl Spoken<'_> {
+    /// Whether the provider fetches media by itself.
+    fn takes_urls(&self) -> bool {
+        self.egress.takes_urls() && self.entry.envelope.is_none_or(Envelope::takes_urls)
+    }
+
+    /// Leaves out what the provider would not know, and tells what is lost.
+    fn leave_out(&self, unsupported: Unsupported, request: &mut ChatRequest) -> Vec<Loss> {
+        if self.dialect != DialectId::OpenAiChat || unsupported == Unsupported::Pass {
+            return Vec::new();
+        }
+        let unknown = OptionalMember::ALL.into_iter().filter(|member| !self.entry.knows.contains(member));
+        unknown.filter_map(|member| member.leave_out(request)).collect()
+    }
+}
+
 impl Attempt<'_> {
     /// Sends the request in another dialect and makes a reply of what comes back.
     pub(crate) async fn run_translated(&self, call: &Call<'_>, head: &Head, meter: &mut Meter) -> Result<Reply, Error> {
@@ -49,7 +67,7 @@ impl Attempt<'_> {
         let mut request = decode(spoken.ingress, call, head)?;
         let (kept, own) = self.continued(spoken.dialect, call, head, &mut request, meter).await?;
         let mut held = self.ports.held_bytes.nothing();
-        if !spoken.egress.takes_urls() {
+        if !spoken.takes_urls() {
             // Rare, and large: it does not weigh on every request's future.
             let fetching = Box::pin(media::fetch_all(&mut request, &self.snapshot.media, &mut held));
             let late = |_| Error::new(ErrorCode::DeadlineExceeded, "the media of the request did not come in time");
@@ -62,7 +80,9 @@ impl Attempt<'_> {
             // As if the client had spoken the provider's dialect: what has no meaning here goes through.
             request.extra.family = spoken.dialect.family();
         }
+        let mut left_out = spoken.leave_out(self.snapshot.unsupported, &mut request);
         let mut encoded = spoken.egress.encode_request(&request, &target)?;
+        encoded.losses.append(&mut left_out);
         if self.snapshot.unsupported == Unsupported::Reject {
             refuse(&encoded.losses, provider)?;
         }
@@ -70,14 +90,15 @@ impl Attempt<'_> {
         request.extra.members.extend(own);
         meter.lost(&encoded.losses);
         let names = std::mem::take(&mut encoded.names);
-        let sent = self.outgoing(&spoken, encoded, call, meter)?;
+        let sent = self.outgoing(&spoken, encoded, request.stream, call, meter)?;
 
         meter.attempt();
         let sending = attempt::send(&provider.destination, &self.ports.pools, sent, provider.timeouts, self.deadline);
         let response = sending.await.map_err(|error| self.failed(&error))?;
         meter.answered(crate::dispatch::provider_request_id(response.headers()));
         if !response.status().is_success() {
-            return Err(spoken.egress.decode_error(self.refusal(response).await));
+            let stranger = spoken.entry.envelope.and_then(Envelope::refuses_in);
+            return Err(stranger.unwrap_or(spoken.egress).decode_error(self.refusal(response).await));
         }
         let origin = Origin {
             provider: Rc::from(&*provider.name),
@@ -92,10 +113,11 @@ impl Attempt<'_> {
     /// How the provider is asked: in the client's own dialect if it speaks it, else in the first that it has for chat.
     fn spoken(&self, call: &Call<'_>) -> Result<Spoken<'_>, Error> {
         let provider = &self.resolved.choice.provider;
-        let own = provider.entry.dialect(call.dialect).map(|entry| (call.dialect, entry));
+        let model = &self.resolved.choice.model;
+        let own = provider.entry.dialect(call.dialect, model).map(|entry| (call.dialect, entry));
         let found = chat::ingress(call.dialect).and_then(|ingress| {
             own.into_iter()
-                .chain(provider.entry.dialects())
+                .chain(provider.entry.dialects_of(model))
                 .find_map(|(dialect, entry)| Some(Spoken { ingress, egress: chat::egress(dialect)?, dialect, entry }))
         });
         found.ok_or_else(|| crate::dispatch::not_spoken(provider, call))
@@ -106,16 +128,22 @@ impl Attempt<'_> {
         &self,
         spoken: &Spoken<'_>,
         encoded: Encoded,
+        stream: bool,
         call: &Call<'_>,
         meter: &mut Meter,
     ) -> Result<Request<RequestBody>, Error> {
         let provider = &self.resolved.choice.provider;
         let endpoint = provider.endpoint(spoken.dialect).ok_or_else(|| crate::dispatch::not_spoken(provider, call))?;
-        let path = if spoken.dialect.names_model_in_path() {
-            crate::dispatch::path_behind(endpoint, &encoded.path)?
-        } else {
-            endpoint.clone()
+        let model = &self.resolved.choice.model;
+        let path = match spoken.entry.envelope {
+            Some(envelope) => crate::dispatch::path_behind(endpoint, &envelope.path(model, stream))?,
+            None if spoken.dialect.names_model_in_path() => crate::dispatch::path_behind(endpoint, &encoded.path)?,
+            None => endpoint.clone(),
         };
+        let mut headers = self.headers(provider, call, spoken.dialect);
+        for (name, value) in encoded.headers {
+            headers.insert(name, value);
+        }
         let body = Bytes::from(encoded.body);
         let body = if spoken.dialect.is_plain_openai() {
             // Providers that imitate OpenAI differ from it in the same ways, whoever wrote the request.
@@ -123,16 +151,20 @@ impl Attempt<'_> {
             meter.dropped(quirks::dropped(&spoken.entry.quirks, &head, &body));
             let edits = quirks::edits(&spoken.entry.quirks, &head, &body).collect();
             RequestBody::held(edit::apply(&body, edits))
+        } else if let Some(envelope) = spoken.entry.envelope {
+            let head = request::scan(spoken.dialect, &body)?;
+            let edits = edit::Edits::new();
+            let mut letter = Letter { model, stream, head: &head, body: &body, edits, headers: &mut headers };
+            envelope.wrap(&mut letter);
+            let edits = letter.edits;
+            RequestBody::held(edit::apply(&body, edits))
         } else {
             RequestBody::held([body])
         };
         let mut request = Request::new(body);
         *request.method_mut() = Method::POST;
         *request.uri_mut() = path.into();
-        *request.headers_mut() = self.headers(provider, call, spoken.dialect);
-        for (name, value) in encoded.headers {
-            request.headers_mut().insert(name, value);
-        }
+        *request.headers_mut() = headers;
         Ok(request)
     }
 
@@ -153,8 +185,11 @@ impl Attempt<'_> {
             let has_custom = asked.request.tools.iter().any(|tool| matches!(tool, Tool::Custom(_)));
             let custom = has_custom.then(|| RestoreCustom::new(&asked.request));
             let keeper = kept.map(|kept| Keeper::new(kept, spoken.ingress, asked.clone()));
+            let frames = spoken.entry.envelope.filter(|_| is_framed(spoken.entry, &parts.headers));
+            let frames = frames.and_then(|envelope| envelope.unframe(&origin.provider));
             let (decoder, encoder) = (spoken.egress.decoder(origin), spoken.ingress.encoder(asked));
-            let translation = Translation::new(decoder, encoder, custom, keeper).with_array(call.json_array);
+            let translation =
+                Translation::new(decoder, encoder, custom, keeper).with_array(call.json_array).unframing(frames);
             return Ok(reply(media_type, Content::Translated(answer, Box::new(translation))));
         }
         let Gathered { mut answer, held } = if streams && stream || is_event_stream(&parts.headers) {

@@ -4,6 +4,7 @@ use bytes::{Bytes, BytesMut};
 use gw_core::chat::Event;
 use gw_core::{Error, ErrorCode, Usage};
 use gw_dialects::chat::{DecodeEvents, EncodeEvents};
+use gw_dialects::envelope::Unframe;
 use gw_dialects::gemini::ArrayFraming;
 use gw_dialects::shared::custom::RestoreCustom;
 use gw_dialects::sse::Framer;
@@ -15,6 +16,8 @@ const KEPT_BYTES_MAX: usize = 16 << 20;
 
 /// A stream that is read in the provider's dialect.
 pub struct Translation {
+    /// Where the provider frames its stream otherwise than the dialect does: takes the frames off.
+    frames: Option<Box<dyn Unframe>>,
     decoder: Box<dyn DecodeEvents>,
     encoder: Box<dyn EncodeEvents>,
     /// Where custom tools were sent as functions: gives their calls back as such.
@@ -50,6 +53,7 @@ impl Translation {
         keeper: Option<Keeper>,
     ) -> Self {
         Self {
+            frames: None,
             decoder,
             encoder,
             custom,
@@ -85,6 +89,11 @@ impl Translation {
         self.decoder.is_complete()
     }
 
+    /// The same, of a stream whose frames come off first.
+    pub(crate) fn unframing(self, frames: Option<Box<dyn Unframe>>) -> Self {
+        Self { frames, ..self }
+    }
+
     /// What was used, as far as is known.
     pub(crate) fn usage(&self) -> Option<Usage> {
         self.usage
@@ -92,10 +101,24 @@ impl Translation {
 
     /// Takes the next piece of the provider's stream.
     pub(crate) fn feed(&mut self, piece: Bytes) -> Said {
-        let said = self.take(piece);
+        let said = self.unframed(piece);
         self.framed(said)
     }
 
+    /// Takes frames off, where there are any.
+    fn unframed(&mut self, piece: Bytes) -> Said {
+        let Some(frames) = &mut self.frames else { return self.take(piece) };
+        let mut within = BytesMut::new();
+        let unframed = frames.unframe(&piece, &mut within);
+        let said = self.take(within.freeze());
+        match (unframed, said.end) {
+            // What came behind the error is not there, or was damaged.
+            (Err(error), None) => self.break_off_after(BytesMut::from(said.bytes), &error),
+            _ => said,
+        }
+    }
+
+    /// Takes what the provider said in the dialect.
     fn take(&mut self, piece: Bytes) -> Said {
         self.bytes += piece.len();
         if self.bytes > KEPT_BYTES_MAX {

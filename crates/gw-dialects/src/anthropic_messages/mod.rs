@@ -2,6 +2,7 @@
 //! `stream` (and in pieces), `error`; then what they share: `models` (what a model allows, told by its name), `schema`
 //! (Anthropic's subset of JSON Schema), `usage`, `citation`, `wire` (blocks, and objects that are looked into).
 
+mod addresses;
 mod answer;
 mod citation;
 mod error;
@@ -12,6 +13,7 @@ mod stream;
 mod usage;
 mod wire;
 
+pub use addresses::names_addresses;
 use bytes::Bytes;
 use gw_core::chat::{ChatAnswer, ChatRequest, Family};
 use gw_core::{Error, RequestId};

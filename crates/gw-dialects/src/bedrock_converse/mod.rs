@@ -13,6 +13,7 @@ use gw_core::chat::{ChatAnswer, ChatRequest, Family};
 
 use crate::chat::{DecodeEvents, Egress, Encoded, Origin, Target};
 use crate::error::Refusal;
+use crate::event_stream::Message;
 
 /// Whose words this dialect speaks.
 const FAMILY: Family = Family::Bedrock;
@@ -23,6 +24,11 @@ const HELD_BYTES_MAX: usize = crate::sse::EVENT_BYTES_MAX;
 /// Amazon Bedrock's Converse, as we speak it to Bedrock. Requests are signed elsewhere.
 #[derive(Debug, Clone, Copy)]
 pub struct BedrockConverse;
+
+/// What a message of one of Bedrock's streams says that is no event.
+pub(crate) fn stream_error(message: &Message, provider: &str) -> Error {
+    error::of_message(message, provider)
+}
 
 impl Egress for BedrockConverse {
     fn encode_request(&self, request: &ChatRequest, target: &Target<'_>) -> Result<Encoded, Error> {

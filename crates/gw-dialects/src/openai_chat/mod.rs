@@ -5,6 +5,7 @@
 mod answer;
 mod error;
 mod finish;
+mod optional;
 mod reasoning;
 mod request;
 mod stream;
@@ -17,6 +18,7 @@ use bytes::Bytes;
 use gw_core::chat::{ChatAnswer, ChatRequest, Family};
 use gw_core::{Error, RequestId};
 use http::StatusCode;
+pub use optional::OptionalMember;
 
 use crate::chat::{Asked, DecodeEvents, Egress, EncodeEvents, Encoded, Ingress, Origin, RequestLine, Target};
 use crate::error::Refusal;

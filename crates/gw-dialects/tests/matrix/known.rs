@@ -7,6 +7,8 @@ pub(crate) enum Law {
     Fixture,
     /// What we send is what the provider's schema allows.
     Request,
+    /// So is what goes into an envelope, by the schema of whoever serves it.
+    Envelope,
     /// A request that is decoded, encoded in the same dialect and decoded again says the same, or it is told
     /// what was lost.
     RoundTrip,
@@ -58,10 +60,40 @@ pub(crate) const DEVIATIONS: &[Deviation] = &[
         "the published schema of chunks does not know calls of custom tools",
     ),
     deviation(
+        Law::Fixture,
+        "mistral_chat",
+        "answers/*",
+        "the published schema asks for a member `data`, which belongs to lists; answers have none",
+    ),
+    deviation(
         Law::Request,
         "anthropic_messages",
         "anthropic_messages--beyond-claude-code",
         "`context_management` is of a beta that the schema leaves out; it passes through",
+    ),
+    deviation(
+        Law::Request,
+        "dashscope_chat",
+        "openai_chat--beyond-video",
+        "Qwen takes films, of which OpenAI's schema, the nearest that is published, knows nothing",
+    ),
+    deviation(
+        Law::Request,
+        "dashscope_chat",
+        "openai_chat--beyond-unknown-content-part",
+        "parts that others added pass through to whoever imitates OpenAI",
+    ),
+    deviation(
+        Law::Envelope,
+        "anthropic_messages@bedrock",
+        "anthropic_messages--beyond-claude-code",
+        "as above: `context_management`",
+    ),
+    deviation(
+        Law::Envelope,
+        "anthropic_messages@vertex",
+        "anthropic_messages--beyond-claude-code",
+        "as above: `context_management`",
     ),
     deviation(
         Law::Request,

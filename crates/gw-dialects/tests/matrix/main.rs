@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "what does not hold stops the test")]
 
 mod answers;
+mod envelopes;
 mod fixtures;
 mod given;
 mod golden;

@@ -42,6 +42,7 @@ const GEMINI: &str = "gemini-v1beta.schema.json";
 const BEDROCK: &str = "bedrock-runtime.schema.json";
 const COHERE: &str = "cohere-openapi.json";
 const OLLAMA: &str = "ollama-openapi.json";
+const MISTRAL: &str = "mistral-openapi.json";
 const WATSONX: &str = "watsonx-text-chat.schema.json";
 
 /// All dialects.
@@ -90,6 +91,19 @@ pub(crate) const DIALECTS: &[Dialect] = &[
         event: Some(schema(OLLAMA, "#/components/schemas/ChatStreamEvent")),
     },
     Dialect {
+        name: "dashscope_chat",
+        // Alibaba publishes none of its own: OpenAI's, with members besides.
+        request: schema(OPENAI, "#/components/schemas/CreateChatCompletionRequest"),
+        answer: schema(OPENAI, "#/components/schemas/CreateChatCompletionResponse"),
+        event: Some(schema(OPENAI, "#/components/schemas/CreateChatCompletionStreamResponse")),
+    },
+    Dialect {
+        name: "mistral_chat",
+        request: schema(MISTRAL, "#/components/schemas/ChatCompletionRequest"),
+        answer: schema(MISTRAL, "#/components/schemas/ChatCompletionResponse"),
+        event: Some(schema(MISTRAL, "#/components/schemas/CompletionChunk")),
+    },
+    Dialect {
         name: "watsonx_chat",
         request: schema(WATSONX, "#/$defs/TextChatRequest"),
         answer: schema(WATSONX, "#/$defs/TextChatResponse"),
@@ -123,6 +137,8 @@ pub(crate) const MODELS: &[Model] = &[
     },
     model("cohere_chat", "command-a-03-2025"),
     model("ollama_chat", "qwen3:8b"),
+    model("dashscope_chat", "qwen-plus"),
+    model("mistral_chat", "mistral-medium-latest"),
     model("watsonx_chat", "ibm/granite-3-3-8b-instruct"),
 ];
 

@@ -43,6 +43,8 @@ mod translated_breaks;
 #[cfg(test)]
 mod translated_crowd;
 #[cfg(test)]
+mod translated_envelopes;
+#[cfg(test)]
 mod translated_errors;
 #[cfg(test)]
 mod translated_fixtures;
@@ -52,6 +54,8 @@ mod translated_keys;
 mod translated_leaving;
 #[cfg(test)]
 mod translated_losses;
+#[cfg(test)]
+mod translated_members;
 #[cfg(test)]
 mod translated_others;
 #[cfg(test)]

@@ -56,7 +56,7 @@ impl Vendor {
         match self {
             Self::Anthropic => "claude-sonnet-4-5",
             Self::Gemini => "gemini-3-pro",
-            Self::Bedrock => "anthropic.claude-sonnet-4-5-20250929-v1:0",
+            Self::Bedrock => "us.amazon.nova-pro-v1:0",
             Self::OpenAi | Self::Compatible => "gpt-5.5",
         }
     }
@@ -87,8 +87,8 @@ impl Vendor {
             Self::Anthropic => "/v1/messages",
             Self::Gemini if stream => "/v1beta/models/gemini-3-pro:streamGenerateContent?alt=sse",
             Self::Gemini => "/v1beta/models/gemini-3-pro:generateContent",
-            Self::Bedrock if stream => "/model/anthropic.claude-sonnet-4-5-20250929-v1%3A0/converse-stream",
-            Self::Bedrock => "/model/anthropic.claude-sonnet-4-5-20250929-v1%3A0/converse",
+            Self::Bedrock if stream => "/model/us.amazon.nova-pro-v1%3A0/converse-stream",
+            Self::Bedrock => "/model/us.amazon.nova-pro-v1%3A0/converse",
             Self::OpenAi if format == Format::Responses && self.speaks(format) => "/v1/responses",
             Self::OpenAi | Self::Compatible => "/v1/chat/completions",
         };

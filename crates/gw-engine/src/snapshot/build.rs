@@ -182,7 +182,7 @@ fn destination(
     let at = settings.endpoint.as_ref().map_or(&settings.kind.place, |endpoint| &endpoint.place);
     let fail = |message: String| Box::new(Diagnostic::error(at, message));
     let url = match &settings.endpoint {
-        Some(endpoint) => endpoint_url(entry, &endpoint.value),
+        Some(endpoint) => endpoint_url(entry, settings, resources, &endpoint.value).map_err(fail)?,
         None => base_url(entry, settings, resources).map_err(fail)?.ok_or_else(|| {
             fail(format!("provider type \"{}\" has no address of its own; set \"endpoint\"", entry.id))
         })?,
@@ -233,14 +233,18 @@ fn destination(
 
 /// A configured endpoint may leave out the path that the provider's API stands under, as
 /// `https://NAME.openai.azure.com` does.
-fn endpoint_url(entry: &ProviderType, endpoint: &str) -> String {
-    let has_path = endpoint.parse::<Uri>().is_ok_and(|uri| uri.path() != "/" && !uri.path().is_empty());
-    let usual =
-        entry.base_url.as_deref().and_then(|url| url.split_once("://")?.1.split_once('/').map(|(_, path)| path));
-    match usual {
-        Some(path) if !has_path => format!("{}/{path}", endpoint.trim_end_matches('/')),
-        Some(_) | None => endpoint.to_owned(),
+fn endpoint_url(
+    entry: &ProviderType,
+    settings: &config::Provider,
+    resources: &Resources<'_>,
+    endpoint: &str,
+) -> Result<String, String> {
+    if endpoint.parse::<Uri>().is_ok_and(|uri| uri.path() != "/" && !uri.path().is_empty()) {
+        return Ok(endpoint.to_owned());
     }
+    let value_of = |name: &str, variable: &Variable| value_of(settings, resources, name, variable);
+    let usual = entry.filled_base_path(value_of).map_err(|error| error.to_string())?;
+    Ok(usual.map_or_else(|| endpoint.to_owned(), |path| format!("{}/{path}", endpoint.trim_end_matches('/'))))
 }
 
 /// The catalogue's base URL, its placeholders filled in from the settings or the environment.
@@ -249,11 +253,13 @@ fn base_url(
     settings: &config::Provider,
     resources: &Resources<'_>,
 ) -> Result<Option<String>, String> {
-    let value_of = |name: &str, variable: &Variable| {
-        let configured = settings.variables.iter().find(|(given, _)| given.value == name);
-        configured.map(|(_, value)| value.value.clone()).or_else(|| (resources.variable)(&variable.env))
-    };
+    let value_of = |name: &str, variable: &Variable| value_of(settings, resources, name, variable);
     entry.filled_base_url(value_of).map_err(|error| error.to_string())
+}
+
+fn value_of(settings: &config::Provider, resources: &Resources<'_>, name: &str, variable: &Variable) -> Option<String> {
+    let configured = settings.variables.iter().find(|(given, _)| given.value == name);
+    configured.map(|(_, value)| value.value.clone()).or_else(|| (resources.variable)(&variable.env))
 }
 
 fn routes(config: &Config, models: &Models, wrong: &mut Vec<Diagnostic>) -> Routes {

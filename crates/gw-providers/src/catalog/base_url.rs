@@ -1,5 +1,7 @@
 //! Where a provider is reached: the base URL of an entry and its variables.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 
 use super::ProviderType;
@@ -12,6 +14,9 @@ pub struct Variable {
     pub env: String,
     /// What it is, as a part of a sentence.
     pub about: String,
+    /// Values for which the provider has another base URL, and which.
+    #[serde(default)]
+    pub base_urls: BTreeMap<String, String>,
 }
 
 /// Why a base URL is not complete.
@@ -51,9 +56,41 @@ impl ProviderType {
         &self,
         value_of: impl Fn(&str, &Variable) -> Option<String>,
     ) -> Result<Option<String>, BaseUrlError> {
-        let Some(base_url) = &self.base_url else { return Ok(None) };
-        let mut filled = base_url.clone();
+        let Some(usual) = &self.base_url else { return Ok(None) };
+        let special = self.variables.iter().find_map(|(name, variable)| {
+            if variable.base_urls.is_empty() {
+                return None;
+            }
+            variable.base_urls.get(value_of(name, variable)?.trim())
+        });
+        self.filled(special.unwrap_or(usual), value_of).map(Some)
+    }
+
+    /// The path of the base URL with its variables filled in, without the first `/`; `None` if there is none. The variables
+    /// of the host need no values.
+    ///
+    /// # Errors
+    /// As for [`ProviderType::filled_base_url`].
+    pub fn filled_base_path(
+        &self,
+        value_of: impl Fn(&str, &Variable) -> Option<String>,
+    ) -> Result<Option<String>, BaseUrlError> {
+        let base_url = self.base_url.as_deref();
+        let path = base_url.and_then(|url| url.split_once("://")?.1.split_once('/').map(|(_, path)| path));
+        path.map(|path| self.filled(path, value_of)).transpose()
+    }
+
+    fn filled(
+        &self,
+        template: &str,
+        value_of: impl Fn(&str, &Variable) -> Option<String>,
+    ) -> Result<String, BaseUrlError> {
+        let mut filled = template.to_owned();
         for (name, variable) in &self.variables {
+            let placeholder = format!("{{{name}}}");
+            if !template.contains(&placeholder) {
+                continue;
+            }
             let value = value_of(name, variable).ok_or_else(|| BaseUrlError::Missing {
                 provider: self.id.clone(),
                 variable: name.clone(),
@@ -63,12 +100,14 @@ impl ProviderType {
             // A host is often copied from the browser, or stands in the environment as the vendor's SDK wants it.
             let value = value.trim().trim_start_matches("https://").trim_end_matches('/');
             // Nothing else, so that a value cannot lead requests and their key to another host or path.
-            if value.is_empty() || !value.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_')) {
+            let is_plain =
+                |value: &str| value.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_'));
+            if value.is_empty() || !is_plain(value) {
                 return Err(BaseUrlError::Invalid { provider: self.id.clone(), variable: name.clone() });
             }
-            filled = filled.replace(&format!("{{{name}}}"), value);
+            filled = filled.replace(&placeholder, value);
         }
-        Ok(Some(filled))
+        Ok(filled)
     }
 }
 
@@ -98,6 +137,24 @@ mod tests {
     fn a_value_that_would_lead_to_another_host_is_refused() {
         for value in ["evil.example/#", "user@evil.example", "a b", "", "https://", "evil.example/x?"] {
             assert!(matches!(filled("azure", Some(value)), Err(BaseUrlError::Invalid { .. })), "{value:?}");
+        }
+    }
+
+    #[test]
+    fn a_value_may_mean_a_place_of_its_own() {
+        let vertex = |region: &str| {
+            let entry = Catalog::builtin().get("vertex").unwrap();
+            let value_of = |name: &str, _: &Variable| Some(if name == "region" { region } else { "p-1" }.to_owned());
+            assert_eq!(entry.filled_base_path(value_of), Ok(Some(format!("v1/projects/p-1/locations/{region}"))));
+            entry.filled_base_url(value_of).unwrap().unwrap()
+        };
+        for (region, host) in [
+            ("us-east5", "us-east5-aiplatform.googleapis.com"),
+            ("global", "aiplatform.googleapis.com"),
+            ("us", "aiplatform.us.rep.googleapis.com"),
+            ("eu", "aiplatform.eu.rep.googleapis.com"),
+        ] {
+            assert_eq!(vertex(region), format!("https://{host}/v1/projects/p-1/locations/{region}"));
         }
     }
 

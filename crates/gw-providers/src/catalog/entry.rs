@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use gw_dialects::DialectId;
+use gw_dialects::envelope::{self, Envelope};
+use gw_dialects::openai_chat::OptionalMember;
 use http::{HeaderMap, HeaderName, header};
 use serde::{Deserialize, Deserializer, de};
 
@@ -117,6 +119,24 @@ pub struct DialectEntry {
     /// What is changed in a request.
     #[serde(default)]
     pub quirks: Vec<Quirk>,
+    /// Which members of messages are known there, of those that not every provider knows.
+    #[serde(default)]
+    pub knows: Vec<OptionalMember>,
+    /// The only models that it is spoken with, by a part of their names; all if empty.
+    #[serde(default)]
+    pub models: Vec<String>,
+    /// Models that it is not spoken with, by a part of their names.
+    #[serde(default)]
+    pub except_models: Vec<String>,
+    /// Whether it is for clients of the same dialect alone: others are served in another that the provider speaks.
+    #[serde(default)]
+    pub own_clients_only: bool,
+    /// The name of what stands around it.
+    #[serde(default, rename = "envelope")]
+    envelope_name: Option<String>,
+    /// What stands around it.
+    #[serde(skip)]
+    pub envelope: Option<&'static dyn Envelope>,
 }
 
 /// Whether answers come in pieces.
@@ -152,9 +172,14 @@ impl ProviderType {
         toml::from_str(text).map(|entry| Self { id: id.to_owned(), ..entry })
     }
 
-    /// How it speaks a dialect; `None` if it does not.
-    pub fn dialect(&self, dialect: DialectId) -> Option<&DialectEntry> {
-        self.dialects.iter().find(|(id, _)| *id == dialect).map(|(_, entry)| entry)
+    /// How it speaks a dialect with a model; `None` if it does not.
+    pub fn dialect(&self, dialect: DialectId, model: &str) -> Option<&DialectEntry> {
+        self.dialects.iter().find(|(id, entry)| *id == dialect && entry.holds_for(model)).map(|(_, entry)| entry)
+    }
+
+    /// What it speaks with a model, whoever asks.
+    pub fn dialects_of<'a>(&'a self, model: &'a str) -> impl Iterator<Item = (DialectId, &'a DialectEntry)> {
+        self.dialects().filter(move |(_, entry)| !entry.own_clients_only && entry.holds_for(model))
     }
 
     /// What it speaks.
@@ -170,6 +195,14 @@ impl ProviderType {
     /// The environment variables that may hold a key, in the order in which they are looked at.
     pub fn credential_variables(&self) -> &[String] {
         &self.auth.env
+    }
+}
+
+impl DialectEntry {
+    /// Whether it is spoken with a model of this name.
+    pub fn holds_for(&self, model: &str) -> bool {
+        let any = |parts: &[String]| parts.iter().any(|part| model.contains(part.as_str()));
+        (self.models.is_empty() || any(&self.models)) && !any(&self.except_models)
     }
 }
 
@@ -225,9 +258,16 @@ impl TryFrom<WrittenAuth> for Auth {
 
 fn dialects<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<(DialectId, DialectEntry)>, D::Error> {
     let written = BTreeMap::<String, DialectEntry>::deserialize(deserializer)?;
-    let named = |(name, entry): (String, DialectEntry)| match DialectId::from_name(&name) {
-        Some(id) => Ok((id, entry)),
-        None => Err(de::Error::custom(format!("there is no dialect `{name}`"))),
+    let named = |(name, mut entry): (String, DialectEntry)| {
+        let id =
+            DialectId::from_name(&name).ok_or_else(|| de::Error::custom(format!("there is no dialect `{name}`")))?;
+        if let Some(around) = &entry.envelope_name {
+            let known = envelope::around(around, id);
+            entry.envelope = Some(
+                known.ok_or_else(|| de::Error::custom(format!("there is no envelope `{around}` around `{name}`")))?,
+            );
+        }
+        Ok((id, entry))
     };
     written.into_iter().map(named).collect()
 }
@@ -239,6 +279,8 @@ fn headers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<HeaderMap, D::E
 
 #[cfg(test)]
 mod tests {
+    use gw_core::Operation;
+
     use super::super::Catalog;
     use super::*;
 
@@ -251,6 +293,24 @@ mod tests {
     }
 
     #[test]
+    fn the_model_decides_which_dialects_are_spoken_with_it() {
+        let spoken = |id: &str, model: &str| -> Vec<&str> {
+            let entry = Catalog::builtin().get(id).unwrap();
+            let of_chat = entry.dialects_of(model).filter(|(dialect, _)| dialect.operation() == Operation::Chat);
+            of_chat.map(|(dialect, _)| dialect.name()).collect()
+        };
+        assert_eq!(spoken("vertex", "claude-sonnet-4-5@20250929"), ["anthropic_messages"]);
+        assert_eq!(spoken("vertex", "google/gemini-2.5-flash"), ["gemini"]);
+        assert_eq!(spoken("vertex", "meta/llama-4-scout-17b-16e-instruct-maas"), ["openai_chat"]);
+        // Bedrock serves Claude in its own format to those who speak it, and in Converse to everybody else.
+        let claude = "us.anthropic.claude-sonnet-4-5-20250929-v1:0";
+        assert_eq!(spoken("bedrock", claude), ["bedrock_converse"]);
+        let bedrock = Catalog::builtin().get("bedrock").unwrap();
+        assert!(bedrock.dialect(DialectId::AnthropicMessages, claude).is_some());
+        assert!(bedrock.dialect(DialectId::AnthropicMessages, "amazon.nova-pro-v1:0").is_none());
+    }
+
+    #[test]
     fn an_entry_that_says_something_unknown_is_refused() {
         let base = "name = \"X\"\nverified = true\n";
         for (rest, wanted) in [
@@ -260,6 +320,7 @@ mod tests {
             ("[auth]\nkind = \"header\"\n[dialects]", "needs `header`"),
             ("[auth]\nkind = \"header\"\nheader = \"a b\"\n[dialects]", "not the name of a header"),
             ("[auth]\nkind = \"none\"\n[dialects.morse]\npath = \"/\"", "no dialect `morse`"),
+            ("[auth]\nkind = \"none\"\n[dialects.gemini]\npath = \"/\"\nenvelope = \"bedrock\"", "envelope `bedrock`"),
             ("[auth]\nkind = \"none\"\n[dialects.openai_chat]\npath = \"/\"\nquirks = [{ shout = \"x\" }]", "shout"),
         ] {
             let error = ProviderType::read("x", &format!("{base}{rest}")).unwrap_err().to_string();

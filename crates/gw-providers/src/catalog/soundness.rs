@@ -3,8 +3,9 @@
 use std::collections::HashSet;
 
 use gw_core::Operation;
+use gw_dialects::DialectId;
 
-use super::{AuthWay, Catalog, Kind, ProviderType, StreamUsage};
+use super::{AuthWay, Catalog, Kind, ProviderType, StreamUsage, Variable};
 use crate::quirks::Quirk;
 
 fn entries() -> impl Iterator<Item = &'static ProviderType> {
@@ -117,6 +118,34 @@ fn every_provider_speaks_chat_and_says_how_usage_is_learned_from_its_streams() {
             assert!(path.starts_with('/') && path.parse::<http::uri::PathAndQuery>().is_ok(), "{}: {path}", entry.id);
             let streams = id.operation().streams();
             assert_eq!(streams, spoken.stream_usage != StreamUsage::None, "{}: {}", entry.id, id.name());
+        }
+    }
+}
+
+#[test]
+fn a_place_of_its_own_is_reached_as_the_usual_one_is() {
+    for entry in entries() {
+        for (name, variable) in &entry.variables {
+            for (value, url) in &variable.base_urls {
+                assert!(url.starts_with("https://") && !url.ends_with('/'), "{}: {url}", entry.id);
+                let chosen = |asked: &str, _: &Variable| Some(if asked == name { value } else { "value" }.to_owned());
+                let filled = entry.filled_base_url(chosen).unwrap().unwrap();
+                assert!(filled.parse::<http::Uri>().is_ok() && !filled.contains(['{', '}']), "{}: {filled}", entry.id);
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_for_some_dialects_only_stands_with_them() {
+    for entry in entries() {
+        for (id, spoken) in entry.dialects() {
+            let place = format!("{}: {}", entry.id, id.name());
+            assert!(spoken.knows.is_empty() || id == DialectId::OpenAiChat, "{place}");
+            // Somebody has to serve everybody else.
+            let others = entry.dialects().filter(|(other, _)| other.operation() == id.operation()).count();
+            assert!(!spoken.own_clients_only || others > 1, "{place}");
+            assert!(spoken.models.iter().chain(&spoken.except_models).all(|part| !part.is_empty()), "{place}");
         }
     }
 }
