@@ -16,6 +16,7 @@ use gw_http::serve::{Limits, Timeouts};
 use gw_http::tls::{CertificateFiles, ServerCertificate};
 use gw_http::workers::{Accepting, Application, Settings as WorkerSettings, Worker, Workers};
 use gw_http::{Observer, Origins};
+use gw_providers::auth::Authenticators;
 use gw_runtime::mailbox::{self, Sender};
 use gw_runtime::{Clock, Tasks};
 use gw_server::handle::RequestIds;
@@ -50,7 +51,8 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let settings = settings::read(options, &Environment::process())?;
     let seen = look(&settings.config.files);
     let origins = Arc::new(Origins::default());
-    let snapshot = settings::build(&settings.config, &origins, 1)?;
+    let authenticators = Arc::new(Authenticators::default());
+    let snapshot = settings::build(&settings.config, &origins, &authenticators, 1)?;
     let log = log::init(format(&settings.config), &settings.config.logging.level)?;
     log::log_panics();
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -59,7 +61,8 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         .enable_all()
         .build()
         .context("the control plane cannot be started")?;
-    let ended = runtime.block_on(live(options, settings, seen, Published::new(snapshot), origins, &log));
+    let ended =
+        runtime.block_on(live(options, settings, seen, Published::new(snapshot), (origins, authenticators), &log));
     log.flush(FLUSH_LIMIT);
     ended
 }
@@ -69,7 +72,7 @@ async fn live(
     settings: Settings,
     seen: Seen,
     published: Arc<Published>,
-    origins: Arc<Origins>,
+    (origins, authenticators): (Arc<Origins>, Arc<Authenticators>),
     log: &LogControl,
 ) -> anyhow::Result<()> {
     let config = &settings.config;
@@ -116,6 +119,7 @@ async fn live(
         seen,
         published: Arc::clone(&published),
         origins,
+        authenticators,
         certificate,
         held_bytes: Arc::clone(&house.held_bytes),
         in_flight: Arc::clone(&house.in_flight),

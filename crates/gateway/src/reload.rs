@@ -15,6 +15,7 @@ use gw_engine::Published;
 use gw_engine::budget::Budget;
 use gw_http::Origins;
 use gw_http::tls::ServerCertificate;
+use gw_providers::auth::Authenticators;
 use gw_server::Health;
 use gw_telemetry::log::LogControl;
 use gw_telemetry::{Registry, Reload};
@@ -34,6 +35,7 @@ pub(crate) struct Reloader {
     pub(crate) seen: Seen,
     pub(crate) published: Arc<Published>,
     pub(crate) origins: Arc<Origins>,
+    pub(crate) authenticators: Arc<Authenticators>,
     pub(crate) certificate: Option<Arc<ServerCertificate>>,
     pub(crate) held_bytes: Arc<Budget>,
     pub(crate) in_flight: Arc<Budget>,
@@ -86,7 +88,8 @@ impl Reloader {
         }
         let settings = settings::read(&self.options, &Environment::process()).map_err(text)?;
         let generation = self.published.current().generation + 1;
-        let snapshot = settings::build(&settings.config, &self.origins, generation).map_err(text)?;
+        let snapshot =
+            settings::build(&settings.config, &self.origins, &self.authenticators, generation).map_err(text)?;
         if let Some(certificate) = &self.certificate {
             certificate.reload()?;
         }

@@ -1,7 +1,6 @@
 //! Finds, reads and checks the configuration, up to the snapshot as running.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use gw_config::Environment;
 use gw_config::config::Config;
@@ -11,12 +10,13 @@ use gw_config::{LoadOptions, Loaded};
 use gw_engine::Snapshot;
 use gw_engine::snapshot::{self, Resources};
 use gw_http::Origins;
+use gw_providers::auth::Authenticators;
 use gw_providers::catalog::Catalog;
 
 use crate::cli::Options;
 
 /// Provider types that the sources of the product name and that this version cannot speak to.
-const NOT_YET: [&str; 12] = [
+const NOT_YET: [&str; 11] = [
     "amazon-bedrock",
     "anthropic",
     "aws-bedrock",
@@ -28,7 +28,6 @@ const NOT_YET: [&str; 12] = [
     "google-vertex",
     "vertex",
     "vertex-ai",
-    "watsonx",
 ];
 
 /// A configuration that can be used.
@@ -58,10 +57,16 @@ pub(crate) fn read(options: &Options, environment: &Environment) -> Result<Setti
 }
 
 /// Builds the snapshot as running.
-pub(crate) fn build(config: &Config, origins: &Arc<Origins>, generation: u64) -> Result<Snapshot, Diagnostics> {
+pub(crate) fn build(
+    config: &Config,
+    origins: &Origins,
+    authenticators: &Authenticators,
+    generation: u64,
+) -> Result<Snapshot, Diagnostics> {
     let resources = Resources {
         catalog: Catalog::builtin(),
         origins,
+        authenticators,
         variable: &|name| std::env::var(name).ok().filter(|value| !value.is_empty()),
     };
     snapshot::build(config, &resources, generation)
@@ -70,7 +75,7 @@ pub(crate) fn build(config: &Config, origins: &Arc<Origins>, generation: u64) ->
 /// Does everything but start; says what it found.
 pub(crate) fn check(options: &Options, environment: &Environment) -> Result<String, Diagnostics> {
     let settings = read(options, environment)?;
-    let snapshot = build(&settings.config, &Arc::default(), 1)?;
+    let snapshot = build(&settings.config, &Origins::default(), &Authenticators::default(), 1)?;
     let mut report = String::new();
     for warning in &settings.warnings {
         report.push_str(&format!("{warning}\n"));

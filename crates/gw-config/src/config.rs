@@ -203,8 +203,10 @@ pub struct Provider {
     pub kind: Spanned<String>,
     /// Base URL, in place of the catalogue's.
     pub endpoint: Option<Spanned<String>>,
-    /// The credential.
+    /// The credential: a key, or JSON with more in it.
     pub api_key: Option<Secret>,
+    /// The fields of a credential with more in it than a key, by their names in the file.
+    pub credentials: Vec<(Spanned<String>, Secret)>,
     /// The models it serves; whatever the provider knows if empty.
     pub models: Vec<Spanned<String>>,
     /// Models that give their answers in pieces only, besides those that the catalogue knows.
@@ -215,7 +217,7 @@ pub struct Provider {
     pub timeouts: ProviderTimeouts,
     /// Further headers for each request to it.
     pub headers: Vec<(Spanned<String>, Secret)>,
-    /// Values for the `{placeholders}` of the catalogue's base URL.
+    /// Values for the `{placeholders}` of the catalogue's base URL, and for what else a type wants to know.
     pub variables: Vec<(Spanned<String>, Spanned<String>)>,
     /// TLS towards it.
     pub tls: ProviderTls,
@@ -349,6 +351,7 @@ impl Provider {
             kind: named,
             endpoint: None,
             api_key: None,
+            credentials: Vec::new(),
             models: Vec::new(),
             stream_only: Vec::new(),
             priority: 0,

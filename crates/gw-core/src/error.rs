@@ -119,6 +119,10 @@ error_codes! {
     ProviderTimeout, Provider, 504, "provider_timeout";
     /// The provider needs a credential and none is configured.
     ProviderCredentialMissing, Gateway, 401, "provider_credential_missing";
+    /// Whoever gives out the provider's tokens refused the configured credential.
+    ProviderCredentialRefused, Gateway, 401, "provider_credential_refused";
+    /// Whoever gives out the provider's tokens could not be asked, or gave none.
+    ProviderCredentialUnavailable, Provider, 502, "provider_credential_unavailable";
 }
 
 impl fmt::Display for ErrorCode {
@@ -153,6 +157,8 @@ impl ErrorCode {
             | Self::ProviderModelNotFound
             | Self::ProviderInvalidResponse
             | Self::ProviderCredentialMissing
+            | Self::ProviderCredentialRefused
+            | Self::ProviderCredentialUnavailable
             | Self::ContextLengthExceeded
             | Self::ContentFiltered => Retry::NextTarget,
             _ => Retry::No,

@@ -16,7 +16,7 @@ use gw_dialects::{
     DialectId, anthropic_messages, edit, error as dialect_error, gemini, openai_responses, request, response, scan,
 };
 use gw_http::RequestBody;
-use gw_providers::attempt::{self, Answer, AttemptError};
+use gw_providers::attempt::{Answer, AttemptError};
 use gw_providers::catalog::{DialectEntry, StreamUsage, Streaming};
 use gw_providers::quirks;
 use http::uri::PathAndQuery;
@@ -115,21 +115,16 @@ impl Attempt<'_> {
         let (request, withhold_usage) = self.request(provider, entry, call, head, asked)?;
 
         meter.dropped(quirks::dropped(&entry.quirks, head, &call.body));
-        meter.attempt();
-        let sending =
-            attempt::send(&provider.destination, &self.ports.pools, request, provider.timeouts, self.deadline);
-        let response = sending.await.map_err(|error| self.failed(&error))?;
-        meter.answered(provider_request_id(response.headers()));
-
+        let response = self.send(request, meter).await?;
         if !response.status().is_success() {
             let refusal = self.refusal(response).await;
             if let Some(stranger) = entry.envelope.and_then(Envelope::refuses_in) {
-                return Err(stranger.decode_error(refusal));
+                return Err(self.explained(stranger.decode_error(refusal)));
             }
-            return Err(match chat::egress(call.dialect).filter(|_| !call.dialect.is_plain_openai()) {
+            return Err(self.explained(match chat::egress(call.dialect).filter(|_| !call.dialect.is_plain_openai()) {
                 Some(egress) => refused_in_own_words(call.dialect, egress, refusal),
                 None => dialect_error::decode_error(refusal),
-            });
+            }));
         }
         let is_framed = is_framed(entry, response.headers());
         if is_framed || is_event_stream(response.headers()) {

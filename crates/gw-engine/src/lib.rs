@@ -21,6 +21,7 @@ pub mod media;
 pub mod meter;
 pub mod models;
 pub mod reply;
+mod sending;
 pub mod snapshot;
 pub mod state;
 mod translate;

@@ -16,7 +16,7 @@ use gw_dialects::openai_chat::OptionalMember;
 use gw_dialects::shared::custom::{self, RestoreCustom};
 use gw_dialects::{DialectId, edit, request};
 use gw_http::RequestBody;
-use gw_providers::attempt::{self, Answer};
+use gw_providers::attempt::Answer;
 use gw_providers::catalog::{DialectEntry, Streaming};
 use gw_providers::quirks;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
@@ -38,7 +38,7 @@ pub(crate) const ANSWER_BYTES_MAX: usize = 64 << 20;
 /// How a request is said.
 struct Spoken<'a> {
     ingress: &'static dyn Ingress,
-    egress: &'static dyn Egress,
+    egress: &'a dyn Egress,
     dialect: DialectId,
     entry: &'a DialectEntry,
 }
@@ -92,13 +92,11 @@ impl Attempt<'_> {
         let names = std::mem::take(&mut encoded.names);
         let sent = self.outgoing(&spoken, encoded, request.stream, call, meter)?;
 
-        meter.attempt();
-        let sending = attempt::send(&provider.destination, &self.ports.pools, sent, provider.timeouts, self.deadline);
-        let response = sending.await.map_err(|error| self.failed(&error))?;
-        meter.answered(crate::dispatch::provider_request_id(response.headers()));
+        let response = self.send(sent, meter).await?;
         if !response.status().is_success() {
             let stranger = spoken.entry.envelope.and_then(Envelope::refuses_in);
-            return Err(stranger.unwrap_or(spoken.egress).decode_error(self.refusal(response).await));
+            let error = stranger.unwrap_or(spoken.egress).decode_error(self.refusal(response).await);
+            return Err(self.explained(error));
         }
         let origin = Origin {
             provider: Rc::from(&*provider.name),
@@ -116,9 +114,9 @@ impl Attempt<'_> {
         let model = &self.resolved.choice.model;
         let own = provider.entry.dialect(call.dialect, model).map(|entry| (call.dialect, entry));
         let found = chat::ingress(call.dialect).and_then(|ingress| {
-            own.into_iter()
-                .chain(provider.entry.dialects_of(model))
-                .find_map(|(dialect, entry)| Some(Spoken { ingress, egress: chat::egress(dialect)?, dialect, entry }))
+            own.into_iter().chain(provider.entry.dialects_of(model)).find_map(|(dialect, entry)| {
+                Some(Spoken { ingress, egress: provider.egress(dialect)?, dialect, entry })
+            })
         });
         found.ok_or_else(|| crate::dispatch::not_spoken(provider, call))
     }

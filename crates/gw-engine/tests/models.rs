@@ -8,6 +8,7 @@ use gw_core::ErrorCode;
 use gw_engine::Snapshot;
 use gw_engine::snapshot::{Credential, Resources, build};
 use gw_http::Origins;
+use gw_providers::auth::Authenticators;
 use gw_providers::catalog::Catalog;
 
 fn spanned(value: &str) -> Spanned<String> {
@@ -31,7 +32,12 @@ fn route(name: &str, provider: Option<&str>, model: Option<&str>) -> Route {
 
 fn snapshot(config: &Config, environment: &[(&str, &str)]) -> Snapshot {
     let find = |name: &str| environment.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
-    let resources = Resources { catalog: Catalog::builtin(), origins: &Origins::default(), variable: &find };
+    let resources = Resources {
+        catalog: Catalog::builtin(),
+        origins: &Origins::default(),
+        authenticators: &Authenticators::default(),
+        variable: &find,
+    };
     build(config, &resources, 1).unwrap_or_else(|wrong| panic!("{wrong}"))
 }
 
@@ -157,7 +163,12 @@ fn everything_that_is_wrong_is_told_at_once() {
     config.routes.push(route("one", Some("nobody"), None));
     config.routes.push(route("two", Some("no-one"), None));
     config.providers.push(Provider { api_key: None, ..provider("placeless", "openai-compatible", &[], 0) });
-    let resources = Resources { catalog: Catalog::builtin(), origins: &Origins::default(), variable: &|_| None };
+    let resources = Resources {
+        catalog: Catalog::builtin(),
+        origins: &Origins::default(),
+        authenticators: &Authenticators::default(),
+        variable: &|_| None,
+    };
     let wrong = build(&config, &resources, 1).err().unwrap().to_string();
     for part in ["\"nobody\"", "\"no-one\"", "openai-compatible", "3 mistakes"] {
         assert!(wrong.contains(part), "{part}: {wrong}");

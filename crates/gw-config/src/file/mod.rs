@@ -1,6 +1,7 @@
 //! The configuration *as written*: every key that a file may have, one line each.
 
 mod auth;
+mod credentials;
 mod later;
 mod providers;
 mod routes;
@@ -17,6 +18,7 @@ use crate::section::{choices, section};
 use crate::shape::{Off, Shape, planned};
 
 pub(crate) use auth::{Auth, NamedKey};
+pub(crate) use credentials::{Credentials, GoogleCredentials};
 use later::{access, caching, cost, observe, routing};
 pub(crate) use providers::{Provider, Timeout, Tls as ProviderTls};
 pub(crate) use routes::{JsonTarget, Route, Strategy, StrategyMode};

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::credentials::Credentials;
 use super::later::routing;
 use crate::config::{HttpVersion, Proxy, Spanned};
 use crate::decode::{Decode, Decoder, Pairs};
@@ -24,8 +25,15 @@ section! {
         kind as "type": String;
         /// Base URL, in place of the one that the type has.
         endpoint: BaseUrl;
-        /// The credential; the environment variable that the type knows if left out.
+        /// The credential: a key, or the JSON that the vendor or another gateway wants pasted. The environment variable that
+        /// the type knows if left out.
         api_key: SecretText;
+        /// A credential with more in it than a key, or where to get one.
+        credentials: Credentials;
+        /// The project of watsonx.ai that pays; `WATSONX_PROJECT_ID` if left out.
+        project_id: VariableValue;
+        /// The space of watsonx.ai that pays, in place of a project; `WATSONX_SPACE_ID` if left out.
+        space_id: VariableValue;
         /// The models it serves; whatever the type knows if left out.
         models: Vec<Spanned<ModelName>>;
         /// Models that only stream: clients that ask for no stream get the answer gathered.

@@ -2,6 +2,7 @@
 //! rules that no single key can break.
 
 mod auth;
+mod credentials;
 mod providers;
 mod routes;
 mod server;

@@ -31,8 +31,17 @@ impl Meaning<'_> {
         let kind = || written.kind.given().map(|kind| self.show(&kind.value, &kind.place));
         let subject = name.or_else(kind).map_or_else(|| "a provider".to_owned(), |shown| format!("provider {shown}"));
         let api_key = self.credential(&written.api_key, &subject);
+        let credentials = self.credentials(&written.credentials, &subject);
         let headers = self.headers(written.headers.value(), &subject);
-        let variables = self.variables(written.variables.value(), &subject);
+        let mut variables = self.variables(written.variables.value(), &subject);
+        for (name, id) in [("project_id", &written.project_id), ("space_id", &written.space_id)] {
+            let Some(id) = id.given() else { continue };
+            let place = id.place.clone();
+            variables.push((
+                Spanned { value: name.to_owned(), place: place.clone() },
+                Spanned { value: id.value.0.clone(), place },
+            ));
+        }
         let tls = self.provider_tls(&written.tls, &subject);
         let models = self.models(&written.models, &subject);
         let stream_only = self.models(&written.stream_only, &subject);
@@ -45,6 +54,7 @@ impl Meaning<'_> {
                 .given()
                 .map(|url| Spanned { value: url.value.0.clone(), place: url.place.clone() }),
             api_key,
+            credentials,
             models,
             stream_only,
             priority: written.priority.value().copied().unwrap_or(0),
@@ -119,7 +129,11 @@ impl Meaning<'_> {
     /// The credential of a provider.
     pub(super) fn credential(&mut self, written: &Written<SecretText>, subject: &str) -> Option<Secret> {
         let key = written.given()?;
-        if let Err(fault) = check_header_value(key.value.secret.expose()) {
+        // JSON is no header: it is looked at by who knows what may stand in it.
+        let is_json = key.value.secret.expose().trim_start().starts_with('{');
+        if let Err(fault) = check_header_value(key.value.secret.expose())
+            && !is_json
+        {
             self.mistake(&key.place, format!("the api_key of {subject} {}", fault.predicate), &fault.help);
         }
         match self.profile {

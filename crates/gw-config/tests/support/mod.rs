@@ -60,6 +60,9 @@ fn provider(provider: &Provider) -> String {
     for (name, value) in &provider.headers {
         add(true, format!("header {}: {}", name.value, value.expose()));
     }
+    for (name, value) in &provider.credentials {
+        add(true, format!("credential {}: {}", name.value, value.expose()));
+    }
     for (name, value) in &provider.variables {
         add(true, format!("variable {}: {}", name.value, value.value));
     }

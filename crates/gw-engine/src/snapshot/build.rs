@@ -10,11 +10,12 @@ use gw_http::Origins;
 use gw_http::origin::{Identity as ClientIdentity, OriginSettings, Version};
 use gw_http::proxy::ProxyChoice;
 use gw_providers::attempt::{AttemptTimeouts, Destination};
+use gw_providers::auth::{self, Authenticators};
 use gw_providers::catalog::{Catalog, Kind, ProviderType, Variable};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 
-use super::{Credential, Provider, Snapshot};
+use super::{Provider, Snapshot, credential, watsonx};
 use crate::identity::{Identity, KeyTable};
 use crate::media::MediaFetch;
 use crate::models::{Models, Route, Routes};
@@ -28,6 +29,8 @@ pub struct Resources<'a> {
     pub catalog: &'static Catalog,
     /// The places that requests go to; those that a snapshot shares with the last keep their connections.
     pub origins: &'a Origins,
+    /// Who we are to providers; those that a snapshot shares with the last keep their tokens.
+    pub authenticators: &'a Authenticators,
     /// The process's environment.
     pub variable: &'a dyn Fn(&str) -> Option<String>,
 }
@@ -81,7 +84,15 @@ fn from_environment(resources: &Resources<'_>) -> Vec<config::Provider> {
         .map(|entry| config::Provider::of_type(&entry.id))
         .filter(|settings| {
             let entry = resources.catalog.get(&settings.kind.value);
-            entry.is_some_and(|entry| matches!(base_url(entry, settings, resources), Ok(Some(_))))
+            // What is ambient may be meant for another program: where it is of no use here, nothing is wrong.
+            entry.is_some_and(|entry| match credential::read(entry, settings, resources) {
+                Ok(credential) => {
+                    let credential = credential.as_ref();
+                    let url = base_url(entry, settings, resources, credential);
+                    matches!(url, Ok(Some(_))) && watsonx::egress(entry, settings, credential, resources).is_ok()
+                }
+                Err(_) => false,
+            })
         })
         .collect();
     found.sort_by(|one, other| one.name.value.cmp(&other.name.value));
@@ -97,8 +108,10 @@ fn provider(settings: &config::Provider, resources: &Resources<'_>) -> Result<Pr
         .ok_or_else(|| fail(format!("unknown provider type \"{}\"", settings.kind.value)))?;
     let mut headers = entry.headers.clone();
     headers.extend(extra_headers(settings)?);
-    let credential = add_credential(entry, settings, resources, &mut headers).map_err(fail)?;
-    let (destination, base_path) = destination(entry, settings, resources)?;
+    let credential = credential::read(entry, settings, resources)?;
+    let (destination, base_path) = destination(entry, settings, resources, credential.as_ref())?;
+    let prepared = credential::prepare(entry, settings, resources, credential.as_ref(), &destination, &mut headers)?;
+    let egress = watsonx::egress(entry, settings, credential.as_ref(), resources)?;
     let endpoints = entry
         .dialects()
         .map(|(dialect, spoken)| {
@@ -118,10 +131,13 @@ fn provider(settings: &config::Provider, resources: &Resources<'_>) -> Result<Pr
         destination,
         timeouts: AttemptTimeouts { first_byte: settings.timeouts.first_byte, idle: settings.timeouts.idle },
         total_timeout: settings.timeouts.total,
-        credential,
+        credential: prepared.credential,
+        authenticator: prepared.authenticator,
+        hint: prepared.hint,
         credential_header: entry.auth.header(),
         headers,
         endpoints,
+        egress,
         name_header: text(&settings.name.value)?,
         type_header: text(&entry.id)?,
         entry,
@@ -141,40 +157,12 @@ fn extra_headers(settings: &config::Provider) -> Result<HeaderMap, Box<Diagnosti
     Ok(headers)
 }
 
-/// Puts the credential among the headers: the configured one, else the one in the environment.
-fn add_credential(
-    entry: &ProviderType,
-    settings: &config::Provider,
-    resources: &Resources<'_>,
-    headers: &mut HeaderMap,
-) -> Result<Credential, String> {
-    let Some((name, prefix)) = entry.auth.header() else {
-        return Ok(Credential::NotNeeded);
-    };
-    if headers.contains_key(&name) {
-        return Ok(Credential::Configured);
-    }
-    let configured = settings.api_key.as_ref().map(|key| key.expose().to_owned());
-    // A key in the environment belongs to the provider's own place, not to wherever an endpoint points.
-    let ambient = || match settings.endpoint {
-        None => entry.credential_variables().iter().find_map(|name| (resources.variable)(name)),
-        Some(_) => None,
-    };
-    let Some(key) = configured.or_else(ambient).filter(|key| !key.is_empty()) else {
-        return Ok(if entry.auth.optional { Credential::NotNeeded } else { Credential::Missing });
-    };
-    let mut value = HeaderValue::try_from(format!("{prefix}{key}"))
-        .map_err(|_| "the api_key holds characters that cannot stand in a header; is it the right file or variable?")?;
-    value.set_sensitive(true);
-    headers.insert(name, value);
-    Ok(Credential::Configured)
-}
-
 /// Where a provider is reached, and the path that all its paths begin with.
 fn destination(
     entry: &'static ProviderType,
     settings: &config::Provider,
     resources: &Resources<'_>,
+    credential: Option<&auth::Credential>,
 ) -> Result<(Destination, String), Box<Diagnostic>> {
     if entry.kind == Kind::Sandbox {
         return Ok((Destination::Sandbox, String::new()));
@@ -182,8 +170,8 @@ fn destination(
     let at = settings.endpoint.as_ref().map_or(&settings.kind.place, |endpoint| &endpoint.place);
     let fail = |message: String| Box::new(Diagnostic::error(at, message));
     let url = match &settings.endpoint {
-        Some(endpoint) => endpoint_url(entry, settings, resources, &endpoint.value).map_err(fail)?,
-        None => base_url(entry, settings, resources).map_err(fail)?.ok_or_else(|| {
+        Some(endpoint) => endpoint_url(entry, settings, resources, credential, &endpoint.value).map_err(fail)?,
+        None => base_url(entry, settings, resources, credential).map_err(fail)?.ok_or_else(|| {
             fail(format!("provider type \"{}\" has no address of its own; set \"endpoint\"", entry.id))
         })?,
     };
@@ -194,9 +182,7 @@ fn destination(
         Some(_) | None => return Err(fail(format!("\"{url}\" must begin with https:// or http://"))),
     };
     let host = uri.host().unwrap_or_default().trim_matches(['[', ']']).to_owned();
-    let read = |path: &PathBuf| {
-        std::fs::read(path).map(Arc::from).map_err(|error| fail(format!("{}: {error}", path.display())))
-    };
+    let read = |path: &PathBuf| read_file(path).map_err(fail);
     let tls = &settings.tls;
     let identity = match (&tls.certificate, &tls.key) {
         (Some(certificate), Some(key)) => {
@@ -219,16 +205,25 @@ fn destination(
         },
         ca_pem: tls.ca.as_ref().map(read).transpose()?,
         identity,
-        proxy: match &settings.proxy {
-            None => ProxyChoice::Environment,
-            Some(config::Proxy::Direct) => ProxyChoice::Direct,
-            Some(config::Proxy::Via(url)) => ProxyChoice::Via(url.expose().to_owned()),
-        },
+        proxy: settings.proxy.as_ref().map_or(ProxyChoice::Environment, proxy),
         connect_timeout: settings.timeouts.connect,
         write_timeout: settings.timeouts.write,
     });
     let origin = origin.map_err(|error| fail(error.to_string()))?;
     Ok((Destination::Origin(origin), uri.path().trim_end_matches('/').to_owned()))
+}
+
+/// A file of certificates or keys.
+pub(super) fn read_file(path: &PathBuf) -> Result<Arc<[u8]>, String> {
+    std::fs::read(path).map(Arc::from).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+/// The configured way out.
+pub(super) fn proxy(proxy: &config::Proxy) -> ProxyChoice {
+    match proxy {
+        config::Proxy::Direct => ProxyChoice::Direct,
+        config::Proxy::Via(url) => ProxyChoice::Via(url.expose().to_owned()),
+    }
 }
 
 /// A configured endpoint may leave out the path that the provider's API stands under, as
@@ -237,29 +232,40 @@ fn endpoint_url(
     entry: &ProviderType,
     settings: &config::Provider,
     resources: &Resources<'_>,
+    credential: Option<&auth::Credential>,
     endpoint: &str,
 ) -> Result<String, String> {
     if endpoint.parse::<Uri>().is_ok_and(|uri| uri.path() != "/" && !uri.path().is_empty()) {
         return Ok(endpoint.to_owned());
     }
-    let value_of = |name: &str, variable: &Variable| value_of(settings, resources, name, variable);
+    let value_of = |name: &str, variable: &Variable| value_of(settings, resources, credential, name, variable);
     let usual = entry.filled_base_path(value_of).map_err(|error| error.to_string())?;
     Ok(usual.map_or_else(|| endpoint.to_owned(), |path| format!("{}/{path}", endpoint.trim_end_matches('/'))))
 }
 
-/// The catalogue's base URL, its placeholders filled in from the settings or the environment.
+/// The catalogue's base URL, its placeholders filled in from the settings, the credential or the environment.
 fn base_url(
     entry: &ProviderType,
     settings: &config::Provider,
     resources: &Resources<'_>,
+    credential: Option<&auth::Credential>,
 ) -> Result<Option<String>, String> {
-    let value_of = |name: &str, variable: &Variable| value_of(settings, resources, name, variable);
+    let value_of = |name: &str, variable: &Variable| value_of(settings, resources, credential, name, variable);
     entry.filled_base_url(value_of).map_err(|error| error.to_string())
 }
 
-fn value_of(settings: &config::Provider, resources: &Resources<'_>, name: &str, variable: &Variable) -> Option<String> {
+fn value_of(
+    settings: &config::Provider,
+    resources: &Resources<'_>,
+    credential: Option<&auth::Credential>,
+    name: &str,
+    variable: &Variable,
+) -> Option<String> {
     let configured = settings.variables.iter().find(|(given, _)| given.value == name);
-    configured.map(|(_, value)| value.value.clone()).or_else(|| (resources.variable)(&variable.env))
+    configured
+        .map(|(_, value)| value.value.clone())
+        .or_else(|| credential?.variable(name).map(str::to_owned))
+        .or_else(|| (resources.variable)(&variable.env))
 }
 
 fn routes(config: &Config, models: &Models, wrong: &mut Vec<Diagnostic>) -> Routes {

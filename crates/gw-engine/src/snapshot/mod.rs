@@ -2,7 +2,9 @@
 
 mod build;
 mod cell;
+mod credential;
 mod provider;
+mod watsonx;
 
 use gw_config::config::Unsupported;
 use std::sync::Arc;
@@ -10,7 +12,7 @@ use std::time::Duration;
 
 pub use build::{Resources, build};
 pub use cell::{Handle, Published};
-pub use provider::{Credential, Provider};
+pub use provider::{Credential, OwnEgress, Provider};
 
 use crate::identity::Identity;
 use crate::media::MediaFetch;

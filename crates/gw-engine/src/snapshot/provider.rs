@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gw_dialects::DialectId;
+use gw_dialects::chat::{self, Egress};
 use gw_providers::attempt::{AttemptTimeouts, Destination};
+use gw_providers::auth::Authenticator;
 use gw_providers::catalog::{Kind, ProviderType};
 use gw_providers::sandbox;
 use http::uri::PathAndQuery;
@@ -13,13 +15,16 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 /// Whether a provider has a credential of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Credential {
-    /// It is among the provider's headers.
+    /// It is among the provider's headers, or its authenticator has it.
     Configured,
     /// It needs none.
     NotNeeded,
     /// It needs one and has none: only a key that the client brings can be used.
     Missing,
 }
+
+/// A dialect with something in it that this provider alone wants to hear.
+pub type OwnEgress = (DialectId, Box<dyn Egress + Send + Sync>);
 
 /// A configured provider.
 pub struct Provider {
@@ -43,12 +48,18 @@ pub struct Provider {
     pub total_timeout: Duration,
     /// Whether it has a credential.
     pub credential: Credential,
+    /// What authenticates each request, where a constant header does not do.
+    pub authenticator: Option<Arc<Authenticator>>,
+    /// What a person should know where the provider refuses the credential.
+    pub hint: Option<Arc<str>>,
     /// The header that carries a credential, and what stands before the key in it.
     pub credential_header: Option<(HeaderName, &'static str)>,
-    /// Headers of every request to it, the credential among them.
+    /// Headers of every request to it, a constant credential among them.
     pub headers: HeaderMap,
     /// Path of each dialect it speaks.
     pub endpoints: Vec<(DialectId, PathAndQuery)>,
+    /// A dialect that it speaks in a way of its own.
+    pub egress: Option<OwnEgress>,
     /// `X-Provider-Used`.
     pub name_header: HeaderValue,
     /// `X-Provider-Type`.
@@ -59,6 +70,20 @@ impl Provider {
     /// The path of a dialect there; `None` if it does not speak it.
     pub fn endpoint(&self, dialect: DialectId) -> Option<&PathAndQuery> {
         self.endpoints.iter().find(|(spoken, _)| *spoken == dialect).map(|(_, path)| path)
+    }
+
+    /// How a dialect is spoken to it; `None` if it is none of chat.
+    pub fn egress(&self, dialect: DialectId) -> Option<&dyn Egress> {
+        match &self.egress {
+            Some((own, egress)) if *own == dialect => Some(&**egress),
+            _ => chat::egress(dialect).map(|egress| egress as &dyn Egress),
+        }
+    }
+
+    /// What a person should know where it refuses our credential.
+    pub fn credential_hint(&self) -> Option<String> {
+        let constant = || self.hint.as_deref().map(str::to_owned);
+        self.authenticator.as_ref().and_then(|authenticator| authenticator.hint()).or_else(constant)
     }
 
     /// Whether requests that do not name it may be sent to it.

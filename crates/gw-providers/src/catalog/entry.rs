@@ -84,6 +84,19 @@ pub enum AuthWay {
     Bearer,
     /// In this header, alone.
     Header(HeaderName),
+    /// In the query, under this name.
+    Query(String),
+    /// A key after `Bearer`, or AWS credentials that sign each request for this service.
+    Aws {
+        /// The service's name in signatures.
+        service: String,
+    },
+    /// A key in `x-goog-api-key`, or tokens of Google Cloud.
+    Google,
+    /// A key in this header, or tokens of Entra ID.
+    Azure(HeaderName),
+    /// A key that is exchanged for tokens of IBM Cloud.
+    Ibm,
     /// There is none.
     None,
 }
@@ -207,13 +220,19 @@ impl DialectEntry {
 }
 
 impl Auth {
-    /// The header that carries a key, and what stands before the key in it; `None` if there are no keys.
+    /// The header that carries a key as it is, and what stands before the key in it; `None` if no header does.
     pub fn header(&self) -> Option<(HeaderName, &'static str)> {
         match &self.way {
-            AuthWay::Bearer => Some((header::AUTHORIZATION, "Bearer ")),
-            AuthWay::Header(name) => Some((name.clone(), "")),
-            AuthWay::None => None,
+            AuthWay::Bearer | AuthWay::Aws { .. } => Some((header::AUTHORIZATION, "Bearer ")),
+            AuthWay::Header(name) | AuthWay::Azure(name) => Some((name.clone(), "")),
+            AuthWay::Google => Some((HeaderName::from_static("x-goog-api-key"), "")),
+            AuthWay::Query(_) | AuthWay::Ibm | AuthWay::None => None,
         }
+    }
+
+    /// The environment variables that may hold a key, in the order in which they are looked at.
+    pub fn env(&self) -> &[String] {
+        &self.env
     }
 }
 
@@ -223,6 +242,8 @@ impl Auth {
 struct WrittenAuth {
     kind: WrittenAuthKind,
     header: Option<String>,
+    query: Option<String>,
+    service: Option<String>,
     #[serde(default)]
     env: Vec<String>,
     #[serde(default)]
@@ -234,6 +255,11 @@ struct WrittenAuth {
 enum WrittenAuthKind {
     Bearer,
     Header,
+    Query,
+    Aws,
+    Google,
+    Azure,
+    Ibm,
     None,
 }
 
@@ -241,18 +267,34 @@ impl TryFrom<WrittenAuth> for Auth {
     type Error = &'static str;
 
     fn try_from(written: WrittenAuth) -> Result<Self, Self::Error> {
-        let way = match (written.kind, written.header) {
-            (WrittenAuthKind::Bearer, None) => AuthWay::Bearer,
-            (WrittenAuthKind::None, None) => AuthWay::None,
-            (WrittenAuthKind::Header, Some(name)) => {
-                AuthWay::Header(name.parse().map_err(|_| "`header` is not the name of a header")?)
+        let WrittenAuth { kind, header, query, service, env, optional } = written;
+        let header = header.map(|name| name.parse().map_err(|_| "`header` is not the name of a header")).transpose()?;
+        let way = match (kind, header, query, service) {
+            (WrittenAuthKind::Bearer, None, None, None) => AuthWay::Bearer,
+            (WrittenAuthKind::None, None, None, None) => AuthWay::None,
+            (WrittenAuthKind::Header, Some(name), None, None) => AuthWay::Header(name),
+            (WrittenAuthKind::Header, None, None, None) => {
+                return Err("kind `header` needs `header`, the header's name");
             }
-            (WrittenAuthKind::Header, None) => return Err("kind `header` needs `header`, the header's name"),
-            (WrittenAuthKind::Bearer | WrittenAuthKind::None, Some(_)) => {
-                return Err("`header` is for kind `header` only");
+            (WrittenAuthKind::Query, None, Some(name), None) => AuthWay::Query(name),
+            (WrittenAuthKind::Query, None, None, None) => {
+                return Err("kind `query` needs `query`, the parameter's name");
+            }
+            (WrittenAuthKind::Aws, None, None, Some(service)) => AuthWay::Aws { service },
+            (WrittenAuthKind::Aws, None, None, None) => {
+                return Err("kind `aws` needs `service`, as signatures name it");
+            }
+            (WrittenAuthKind::Google, None, None, None) => AuthWay::Google,
+            (WrittenAuthKind::Azure, Some(name), None, None) => AuthWay::Azure(name),
+            (WrittenAuthKind::Azure, None, None, None) => return Err("kind `azure` needs `header`, that of its keys"),
+            (WrittenAuthKind::Ibm, None, None, None) => AuthWay::Ibm,
+            _ => {
+                return Err(
+                    "`header` is for kind `header` and kind `azure` only, `query` for `query`, `service` for `aws`",
+                );
             }
         };
-        Ok(Self { way, env: written.env, optional: written.optional })
+        Ok(Self { way, env, optional })
     }
 }
 
@@ -315,7 +357,7 @@ mod tests {
         let base = "name = \"X\"\nverified = true\n";
         for (rest, wanted) in [
             ("colour = 1\n[auth]\nkind = \"none\"\n[dialects]", "colour"),
-            ("[auth]\nkind = \"none\"\nheader = \"x\"\n[dialects]", "for kind `header` only"),
+            ("[auth]\nkind = \"none\"\nheader = \"x\"\n[dialects]", "for kind `header` and"),
             ("[auth]\nkind = \"none\"\n[headers]\n\"a b\" = \"x\"\n[dialects]", "headers: "),
             ("[auth]\nkind = \"header\"\n[dialects]", "needs `header`"),
             ("[auth]\nkind = \"header\"\nheader = \"a b\"\n[dialects]", "not the name of a header"),

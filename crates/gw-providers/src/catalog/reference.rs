@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Catalog, Kind, ProviderType};
+use super::{AuthWay, Catalog, Kind, ProviderType};
 use crate::quirks::Quirk;
 
 /// The page `docs/reference/providers.md`.
@@ -70,6 +70,9 @@ fn names(entry: &ProviderType) -> String {
 }
 
 fn key(entry: &ProviderType) -> String {
+    if entry.auth.way == AuthWay::Google {
+        return link("`GOOGLE_APPLICATION_CREDENTIALS`", entry.keys_url.as_deref());
+    }
     if entry.credential_variables().is_empty() {
         return "no key".to_owned();
     }

@@ -1,0 +1,79 @@
+//! What every attempt has in common, whatever it says: who we are to the provider, the exchange, and what is learnt from
+//! its head.
+
+use gw_core::{Error, ErrorCode};
+use gw_http::RequestBody;
+use gw_providers::attempt::{self, Answer};
+use gw_providers::auth::{AuthError, Authenticator, Used};
+use http::{Request, Response};
+use tokio::time::timeout_at;
+
+use crate::dispatch::{Attempt, AttemptCredential, provider_request_id};
+use crate::meter::Meter;
+
+impl Attempt<'_> {
+    /// Authenticates a request that is complete but for that, sends it, and waits for the head of the answer.
+    pub(crate) async fn send(
+        &self,
+        mut request: Request<RequestBody>,
+        meter: &mut Meter,
+    ) -> Result<Response<Answer>, Error> {
+        let provider = &self.resolved.choice.provider;
+        let authenticator = match &self.credential {
+            AttemptCredential::Configured => provider.authenticator.as_deref(),
+            AttemptCredential::Client(..) => None,
+        };
+        let used = match authenticator {
+            // Where it is needed it is large: it does not weigh on the futures of all others.
+            Some(authenticator) => Some((authenticator, Box::pin(self.authorize(authenticator, &mut request)).await?)),
+            None => None,
+        };
+        meter.attempt();
+        let sending =
+            attempt::send(&provider.destination, &self.ports.pools, request, provider.timeouts, self.deadline);
+        let response = sending.await.map_err(|error| self.failed(&error))?;
+        meter.answered(provider_request_id(response.headers()));
+        if let Some((authenticator, used)) = used {
+            authenticator.answered(&used, response.status(), response.headers(), self.ports.clock);
+        }
+        Ok(response)
+    }
+
+    /// Adds to a refused credential what is known of the reason.
+    pub(crate) fn explained(&self, mut error: Error) -> Error {
+        let is_own = matches!(self.credential, AttemptCredential::Configured);
+        if error.code == ErrorCode::ProviderAuthentication
+            && is_own
+            && let Some(hint) = self.resolved.choice.provider.credential_hint()
+        {
+            error.message = format!("{}; {hint}", error.message).into();
+        }
+        error
+    }
+
+    async fn authorize(
+        &self,
+        authenticator: &Authenticator,
+        request: &mut Request<RequestBody>,
+    ) -> Result<Used, Error> {
+        let provider = &self.resolved.choice.provider;
+        let authorizing = authenticator.authorize(&provider.destination, &self.ports.pools, self.ports.clock, request);
+        match timeout_at(self.deadline, authorizing).await {
+            Ok(authorized) => authorized.map_err(|error| unauthorized(&provider.name, &error)),
+            Err(_) => {
+                let message =
+                    format!("no token for provider \"{}\" came within the request's total time", provider.name);
+                Err(Error::new(ErrorCode::DeadlineExceeded, message))
+            }
+        }
+    }
+}
+
+/// A request that could not be authenticated: the provider was not asked.
+fn unauthorized(provider: &str, error: &AuthError) -> Error {
+    let told = Error::new(error.code, format!("provider \"{provider}\" was not asked: {error}"));
+    match error.retry_after {
+        Some(after) => told.with_retry_after(after),
+        None => told,
+    }
+}
