@@ -225,6 +225,36 @@ pub struct Provider {
     pub proxy: Option<Proxy>,
     /// Which HTTP version is spoken to it.
     pub http_version: HttpVersion,
+    /// What is changed in the parameters of requests.
+    pub parameters: Parameters,
+    /// What is peculiar to some of its models, in the order of the file.
+    pub model_settings: Vec<ModelSettings>,
+    /// Whether tools are described to its models in words.
+    pub emulate_tools: bool,
+}
+
+/// What is changed in the parameters of requests, in the provider's own words. A point in a name leads into an object.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Parameters {
+    /// Names, and values in JSON, of what a request does not say.
+    pub default: Vec<(String, String)>,
+    /// Names, and values in JSON, whatever a request says.
+    pub fixed: Vec<(String, String)>,
+    /// What is left out.
+    pub drop: Vec<String>,
+    /// Names, and what stands in their place, in the same object.
+    pub rename: Vec<(String, String)>,
+}
+
+/// What is peculiar to a model.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModelSettings {
+    /// The model's name at the provider; with a `*` at its end, how it begins.
+    pub model: String,
+    /// What is changed besides what the provider's own parameters say; of the same parameter, this counts.
+    pub parameters: Parameters,
+    /// Whether tools are described to it in words; what the provider says if `None`.
+    pub emulate_tools: Option<bool>,
 }
 
 /// How long a provider may take.
@@ -361,6 +391,9 @@ impl Provider {
             tls: ProviderTls::default(),
             proxy: None,
             http_version: HttpVersion::Auto,
+            parameters: Parameters::default(),
+            model_settings: Vec::new(),
+            emulate_tools: false,
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use crate::chat::Loss;
 use crate::{ErrorCode, Operation, RequestId, Usage};
 
 /// How a request ended.
@@ -42,6 +43,9 @@ pub struct Timings {
     /// What the gateway added before the request went upstream and before the answer's first byte went back.
     pub overhead_us: u64,
 }
+
+/// Losses that are remembered of a request, at most.
+pub const LOSSES_MAX: usize = 64;
 
 /// One finished request. Holds facts about it, never its content.
 #[derive(Debug, Clone)]
@@ -86,6 +90,8 @@ pub struct RequestRecord {
     pub response_bytes: u64,
     /// How many times a provider was tried.
     pub attempts: u32,
+    /// What the provider could not be told, or was told in another way; of many, the first [`LOSSES_MAX`].
+    pub losses: Vec<Loss>,
     /// How long things took.
     pub timings: Timings,
 }

@@ -128,6 +128,14 @@ impl<'a> Object<'a> {
         self.text.get(field.value()).filter(|value| *value != "null")
     }
 
+    /// Whether every member has one of those names.
+    pub fn has_only(&self, names: &[&str]) -> bool {
+        self.fields.iter().all(|field| {
+            let name = field.name(self.text.as_bytes());
+            names.iter().any(|known| known.as_bytes() == &*name)
+        })
+    }
+
     /// The value of that name, if it is an object.
     pub fn object(&self, name: &str) -> Option<Object<'a>> {
         self.get(name).and_then(|value| Object::parse(value).ok())

@@ -98,7 +98,10 @@ impl Attempt<'_> {
         let provider = &self.resolved.choice.provider;
         let entry = match provider.entry.dialect(call.dialect, &self.resolved.choice.model) {
             Some(entry)
-                if !carries_foreign_state(call) && fits(entry, call) && !self.is_ours(call, head, meter).await =>
+                if !carries_foreign_state(call)
+                    && fits(entry, call)
+                    && !self.emulates(call)
+                    && !self.is_ours(call, head, meter).await =>
             {
                 entry
             }
@@ -112,7 +115,7 @@ impl Attempt<'_> {
         } else {
             head
         };
-        let (request, withhold_usage) = self.request(provider, entry, call, head, asked)?;
+        let (request, withhold_usage) = self.request(provider, entry, call, head, asked, meter)?;
 
         meter.dropped(quirks::dropped(&entry.quirks, head, &call.body));
         let response = self.send(request, meter).await?;
@@ -169,6 +172,7 @@ impl Attempt<'_> {
         call: &Call<'_>,
         wanted: &Head,
         head: &Head,
+        meter: &mut Meter,
     ) -> Result<(Request<RequestBody>, bool), Error> {
         let path = self.path(provider, entry, call, head)?;
         let mut edits = edit::Edits::new();
@@ -201,7 +205,8 @@ impl Attempt<'_> {
             edits = letter.edits;
         }
 
-        let mut request = Request::new(RequestBody::held(edit::apply(&call.body, edits)));
+        let body = self.configured(call, edit::apply(&call.body, edits), meter)?;
+        let mut request = Request::new(RequestBody::held(body));
         *request.method_mut() = Method::POST;
         *request.uri_mut() = path.into();
         *request.headers_mut() = headers;

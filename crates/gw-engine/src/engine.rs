@@ -20,7 +20,7 @@ use crate::dispatch;
 use crate::meter::Meter;
 use crate::models::Choice;
 use crate::reply::Reply;
-use crate::snapshot::{Handle, Snapshot};
+use crate::snapshot::{Handle, Settings, Snapshot};
 
 /// Resolved names kept by a worker for each operation; beyond, all are forgotten and found again.
 const RESOLVED_MAX: usize = 4_096;
@@ -88,6 +88,8 @@ pub struct Resolved {
     pub only_streams: bool,
     /// The counters of this operation, provider and model.
     pub series: Rc<Series>,
+    /// What is peculiar to the model there.
+    pub settings: Settings,
 }
 
 /// A worker's engine.
@@ -178,6 +180,7 @@ impl Engine {
             SeriesKey { operation, provider: Arc::clone(&choice.provider.name), model: Arc::clone(&choice.model) };
         let series = self.ports.bank.series(key);
         let only_streams = choice.provider.only_streams(&choice.model);
-        Ok(Rc::new(Resolved { choice, model_header, model_json, only_streams, series }))
+        let settings = choice.provider.settings.of(&choice.model).clone();
+        Ok(Rc::new(Resolved { choice, model_header, model_json, only_streams, series, settings }))
     }
 }

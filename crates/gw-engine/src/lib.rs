@@ -22,6 +22,7 @@ pub mod meter;
 pub mod models;
 pub mod reply;
 mod sending;
+mod settings;
 pub mod snapshot;
 pub mod state;
 mod translate;

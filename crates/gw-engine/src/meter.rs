@@ -4,7 +4,8 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use gw_core::chat::Loss;
+use gw_core::chat::{Grade, Loss};
+use gw_core::record::LOSSES_MAX;
 use gw_core::{Error, ErrorCode, Operation, Outcome, RequestId, RequestRecord, Timings, Usage};
 use http::HeaderMap;
 use tokio::time::Instant;
@@ -16,7 +17,7 @@ use crate::engine::{Ports, Resolved};
 const CLIENT_CLOSED: u16 = 499;
 /// Longer lists of warnings are cut: they stand in a header.
 const WARNINGS_BYTES_MAX: usize = 2 << 10;
-/// Longer ids of clients and providers are cut.
+/// Longer ids and names of clients and providers are cut.
 const FOREIGN_ID_BYTES_MAX: usize = 200;
 
 /// What is remembered of one request.
@@ -65,6 +66,7 @@ impl Meter {
             request_bytes: 0,
             response_bytes: 0,
             attempts: 0,
+            losses: Vec::new(),
             timings: Timings::default(),
         };
         let marks = Marks { started: Instant::now(), body_read: None, sent: None, first_byte: None, forwarded: None };
@@ -162,23 +164,46 @@ impl Meter {
     /// Members of the request that the provider is not sent, because it would refuse them.
     pub fn dropped<'a>(&mut self, names: impl Iterator<Item = &'a str>) {
         for name in names {
-            if !self.dropped.is_empty() {
-                self.dropped.push_str(", ");
-            }
-            self.dropped.push_str(name);
+            self.left_out(name);
+            self.remember(Loss::dropped(name.to_owned(), "not sent to this provider"));
         }
     }
 
     /// What the provider's dialect could not say: left out, or said in another way.
     pub fn lost(&mut self, losses: &[Loss]) {
-        self.dropped(losses.iter().filter(|loss| !loss.replaced).map(|loss| &*loss.param));
         for loss in losses {
+            if loss.grade != Grade::Replaced {
+                self.left_out(&loss.param);
+            }
+            self.remember(loss.clone());
             if !self.warnings.is_empty() {
                 self.warnings.push_str("; ");
             }
-            self.warnings.extend(loss.to_string().chars().map(|c| if c.is_ascii_graphic() { c } else { ' ' }));
+            self.warnings.extend(loss.to_string().chars().map(printable));
         }
         self.warnings.truncate(WARNINGS_BYTES_MAX);
+    }
+
+    /// Names may be the client's, and as long and as strange as it likes: they stand in a header.
+    fn left_out(&mut self, name: &str) {
+        if self.dropped.len() + name.len() > WARNINGS_BYTES_MAX {
+            return;
+        }
+        if !self.dropped.is_empty() {
+            self.dropped.push_str(", ");
+        }
+        self.dropped.extend(name.chars().map(printable));
+    }
+
+    fn remember(&mut self, mut loss: Loss) {
+        if self.record.losses.len() >= LOSSES_MAX {
+            return;
+        }
+        let end = loss.param.floor_char_boundary(FOREIGN_ID_BYTES_MAX);
+        if end < loss.param.len() {
+            loss.param = loss.param[..end].to_owned().into();
+        }
+        self.record.losses.push(loss);
     }
 
     /// What is told of the losses, in ASCII, if there are any.
@@ -300,6 +325,11 @@ impl Drop for Meter {
         self.ports.bank.request_finished(&self.record, series);
         self.ports.remember(|| self.record.clone());
     }
+}
+
+/// What may stand in a header.
+fn printable(c: char) -> char {
+    if c.is_ascii_graphic() { c } else { ' ' }
 }
 
 fn micros(duration: std::time::Duration) -> u64 {

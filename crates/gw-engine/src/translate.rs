@@ -8,12 +8,13 @@ use bytes::{Bytes, BytesMut};
 use gw_config::config::Unsupported;
 use gw_core::chat::{ChatAnswer, ChatRequest, Loss, Tool};
 use gw_core::{Error, ErrorCode};
-use gw_dialects::chat::{self, Asked, Egress, Encoded, Ingress, Origin, RequestLine, Target};
+use gw_dialects::chat::{self, Asked, DecodeEvents, Egress, Encoded, Ingress, Origin, RequestLine, Target};
 use gw_dialects::envelope::{Envelope, Letter};
 use gw_dialects::gemini::ArrayFraming;
 use gw_dialects::head::Head;
 use gw_dialects::openai_chat::OptionalMember;
 use gw_dialects::shared::custom::{self, RestoreCustom};
+use gw_dialects::shared::emulation;
 use gw_dialects::{DialectId, edit, request};
 use gw_http::RequestBody;
 use gw_providers::attempt::Answer;
@@ -41,12 +42,23 @@ struct Spoken<'a> {
     egress: &'a dyn Egress,
     dialect: DialectId,
     entry: &'a DialectEntry,
+    /// Whether tools are told in words.
+    emulates: bool,
 }
 
 impl Spoken<'_> {
     /// Whether the provider fetches media by itself.
     fn takes_urls(&self) -> bool {
         self.egress.takes_urls() && self.entry.envelope.is_none_or(Envelope::takes_urls)
+    }
+
+    /// Reads a stream of the provider.
+    fn decoder(&self, origin: Origin, asked: &Asked) -> Box<dyn DecodeEvents> {
+        let decoder = self.egress.decoder(origin);
+        if !self.emulates {
+            return decoder;
+        }
+        emulation::decoder(decoder, &asked.request, asked.request_id.as_str())
     }
 
     /// Leaves out what the provider would not know, and tells what is lost.
@@ -63,7 +75,7 @@ impl Attempt<'_> {
     /// Sends the request in another dialect and makes a reply of what comes back.
     pub(crate) async fn run_translated(&self, call: &Call<'_>, head: &Head, meter: &mut Meter) -> Result<Reply, Error> {
         let provider = &self.resolved.choice.provider;
-        let spoken = self.spoken(call)?;
+        let mut spoken = self.spoken(call)?;
         let mut request = decode(spoken.ingress, call, head)?;
         let (kept, own) = self.continued(spoken.dialect, call, head, &mut request, meter).await?;
         let mut held = self.ports.held_bytes.nothing();
@@ -81,7 +93,7 @@ impl Attempt<'_> {
             request.extra.family = spoken.dialect.family();
         }
         let mut left_out = spoken.leave_out(self.snapshot.unsupported, &mut request);
-        let mut encoded = spoken.egress.encode_request(&request, &target)?;
+        let mut encoded = self.encode(&mut spoken, &request, &target)?;
         encoded.losses.append(&mut left_out);
         if self.snapshot.unsupported == Unsupported::Reject {
             refuse(&encoded.losses, provider)?;
@@ -108,6 +120,17 @@ impl Attempt<'_> {
         self.answer(&spoken, call, response, Awaited { origin, asked, stream, kept }, meter).await
     }
 
+    /// The request in the provider's words, its tools in words of ours where the model knows none.
+    fn encode(&self, spoken: &mut Spoken<'_>, request: &ChatRequest, target: &Target<'_>) -> Result<Encoded, Error> {
+        let Some((said, lost)) = self.told_in_words(request) else {
+            return spoken.egress.encode_request(request, target);
+        };
+        spoken.emulates = true;
+        let mut encoded = spoken.egress.encode_request(&said, target)?;
+        encoded.losses.extend(lost);
+        Ok(encoded)
+    }
+
     /// How the provider is asked: in the client's own dialect if it speaks it, else in the first that it has for chat.
     fn spoken(&self, call: &Call<'_>) -> Result<Spoken<'_>, Error> {
         let provider = &self.resolved.choice.provider;
@@ -115,7 +138,7 @@ impl Attempt<'_> {
         let own = provider.entry.dialect(call.dialect, model).map(|entry| (call.dialect, entry));
         let found = chat::ingress(call.dialect).and_then(|ingress| {
             own.into_iter().chain(provider.entry.dialects_of(model)).find_map(|(dialect, entry)| {
-                Some(Spoken { ingress, egress: provider.egress(dialect)?, dialect, entry })
+                Some(Spoken { ingress, egress: provider.egress(dialect)?, dialect, entry, emulates: false })
             })
         });
         found.ok_or_else(|| crate::dispatch::not_spoken(provider, call))
@@ -148,17 +171,18 @@ impl Attempt<'_> {
             let head = request::scan(spoken.dialect, &body)?;
             meter.dropped(quirks::dropped(&spoken.entry.quirks, &head, &body));
             let edits = quirks::edits(&spoken.entry.quirks, &head, &body).collect();
-            RequestBody::held(edit::apply(&body, edits))
+            edit::apply(&body, edits)
         } else if let Some(envelope) = spoken.entry.envelope {
             let head = request::scan(spoken.dialect, &body)?;
             let edits = edit::Edits::new();
             let mut letter = Letter { model, stream, head: &head, body: &body, edits, headers: &mut headers };
             envelope.wrap(&mut letter);
             let edits = letter.edits;
-            RequestBody::held(edit::apply(&body, edits))
+            edit::apply(&body, edits)
         } else {
-            RequestBody::held([body])
+            edit::Segments::from_iter([body])
         };
+        let body = RequestBody::held(self.configured(call, body, meter)?);
         let mut request = Request::new(body);
         *request.method_mut() = Method::POST;
         *request.uri_mut() = path.into();
@@ -185,16 +209,21 @@ impl Attempt<'_> {
             let keeper = kept.map(|kept| Keeper::new(kept, spoken.ingress, asked.clone()));
             let frames = spoken.entry.envelope.filter(|_| is_framed(spoken.entry, &parts.headers));
             let frames = frames.and_then(|envelope| envelope.unframe(&origin.provider));
-            let (decoder, encoder) = (spoken.egress.decoder(origin), spoken.ingress.encoder(asked));
+            let decoder = spoken.decoder(origin, &asked);
+            let encoder = spoken.ingress.encoder(asked);
             let translation =
                 Translation::new(decoder, encoder, custom, keeper).with_array(call.json_array).unframing(frames);
             return Ok(reply(media_type, Content::Translated(answer, Box::new(translation))));
         }
         let Gathered { mut answer, held } = if streams && stream || is_event_stream(&parts.headers) {
-            self.gather(spoken.egress.decoder(origin), answer, meter).await?
+            self.gather(spoken.decoder(origin, &asked), answer, meter).await?
         } else {
             let (body, held) = self.collect(answer, meter).await?;
-            Gathered { answer: spoken.egress.decode_answer(&body, &origin)?, held }
+            let mut answer = spoken.egress.decode_answer(&body, &origin)?;
+            if spoken.emulates {
+                answer = emulation::restore_answer(answer, &asked.request, asked.request_id.as_str());
+            }
+            Gathered { answer, held }
         };
         custom::restore_answer(&mut answer, &asked.request);
         meter.used(answer.usage);
@@ -261,7 +290,8 @@ pub(crate) fn decode(ingress: &dyn Ingress, call: &Call<'_>, head: &Head) -> Res
 
 /// Refuses a request of which something would be left out.
 fn refuse(losses: &[Loss], provider: &Provider) -> Result<(), Error> {
-    let lost: Vec<_> = losses.iter().filter(|loss| !loss.replaced).map(ToString::to_string).collect();
+    let lost: Vec<_> =
+        losses.iter().filter(|loss| loss.is_dropped()).map(|loss| format!("{}: {}", loss.param, loss.why)).collect();
     if lost.is_empty() {
         return Ok(());
     }

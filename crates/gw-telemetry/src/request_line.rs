@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::io::Write as _;
 use std::time::Duration;
 
+use gw_core::chat::Loss;
 use gw_core::{Blame, Outcome, RequestRecord};
 use tracing::Level;
 
@@ -58,6 +59,7 @@ pub(crate) fn push_json(line: &mut Vec<u8>, record: &RequestRecord) {
     fields.number("request_bytes", record.request_bytes);
     fields.number("response_bytes", record.response_bytes);
     fields.number("attempts", u64::from(record.attempts));
+    fields.losses(&record.losses);
     fields.millis("total_ms", record.timings.total_us);
     if let Some(first_byte_us) = record.timings.first_byte_us {
         fields.millis("first_byte_ms", first_byte_us);
@@ -86,6 +88,9 @@ pub(crate) fn push_pretty(line: &mut Vec<u8>, record: &RequestRecord) {
     push(line, format_args!(", overhead {} ms", Millis(record.timings.overhead_us)));
     if let Some(usage) = record.usage {
         push(line, format_args!(", tokens {} in {} out", usage.input_tokens, usage.output_tokens));
+    }
+    if !record.losses.is_empty() {
+        push(line, format_args!(", losses {}", record.losses.len()));
     }
     if let Some(key) = &record.key_name {
         line.extend_from_slice(b", key ");
@@ -138,6 +143,18 @@ impl Fields<'_> {
         self.name(name);
         // Writing to a vector cannot fail, and neither can a string as JSON.
         let _ = serde_json::to_writer(&mut *self.0, value);
+    }
+
+    /// What became of what, as `dropped seed`: the names may be the client's. The reasons are told to the client.
+    fn losses(&mut self, losses: &[Loss]) {
+        if losses.is_empty() {
+            return;
+        }
+        let told = |loss: &Loss| format!("{} {}", loss.grade.name(), redact(cut(&loss.param)));
+        let losses: Vec<String> = losses.iter().map(told).collect();
+        self.name("losses");
+        // Writing to a vector cannot fail, and neither can strings as JSON.
+        let _ = serde_json::to_writer(&mut *self.0, &losses);
     }
 
     fn number(&mut self, name: &str, value: u64) {
@@ -220,6 +237,16 @@ mod tests {
             "first_byte_ms": 200.0, "upstream_ms": 1234.48, "overhead_ms": 0.087,
         });
         assert_eq!(json_line(&record()), expected);
+    }
+
+    #[test]
+    fn what_a_provider_could_not_be_told_is_on_the_line() {
+        let losses = vec![Loss::dropped("seed", "x"), Loss::ignored("user", "x"), Loss::replaced("stop", "x")];
+        let lossy = RequestRecord { losses, ..record() };
+        assert_eq!(json_line(&lossy)["losses"], json!(["dropped seed", "ignored user", "replaced stop"]));
+        assert!(pretty_line(&lossy).contains(", losses 3, key dev"), "{}", pretty_line(&lossy));
+        let named = RequestRecord { losses: vec![Loss::dropped("sk-abcdefghijklmnop", "x")], ..record() };
+        assert_eq!(json_line(&named)["losses"], json!(["dropped sk-***"]));
     }
 
     #[test]

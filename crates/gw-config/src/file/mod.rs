@@ -3,6 +3,7 @@
 mod auth;
 mod credentials;
 mod later;
+mod parameters;
 mod providers;
 mod routes;
 mod server;
@@ -20,6 +21,7 @@ use crate::shape::{Off, Shape, planned};
 pub(crate) use auth::{Auth, NamedKey};
 pub(crate) use credentials::{Credentials, GoogleCredentials};
 use later::{access, caching, cost, observe, routing};
+pub(crate) use parameters::{Json, ModelSettings, Parameters};
 pub(crate) use providers::{Provider, Timeout, Tls as ProviderTls};
 pub(crate) use routes::{JsonTarget, Route, Strategy, StrategyMode};
 pub(crate) use server::{Limits, Server, ServerTimeouts, Tls};

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::credentials::Credentials;
 use super::later::routing;
+use super::parameters::{ModelSettings, Parameters};
 use crate::config::{HttpVersion, Proxy, Spanned};
 use crate::decode::{Decode, Decoder, Pairs};
 use crate::names::{ModelName, ProviderName};
@@ -53,6 +54,13 @@ section! {
         proxy: Proxy;
         /// Which HTTP version is spoken to it.
         http_version: HttpVersion, default "auto";
+        /// What is changed in the parameters of requests for text.
+        parameters: Parameters;
+        /// What is peculiar to some of its models.
+        model_settings: Vec<Spanned<ModelSettings>>;
+        /// Whether tools are described to its models in words, and their calls read from their text: for models that know
+        /// no tools.
+        emulate_tools: bool, default "false";
     }
     planned: [
         planned("max_requests_per_minute", &INTEGER, "How many requests a minute it gets."),

@@ -32,7 +32,7 @@ section! {
 choices! {
     Unsupported {
         "drop" => Unsupported::Drop, "It is left out, and the answer's headers say so.";
-        "reject" => Unsupported::Reject, "The request is refused with status 400.";
+        "reject" => Unsupported::Reject, "The request is refused with status 400 if the answer may be another one without it.";
         "pass" => Unsupported::Pass, "It is sent as it is where it has no meaning of its own here.";
     }
 }

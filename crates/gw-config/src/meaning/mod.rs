@@ -3,6 +3,7 @@
 
 mod auth;
 mod credentials;
+mod parameters;
 mod providers;
 mod routes;
 mod server;

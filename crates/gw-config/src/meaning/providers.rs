@@ -45,6 +45,8 @@ impl Meaning<'_> {
         let tls = self.provider_tls(&written.tls, &subject);
         let models = self.models(&written.models, &subject);
         let stream_only = self.models(&written.stream_only, &subject);
+        let parameters = self.parameters(&written.parameters, &subject);
+        let model_settings = self.model_settings(&written.model_settings, &subject);
         let (name, kind) = self.name_and_type(written, place)?;
         Some(Provider {
             name,
@@ -64,6 +66,9 @@ impl Meaning<'_> {
             tls,
             proxy: written.proxy.value().cloned(),
             http_version: written.http_version.value().copied().unwrap_or(HttpVersion::Auto),
+            parameters,
+            model_settings,
+            emulate_tools: written.emulate_tools.value().copied().unwrap_or(false),
         })
     }
 

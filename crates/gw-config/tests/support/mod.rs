@@ -1,7 +1,9 @@
 //! A configuration as short text: what differs from the configuration of a gateway that was given none.
 
 use gw_config::Loaded;
-use gw_config::config::{Config, Provider, ProviderTimeouts, ProviderTls, Proxy, Route, ServerTls, Spanned};
+use gw_config::config::{
+    Config, Parameters, Provider, ProviderTimeouts, ProviderTls, Proxy, Route, ServerTls, Spanned,
+};
 
 /// The text of a configuration.
 pub(crate) fn render(loaded: &Loaded) -> String {
@@ -74,6 +76,11 @@ fn provider(provider: &Provider) -> String {
     }
     let http = provider.http_version;
     add(http != gw_config::config::HttpVersion::Auto, format!("http: {http:?}"));
+    add(provider.parameters != Parameters::default(), format!("{:?}", provider.parameters));
+    for settings in &provider.model_settings {
+        add(true, format!("{settings:?}"));
+    }
+    add(provider.emulate_tools, "emulates tools".to_owned());
     text
 }
 

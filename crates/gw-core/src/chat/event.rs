@@ -179,6 +179,7 @@ impl Collector {
             (Delta::Opaque(opaque), Part::Text(text)) => text.opaque = Some(opaque),
             (Delta::Opaque(opaque), Part::Reasoning(reasoning)) => reasoning.opaque = Some(opaque),
             (Delta::Opaque(opaque), Part::ToolCall(call)) => call.opaque = Some(opaque),
+            (Delta::Opaque(opaque), Part::Media(media)) => media.opaque = Some(opaque),
             (Delta::Logprobs(Value::Array(tokens)), _) => {
                 self.logprobs.entry(*candidate).or_default().extend(tokens);
             }
@@ -225,14 +226,9 @@ fn empty(block: Block) -> Part {
             let input = if is_custom { ToolInput::Text(String::new()) } else { ToolInput::Json(String::new()) };
             Part::ToolCall(ToolCall { id, name, input, ..ToolCall::default() })
         }
-        Block::Media { kind, media_type } => Part::Media(Media {
-            kind,
-            source: MediaSource::Inline { media_type, data: String::new() },
-            name: None,
-            detail: None,
-            cache: None,
-            extra: None,
-        }),
+        Block::Media { kind, media_type } => {
+            Part::Media(Media::new(kind, MediaSource::Inline { media_type, data: String::new() }))
+        }
         Block::Native(native) => Part::Native(native),
     }
 }
@@ -291,9 +287,9 @@ fn pieces(part: Part) -> Option<(Block, Vec<Delta>)> {
             say(text);
             (Block::ToolCall { id, name, is_custom }, Vec::new(), opaque)
         }
-        Part::Media(Media { kind, source: MediaSource::Inline { media_type, data }, .. }) => {
+        Part::Media(Media { kind, source: MediaSource::Inline { media_type, data }, opaque, .. }) => {
             say(data);
-            (Block::Media { kind, media_type }, Vec::new(), None)
+            (Block::Media { kind, media_type }, Vec::new(), opaque)
         }
         Part::Native(native) => (Block::Native(native), Vec::new(), None),
         Part::Media(_) | Part::ToolResult(_) => return None,

@@ -8,18 +8,20 @@ pub mod loss;
 pub mod opaque;
 pub mod part;
 pub mod tool;
+pub mod unknown;
 
 use serde_json::{Map, Value};
 
 pub use answer::{Candidate, ChatAnswer, Finish, FinishReason};
 pub use event::{Block, Collector, Delta, Event};
-pub use loss::Loss;
+pub use loss::{Grade, Loss};
 pub use opaque::{Family, Opaque, OpaqueKind};
 pub use part::{
     CacheMarker, Citation, Media, MediaKind, MediaSource, Native, Part, Reasoning, Text, ToolCall, ToolInput,
     ToolResult,
 };
 pub use tool::{BuiltIn, BuiltInTool, CustomTool, Function, Tool, ToolChoice};
+pub use unknown::Unknown;
 
 /// What an application asks a model.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -34,6 +36,8 @@ pub struct ChatRequest {
     pub messages: Vec<Message>,
     /// What the model may call.
     pub tools: Vec<Tool>,
+    /// Whether the client declares them in OpenAI's older way, `functions`, and wants to be told of calls in that way.
+    pub older_functions: bool,
     /// Which of them it must call, if it must.
     pub tool_choice: Option<ToolChoice>,
     /// Whether it may call several at once.
@@ -94,6 +98,8 @@ pub struct Message {
     pub parts: Vec<Part>,
     /// The name of the participant.
     pub name: Option<String>,
+    /// What the dialect can say of a message and no word above stands for.
+    pub unknown: Unknown,
 }
 
 /// Whose turn it is.
@@ -262,6 +268,6 @@ pub enum Modality {
 impl Message {
     /// A turn.
     pub fn new(role: Role, parts: Vec<Part>) -> Self {
-        Self { role, parts, name: None }
+        Self { role, parts, name: None, unknown: Unknown::default() }
     }
 }

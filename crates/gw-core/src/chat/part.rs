@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::chat::opaque::{Family, Opaque};
+use crate::chat::unknown::Unknown;
 
 /// A piece of a message.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,6 +35,8 @@ pub struct Text {
     pub cache: Option<CacheMarker>,
     /// What the provider wants to see again with it.
     pub opaque: Option<Opaque>,
+    /// What the dialect can say of it and no word above stands for.
+    pub unknown: Unknown,
 }
 
 /// A picture, a sound, a film, a document.
@@ -51,6 +54,8 @@ pub struct Media {
     pub cache: Option<CacheMarker>,
     /// Members that dialects of one family alone understand (citations switched on, context, video metadata).
     pub extra: Option<Native>,
+    /// What the provider wants to see again with it.
+    pub opaque: Option<Opaque>,
 }
 
 /// What kind of thing is sent.
@@ -112,6 +117,8 @@ pub struct ToolCall {
     pub opaque: Option<Opaque>,
     /// Up to here the provider is to remember the request.
     pub cache: Option<CacheMarker>,
+    /// What the dialect can say of it and no word above stands for.
+    pub unknown: Unknown,
 }
 
 /// What a tool is given.
@@ -160,6 +167,8 @@ pub struct ToolResult {
     pub is_custom: bool,
     /// Up to here the provider is to remember the request.
     pub cache: Option<CacheMarker>,
+    /// What the dialect can say of it and no word above stands for.
+    pub unknown: Unknown,
 }
 
 /// What the model thought.
@@ -206,6 +215,13 @@ pub struct Native {
 pub struct CacheMarker {
     /// For how long: `5m`, `1h`.
     pub ttl: Option<String>,
+}
+
+impl Media {
+    /// A medium of which nothing more is known.
+    pub fn new(kind: MediaKind, source: MediaSource) -> Self {
+        Self { kind, source, name: None, detail: None, cache: None, extra: None, opaque: None }
+    }
 }
 
 impl From<&str> for Part {

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use crate::chat::opaque::Family;
 use crate::chat::part::CacheMarker;
+use crate::chat::unknown::Unknown;
 
 /// Something that a model may call.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,6 +30,8 @@ pub struct Function {
     pub strict: Option<bool>,
     /// Up to here the provider is to remember the request.
     pub cache: Option<CacheMarker>,
+    /// What the dialect can say of it and no word above stands for.
+    pub unknown: Unknown,
 }
 
 /// A function of the application's that takes free text.
@@ -41,6 +44,8 @@ pub struct CustomTool {
     /// What its text is like, as OpenAI's Responses write it: `{"type": "text"}`, or `{"type": "grammar", "syntax": "lark",
     /// "definition": "…"}`. Chat completions, which nest the grammar, convert it.
     pub format: Option<Value>,
+    /// What the dialect can say of it and no word above stands for.
+    pub unknown: Unknown,
 }
 
 /// A tool that the provider runs, or whose arguments only its models know.

@@ -197,7 +197,7 @@ fn blocks(part: &Part, content: &mut Vec<Block>) {
         Part::Refusal(text) => content.push(Block::text(text)),
         Part::Reasoning(reasoning) => content.push(Block::Plain(thoughts(reasoning))),
         Part::ToolCall(call) => {
-            content.push(Block::tool_use(call.id.clone(), call.name.clone(), &call.input, None));
+            content.push(Block::tool_use(call.id.clone(), call.name.clone(), call));
             content.extend(call.opaque.as_ref().map(|state| Block::Plain(redacted(state))));
         }
         Part::Media(medium) => content.push(Block::text(left_out(medium.kind))),

@@ -1,11 +1,12 @@
 //! Blocks as they are written, and objects that are looked into with their place, so that an error can name it.
 
-use gw_core::chat::{CacheMarker, ToolInput};
+use gw_core::chat::{CacheMarker, ToolCall};
 use gw_core::{Error, ErrorCode};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
+use super::FAMILY;
 use crate::scan::Object;
 
 /// A block of content as it is written.
@@ -28,6 +29,9 @@ pub(super) struct ToolUse {
     input: Box<RawValue>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cache_control: Option<Value>,
+    /// What only Anthropic's clients say of it.
+    #[serde(flatten)]
+    unknown: Map<String, Value>,
 }
 
 /// An object of a request or an answer.
@@ -39,10 +43,13 @@ pub(super) struct Reader<'a> {
 }
 
 impl Block {
-    pub(super) fn tool_use(id: String, name: String, input: &ToolInput, cache: Option<&CacheMarker>) -> Self {
+    pub(super) fn tool_use(id: String, name: String, call: &ToolCall) -> Self {
         // What `object` gives is always JSON.
-        let input = RawValue::from_string(input.object()).unwrap_or_default();
-        Self::ToolUse(ToolUse { kind: "tool_use", id, name, input, cache_control: cache.map(cache_control) })
+        let input = RawValue::from_string(call.input.object()).unwrap_or_default();
+        let mut unknown = Map::new();
+        call.unknown.write(FAMILY, &mut unknown);
+        let cache_control = call.cache.as_ref().map(cache_control);
+        Self::ToolUse(ToolUse { kind: "tool_use", id, name, input, cache_control, unknown })
     }
 
     pub(super) fn text(text: &str) -> Self {
@@ -155,6 +162,11 @@ impl<'a> Reader<'a> {
             serde_json::from_str(self.text).map_err(|_| wrong(format!("{} cannot be read", self.place), self.param))?;
         members.retain(|name, value| !known.contains(&name.as_str()) && !value.is_null());
         Ok(members)
+    }
+
+    /// Whether every member has one of those names.
+    pub(super) fn has_only(&self, names: &[&str]) -> bool {
+        self.object.has_only(names)
     }
 
     /// The whole of it.

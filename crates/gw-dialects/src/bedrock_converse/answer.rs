@@ -248,14 +248,10 @@ fn part(raw: &RawValue, number: usize, origin: &Origin) -> Option<Part> {
         return Some(Part::Text(Text { text, citations, ..Text::default() }));
     }
     match block.image {
-        Some(Image { format, source }) => Some(Part::Media(Media {
-            kind: MediaKind::Image,
-            source: MediaSource::Inline { media_type: image_type(&format), data: source.bytes },
-            name: None,
-            detail: None,
-            cache: None,
-            extra: None,
-        })),
+        Some(Image { format, source }) => Some(Part::Media(Media::new(
+            MediaKind::Image,
+            MediaSource::Inline { media_type: image_type(&format), data: source.bytes },
+        ))),
         None => native(),
     }
 }

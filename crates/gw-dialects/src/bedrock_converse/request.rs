@@ -110,9 +110,9 @@ fn arranged(request: &ChatRequest, writer: &mut Writer<'_>) -> Arranged {
     if arranged.turns.is_empty() && !arranged.system.is_empty() {
         writer.losses.replace("messages[].role", "instructions without a question are sent as the user's");
         let parts = arranged.system.drain(..).map(Part::Text).collect();
-        arranged.turns.push(Turn { side: Side::User, parts });
+        arranged.turns.push(Turn::new(Side::User, parts));
     }
-    if let Some(Turn { side: Side::Model, parts }) = arranged.turns.last_mut()
+    if let Some(Turn { side: Side::Model, parts, .. }) = arranged.turns.last_mut()
         && let Some(Part::Text(Text { text, .. })) = parts.last_mut()
     {
         text.truncate(text.trim_end().len());

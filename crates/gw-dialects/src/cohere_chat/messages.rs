@@ -27,13 +27,7 @@ fn user(parts: &[Part], losses: &mut Losses) -> Option<Value> {
 fn user_part(part: &Part, losses: &mut Losses) -> Option<Value> {
     match part {
         Part::Text(Text { text, .. }) | Part::Refusal(text) => Some(text_part(text)),
-        Part::Media(media) => {
-            let value = media_part(media, losses);
-            if value.is_some() && media.extra.as_ref().is_some_and(|extra| extra.family != FAMILY) {
-                losses.drop("messages[].content", "members that only another provider's media have");
-            }
-            value
-        }
+        Part::Media(media) => media_part(media, losses),
         other => native(other, losses),
     }
 }

@@ -130,7 +130,10 @@ fn part(said: &Said) -> Option<Part<'_>> {
             Some(Fields { text: Some(Cow::Borrowed(&text.text)), thought_signature, ..Fields::default() }.into())
         }
         Said::Refusal(text) => Some(Part::text(text)),
-        Said::Media(media) => medium(media).map(Part::from),
+        Said::Media(media) => medium(media).map(|fields| {
+            let thought_signature = media.opaque.as_ref().map(signature);
+            Fields { thought_signature, ..fields }.into()
+        }),
         Said::ToolCall(call) => Some(call_part(call)),
         Said::Reasoning(reasoning) => {
             let thought_signature = reasoning.opaque.as_ref().map(signature);
@@ -148,6 +151,7 @@ fn part(said: &Said) -> Option<Part<'_>> {
 /// A call. Its id goes with it, so that the result can say which call it belongs to.
 pub(super) fn call_part(call: &ToolCall) -> Part<'_> {
     let thought_signature = call.opaque.as_ref().map(signature);
-    let function_call = FunctionCall { id: &call.id, name: Cow::Borrowed(&call.name), args: raw(call.input.object()) };
-    Fields { function_call: Some(function_call), thought_signature, ..Fields::default() }.into()
+    let (name, args) = (Cow::Borrowed(call.name.as_str()), raw(call.input.object()));
+    let function_call = Some(FunctionCall { id: &call.id, name, args, more: Map::new() });
+    Fields { function_call, thought_signature, ..Fields::default() }.into()
 }

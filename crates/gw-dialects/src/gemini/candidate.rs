@@ -114,7 +114,8 @@ impl Candidate {
             self.close(context.events);
             let media_type: String = blob.get("mimeType").unwrap_or_else(|| "application/octet-stream".to_owned());
             let block = Block::Media { kind: kind_of(&media_type), media_type };
-            whole(self.index, block, [Delta::Text(data)], context);
+            let opaque = signature(&mut part, context.origin).map(Delta::Opaque);
+            whole(self.index, block, std::iter::once(Delta::Text(data)).chain(opaque), context);
         } else if part.has("text") {
             let text: String = part.get("text").unwrap_or_default();
             let is_thought = part.get("thought").unwrap_or(false);

@@ -5,7 +5,9 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use bytes::{BufMut, BytesMut};
-use gw_core::chat::{Block, Citation, Delta, Event, Finish, MediaKind, MediaSource, Opaque, ToolCall, ToolInput};
+use gw_core::chat::{
+    Block, Citation, Delta, Event, Finish, Media, MediaKind, MediaSource, Opaque, ToolCall, ToolInput,
+};
 use gw_core::{Error, Usage};
 use serde_json::{Map, Value};
 
@@ -123,9 +125,10 @@ impl Encoder {
             }
             Kind::Media { kind, media_type } => {
                 let source = MediaSource::Inline { media_type, data: text };
-                let media = gw_core::chat::Media { kind, source, name: None, detail: None, cache: None, extra: None };
+                let media = Media::new(kind, source);
                 if let Some(fields) = medium(&media) {
-                    self.part(candidate, &fields.into(), out);
+                    let thought_signature = opaque.as_ref().map(signature);
+                    self.part(candidate, &Fields { thought_signature, ..fields }.into(), out);
                 }
             }
             Kind::Text | Kind::Thoughts | Kind::Said => {}

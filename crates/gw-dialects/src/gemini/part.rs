@@ -37,7 +37,7 @@ pub(super) struct Fields<'a> {
     pub(super) function_response: Option<FunctionResponse<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) thought_signature: Option<String>,
-    /// Members of a medium that only Google has.
+    /// Members that only Google has.
     #[serde(flatten)]
     pub(super) more: Map<String, Value>,
 }
@@ -50,6 +50,8 @@ pub(super) struct Blob<'a> {
     data: Cow<'a, str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     display_name: Option<&'a str>,
+    #[serde(flatten)]
+    more: Map<String, Value>,
 }
 
 /// A file that Google has.
@@ -61,6 +63,8 @@ pub(super) struct FileData<'a> {
     file_uri: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     display_name: Option<&'a str>,
+    #[serde(flatten)]
+    more: Map<String, Value>,
 }
 
 /// A call.
@@ -69,6 +73,8 @@ pub(super) struct FunctionCall<'a> {
     pub(super) id: &'a str,
     pub(super) name: Cow<'a, str>,
     pub(super) args: Box<RawValue>,
+    #[serde(flatten)]
+    pub(super) more: Map<String, Value>,
 }
 
 /// What a function gave back.
@@ -79,6 +85,8 @@ pub(super) struct FunctionResponse<'a> {
     pub(super) response: Box<RawValue>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) parts: Vec<Part<'a>>,
+    #[serde(flatten)]
+    pub(super) more: Map<String, Value>,
 }
 
 impl<'a> From<Fields<'a>> for Part<'a> {
@@ -100,21 +108,44 @@ pub(super) fn medium(media: &Media) -> Option<Fields<'_>> {
     let mut fields = Fields::default();
     match &media.source {
         MediaSource::Inline { media_type, data } => {
-            fields.inline_data = Some(Blob { mime_type: media_type, data: Cow::Borrowed(data), display_name });
+            fields.inline_data =
+                Some(Blob { mime_type: media_type, data: Cow::Borrowed(data), display_name, more: Map::new() });
         }
         MediaSource::Text { media_type, text } => {
             let data = Cow::Owned(STANDARD.encode(text));
-            fields.inline_data = Some(Blob { mime_type: media_type, data, display_name });
+            fields.inline_data = Some(Blob { mime_type: media_type, data, display_name, more: Map::new() });
         }
         MediaSource::Url { url, media_type } => {
-            fields.file_data = Some(FileData { mime_type: media_type.as_deref(), file_uri: url, display_name });
+            fields.file_data =
+                Some(FileData { mime_type: media_type.as_deref(), file_uri: url, display_name, more: Map::new() });
         }
         MediaSource::File { id, media_type } if id.contains("://") || id.starts_with("files/") => {
-            fields.file_data = Some(FileData { mime_type: media_type.as_deref(), file_uri: id, display_name });
+            fields.file_data =
+                Some(FileData { mime_type: media_type.as_deref(), file_uri: id, display_name, more: Map::new() });
         }
         MediaSource::File { .. } => return None,
     }
     Some(fields)
+}
+
+impl Fields<'_> {
+    /// Adds members that Google's clients wrote beside what the part is; those of the object that it is go into it.
+    pub(super) fn extend<'m>(&mut self, members: impl IntoIterator<Item = (&'m String, &'m Value)>) {
+        for (name, value) in members {
+            let inner = match name.as_str() {
+                "inlineData" => self.inline_data.as_mut().map(|blob| &mut blob.more),
+                "fileData" => self.file_data.as_mut().map(|file| &mut file.more),
+                "functionCall" => self.function_call.as_mut().map(|call| &mut call.more),
+                "functionResponse" => self.function_response.as_mut().map(|response| &mut response.more),
+                _ => None,
+            };
+            match (inner, value) {
+                (Some(inner), Value::Object(rest)) => inner.extend(rest.clone()),
+                (Some(_), _) => {}
+                (None, _) => drop(self.more.insert(name.clone(), value.clone())),
+            }
+        }
+    }
 }
 
 /// What kind of thing a media type is.

@@ -58,7 +58,7 @@ fn own(data: &str) -> Option<Opaque> {
 
 fn called(id: &str, name: &str, input: &str, opaque: Option<Opaque>) -> Part {
     let input = ToolInput::Json(input.to_owned());
-    Part::ToolCall(ToolCall { id: id.to_owned(), name: name.to_owned(), input, opaque, cache: None })
+    Part::ToolCall(ToolCall { id: id.to_owned(), name: name.to_owned(), input, opaque, ..ToolCall::default() })
 }
 
 fn answer_of_stream() -> ChatAnswer {

@@ -110,7 +110,7 @@ fn thoughts_go_back_as_parts_with_their_state() {
     let origin = Origin { provider: "mistral".into(), ..Origin::default() };
     let answer = DIALECT.decode_answer(answer.to_string().as_bytes(), &origin).unwrap();
     let mut request = gw_core::chat::ChatRequest::default();
-    let message = |role, parts| gw_core::chat::Message { role, parts, name: None };
+    let message = gw_core::chat::Message::new;
     request.messages = vec![
         message(gw_core::chat::Role::User, vec!["Well?".into()]),
         message(gw_core::chat::Role::Assistant, answer.candidates[0].parts.clone()),

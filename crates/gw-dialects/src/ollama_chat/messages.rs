@@ -110,9 +110,6 @@ fn image(media: Media, losses: &mut Losses) -> Option<String> {
     if media.kind == MediaKind::Image && media.detail.as_deref().is_some_and(|detail| detail != "auto") {
         losses.drop("messages[].image_url.detail", "Ollama looks at images in one way");
     }
-    if media.extra.is_some() {
-        losses.drop("messages[].content", "members that only another provider's media have");
-    }
     match (media.kind, media.source) {
         (MediaKind::Image, MediaSource::Inline { data, .. }) => return Some(data),
         (MediaKind::Image, _) => losses.drop("messages[].image_url", "Ollama takes images with their bytes only"),

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use gw_core::chat::{
-    Candidate, ChatAnswer, Citation, Collector, Extra, Family, Media, MediaKind, MediaSource, Part, Reasoning,
+    Candidate, ChatAnswer, Citation, Collector, Extra, Family, Media, MediaKind, MediaSource, Opaque, Part, Reasoning,
     ToolCall, ToolInput,
 };
 use gw_core::{Error, Usage};
@@ -45,11 +45,17 @@ pub(super) fn encode(answer: &ChatAnswer, asked: &Asked) -> Bytes {
         .zip(0u32..)
         .map(|(candidate, index)| {
             let (calls, refuses) = (candidate.calls_tools(), finish::refuses(candidate));
+            let mut message = message(candidate, &format!("audio_{}_{index}", asked.request_id), asked.now_s);
+            let mut word = finish::word(candidate.finish.reason, calls, refuses);
+            if asked.request.older_functions {
+                older_call(&mut message);
+                word = finish::older_word(word);
+            }
             let mut choice = json!({
                 "index": index,
-                "message": message(candidate, &format!("audio_{}_{index}", asked.request_id), asked.now_s),
+                "message": message,
                 "logprobs": candidate.logprobs.as_ref().map(|tokens| json!({"content": tokens, "refusal": null})),
-                "finish_reason": finish::word(candidate.finish.reason, calls, refuses),
+                "finish_reason": word,
             });
             if let (Some(native), Value::Object(choice)) = (finish::native(&candidate.finish), &mut choice) {
                 choice.insert("native_finish_reason".to_owned(), Value::from(native));
@@ -108,6 +114,16 @@ pub(super) fn usage(usage: &Usage) -> Value {
             "rejected_prediction_tokens": 0,
         },
     })
+}
+
+/// Tells the call of a message in the older way, which has a place for one and none for its id.
+fn older_call(message: &mut Value) {
+    let Some(message) = message.as_object_mut() else { return };
+    let calls = message.shift_remove("tool_calls");
+    let call = calls.as_ref().and_then(|calls| calls.get(0)).and_then(|call| call.get("function"));
+    if let Some(call) = call {
+        message.insert("function_call".to_owned(), call.clone());
+    }
 }
 
 fn message(candidate: &Candidate, audio_id: &str, now_s: u64) -> Value {
@@ -185,9 +201,13 @@ pub(super) fn annotation(citation: &Citation) -> Option<Value> {
     Some(json!({"type": "url_citation", "url_citation": about}))
 }
 
-/// A picture in OpenRouter's words; OpenAI's format has none.
-pub(super) fn picture(media_type: &str, data: &str) -> Value {
-    json!({"type": "image_url", "image_url": {"url": format!("data:{media_type};base64,{data}")}})
+/// A picture in OpenRouter's words; OpenAI's format has none. Its state stands in it as in a call.
+pub(super) fn picture(media_type: &str, data: &str, state: Option<&Opaque>) -> Value {
+    let mut picture = json!({"type": "image_url", "image_url": {"url": format!("data:{media_type};base64,{data}")}});
+    if let Some(state) = state {
+        picture["extra_content"] = signature(&state.seal(Family::Gemini));
+    }
+    picture
 }
 
 /// State in Google's spelling.
@@ -211,9 +231,9 @@ fn thought_of(part: &Part) -> Option<&Reasoning> {
 
 fn picture_of(part: &Part) -> Option<Value> {
     match part {
-        Part::Media(Media { kind: MediaKind::Image, source: MediaSource::Inline { media_type, data }, .. }) => {
-            Some(picture(media_type, data))
-        }
+        Part::Media(Media {
+            kind: MediaKind::Image, source: MediaSource::Inline { media_type, data }, opaque, ..
+        }) => Some(picture(media_type, data, opaque.as_ref())),
         Part::Native(native) if native.family == FAMILY && native.kind == "image_url" => Some(native.value.clone()),
         _ => None,
     }

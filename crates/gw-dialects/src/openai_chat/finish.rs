@@ -44,6 +44,11 @@ pub(super) fn settle(mut finish: Finish, calls_tools: bool, refuses: bool) -> Fi
     finish
 }
 
+/// OpenAI's word for a client that has functions in the older way.
+pub(super) fn older_word(word: &'static str) -> &'static str {
+    if word == "tool_calls" { "function_call" } else { word }
+}
+
 /// OpenAI's word.
 pub(super) fn word(reason: FinishReason, calls_tools: bool, refuses: bool) -> &'static str {
     match reason {

@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     fn assistant(parts: Vec<Part>) -> ChatRequest {
-        let message = |role, parts| Message { role, parts, name: None };
+        let message = Message::new;
         let asked = || message(Role::User, vec!["Well?".into()]);
         ChatRequest { messages: vec![asked(), message(Role::Assistant, parts), asked()], ..ChatRequest::default() }
     }

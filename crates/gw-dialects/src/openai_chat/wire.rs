@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use gw_core::chat::{Citation, Media, MediaKind, MediaSource, Native};
+use gw_core::chat::{Citation, Family, Media, MediaKind, MediaSource, Native, Opaque};
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -131,7 +131,9 @@ pub(super) fn image(entry: &Value) -> Option<Media> {
         Some(inline) => MediaSource::Inline { media_type: inline.media_type, data: inline.data },
         None => MediaSource::Url { url: url.to_owned(), media_type: None },
     };
-    Some(Media { kind: MediaKind::Image, source, name: None, detail: None, cache: None, extra: None })
+    let signature = entry.get("extra_content").and_then(thought_signature);
+    let opaque = signature.map(|signature| Opaque::open(signature, Family::Gemini));
+    Some(Media { opaque, ..Media::new(MediaKind::Image, source) })
 }
 
 /// Google's state in its own spelling of this format.

@@ -188,7 +188,7 @@ fn message(item: &Value, origin: &Origin, logprobs: &mut Vec<Value>) -> Vec<Part
             let citations: Vec<_> = list(part, "annotations").iter().map(request::citation).collect();
             let words = text(part, "text");
             (!words.is_empty() || !citations.is_empty())
-                .then(|| Part::Text(Text { text: words.to_owned(), citations, cache: None, opaque: phase.clone() }))
+                .then(|| Part::Text(Text { citations, opaque: phase.clone(), ..Text::from(words) }))
         }
     });
     parts.collect()
@@ -229,12 +229,5 @@ pub(super) fn picture(item: &Value) -> Option<Media> {
         None if named.is_empty() => "image/png".to_owned(),
         None => format!("image/{named}"),
     };
-    Some(Media {
-        kind: MediaKind::Image,
-        source: MediaSource::Inline { media_type, data: data.to_owned() },
-        name: None,
-        detail: None,
-        cache: None,
-        extra: None,
-    })
+    Some(Media::new(MediaKind::Image, MediaSource::Inline { media_type, data: data.to_owned() }))
 }

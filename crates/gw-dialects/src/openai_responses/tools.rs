@@ -76,10 +76,16 @@ fn tool(node: &Node<'_>, namespace: Option<&str>, extra: &mut Object) -> Result<
     }
     let description = node.string("description")?.map(str::to_owned);
     if kind == "custom" {
-        return Ok(Tool::Custom(CustomTool { name, description, format: node.get("format").cloned() }));
+        return Ok(Tool::Custom(CustomTool {
+            name,
+            description,
+            format: node.get("format").cloned(),
+            ..CustomTool::default()
+        }));
     }
     let parameters = node.object("parameters")?.map(|schema| Value::Object(schema.object.clone()));
-    Ok(Tool::Function(Function { name, description, parameters, strict: node.bool("strict")?, cache: None }))
+    let strict = node.bool("strict")?;
+    Ok(Tool::Function(Function { name, description, parameters, strict, ..Function::default() }))
 }
 
 fn built_in(kind: &str, tool: &Object) -> BuiltInTool {

@@ -39,7 +39,7 @@ pub(crate) fn lines(messages: &[Message], family: Family, losses: &mut Losses) -
         let texts: Vec<String> = arranged.system.into_iter().map(|text| text.text).collect();
         lines.push(Line::System(texts.join("\n")));
     }
-    for Turn { side, parts } in arranged.turns {
+    for Turn { side, parts, .. } in arranged.turns {
         match side {
             Side::Model => lines.push(Line::Assistant(parts)),
             Side::User => user(parts, &mut lines, losses),
@@ -155,14 +155,10 @@ mod tests {
 
     #[test]
     fn results_are_messages_behind_their_calls_and_media_follow_them() {
-        let picture = Part::Media(Media {
-            kind: MediaKind::Image,
-            source: MediaSource::Url { url: "https://a".to_owned(), media_type: None },
-            name: None,
-            detail: None,
-            cache: None,
-            extra: None,
-        });
+        let picture = Part::Media(Media::new(
+            MediaKind::Image,
+            MediaSource::Url { url: "https://a".to_owned(), media_type: None },
+        ));
         let mut losses = Losses::default();
         let lines = lines(
             &[

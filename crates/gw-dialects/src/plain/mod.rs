@@ -26,7 +26,7 @@ pub(crate) mod testing {
         let target = Target { model: "m", provider: "p", stream: request.stream };
         let encoded = dialect.encode_request(request, &target).unwrap();
         let losses = encoded.losses.iter().map(|loss| {
-            let what = if loss.replaced { "replaced" } else { "dropped" };
+            let what = loss.grade.name();
             format!("{what} {}", loss.param)
         });
         (serde_json::from_slice(&encoded.body).unwrap(), losses.collect())

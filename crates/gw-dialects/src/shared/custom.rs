@@ -18,18 +18,28 @@ const HELD_MAX: usize = 16 << 20;
 /// The function that stands for a custom tool, and what is lost by that.
 pub fn function(custom: &CustomTool) -> (Function, Vec<Loss>) {
     let mut losses = vec![Loss::replaced("tools[].custom", "sent as a function with one text, `input`")];
-    if custom.format.as_ref().is_some_and(|format| format.get("type").is_none_or(|kind| kind != "text")) {
-        losses.push(Loss::dropped("tools[].custom.format", "a function's text cannot be bound to a grammar"));
+    let mut description = custom.description.clone();
+    if let Some(format) = custom.format.as_ref().filter(|format| format.get("type").is_none_or(|kind| kind != "text")) {
+        losses.push(Loss::replaced("tools[].custom.format", "the text's grammar is told in the tool's description"));
+        let about = description.get_or_insert_default();
+        if !about.is_empty() {
+            about.push_str("\n\n");
+        }
+        about.push_str("The text must follow this format: ");
+        about.push_str(&told(format));
     }
     let parameters = json!({"type": "object", "properties": {FREE_TEXT: {"type": "string"}}, "required": [FREE_TEXT]});
-    let function = Function {
-        name: custom.name.clone(),
-        description: custom.description.clone(),
-        parameters: Some(parameters),
-        strict: None,
-        cache: None,
-    };
+    let function =
+        Function { name: custom.name.clone(), description, parameters: Some(parameters), ..Function::default() };
     (function, losses)
+}
+
+/// A format in words: a grammar as it is written, and all else as JSON.
+fn told(format: &Value) -> String {
+    match (format["syntax"].as_str(), format["definition"].as_str()) {
+        (syntax, Some(definition)) => format!("the {} grammar\n{definition}", syntax.unwrap_or("following")),
+        (_, None) => format.to_string(),
+    }
 }
 
 /// The whole request with functions for its custom tools, and what is lost by that; `None` if it has none.
@@ -250,7 +260,7 @@ mod tests {
         assert_eq!(sent.messages[0].parts, [call("patch", ToolInput::Json(r#"{"input":"x"}"#.to_owned()))]);
         assert_eq!(sent.tool_choice, Some(ToolChoice::Function("patch".to_owned())));
         assert!(sent.tools.iter().all(|tool| matches!(tool, Tool::Function(_))));
-        assert!(losses.iter().all(|loss| loss.replaced) && losses.len() == 2, "{losses:?}");
+        assert!(losses.iter().all(|loss| !loss.is_dropped()) && losses.len() == 2, "{losses:?}");
         assert_eq!(as_functions(&sent), None);
     }
 }

@@ -5,6 +5,8 @@ use std::borrow::Cow;
 use gw_core::chat::{ChatRequest, Family, Loss, Modality};
 use serde_json::{Map, Value};
 
+use crate::shared::unknown;
+
 /// Why a parameter is left out that a dialect does not have.
 pub(crate) const NO_SUCH_PARAMETER: &str = "the provider's format has no such parameter";
 
@@ -33,12 +35,17 @@ impl Losses {
     /// Adds those parameters, which the dialect does not have, that the request asks for.
     pub(crate) fn lacking(&mut self, request: &ChatRequest, params: &[Param]) {
         for param in params.iter().filter(|param| param.is_asked(request)) {
-            self.drop(param.name(), NO_SUCH_PARAMETER);
+            self.push(match (param, request.sampling.top_k) {
+                (Param::TopK, Some(count)) => top_k(count, NO_SUCH_PARAMETER),
+                _ => Loss::dropped(param.name(), NO_SUCH_PARAMETER),
+            });
         }
     }
 
-    /// The members of a request that its client wrote for this family; those for another are losses.
+    /// The members of a request that its client wrote for this family; those for another are losses, and so are those of
+    /// its messages and tools.
     pub(crate) fn own_extra<'a>(&mut self, request: &'a ChatRequest, family: Family) -> Option<&'a Map<String, Value>> {
+        unknown::lose(request, family, self);
         let own = request.extra.of(family);
         if own.is_none() {
             request.extra.members.keys().for_each(|name| self.drop(name.clone(), NO_SUCH_PARAMETER));
@@ -64,6 +71,13 @@ impl Extend<Loss> for Losses {
     fn extend<T: IntoIterator<Item = Loss>>(&mut self, losses: T) {
         losses.into_iter().for_each(|loss| self.push(loss));
     }
+}
+
+/// The loss of `top_k`. What stands behind the forty likeliest tokens is hardly ever chosen: agents send such counts as
+/// their defaults.
+pub(crate) fn top_k(count: u64, why: &'static str) -> Loss {
+    const HARDLY_CHOSEN: u64 = 40;
+    if count >= HARDLY_CHOSEN { Loss::ignored("top_k", why) } else { Loss::dropped("top_k", why) }
 }
 
 /// Parameters that some dialects do not have.

@@ -1,7 +1,8 @@
 //! What several dialects need: conversations put in strict order, media told by their bytes, ids and names made to fit,
-//! custom tools as functions, and what could not be said.
+//! custom tools as functions, tools as text, and what could not be said.
 
 pub mod custom;
+pub mod emulation;
 pub mod ids;
 pub(crate) mod losses;
 pub mod media;
@@ -10,3 +11,4 @@ pub(crate) mod results;
 pub mod thinking;
 pub mod tokens;
 pub mod turns;
+pub(crate) mod unknown;

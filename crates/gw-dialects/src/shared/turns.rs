@@ -1,7 +1,7 @@
 //! A conversation in the strict order that most vendors want: instructions apart, user and model in turns, the results
 //! of tools directly behind their calls. OpenAI's own order is looser, and what applications send is looser still.
 
-use gw_core::chat::{Family, Loss, Message, Part, Role, Text, ToolResult};
+use gw_core::chat::{Family, Loss, Message, Part, Role, Text, ToolResult, Unknown};
 
 use crate::shared::results::Results;
 
@@ -24,6 +24,8 @@ pub struct Turn {
     pub side: Side,
     /// What it consists of.
     pub parts: Vec<Part>,
+    /// Members of its messages that no word of ours stands for.
+    pub unknown: Unknown,
 }
 
 /// Whose a turn is.
@@ -44,6 +46,13 @@ pub struct Rules {
     pub family: Family,
     /// Whether instructions in mid-conversation are turns of their own. If not, they are the user's.
     pub keeps_instructions: bool,
+}
+
+impl Turn {
+    /// A turn.
+    pub fn new(side: Side, parts: Vec<Part>) -> Self {
+        Self { side, parts, unknown: Unknown::default() }
+    }
 }
 
 /// Puts a conversation in order.
@@ -68,22 +77,22 @@ impl<'a> Arranging<'a> {
             self.lose(Loss::dropped("messages[].name", "participants have no names here"));
         }
         match message.role {
-            Role::System | Role::Developer if self.arranged.turns.is_empty() => self.instructions(&message.parts),
+            Role::System | Role::Developer if self.arranged.turns.is_empty() => self.instructions(message),
             Role::System | Role::Developer if self.rules.keeps_instructions => {
-                self.extend(Side::Instructions, message.parts.clone());
+                self.extend(Side::Instructions, message.parts.clone(), &message.unknown);
             }
             Role::System | Role::Developer => {
                 self.lose(Loss::replaced("messages[].role", "instructions in mid-conversation are sent as the user's"));
-                self.extend(Side::User, message.parts.clone());
+                self.extend(Side::User, message.parts.clone(), &message.unknown);
             }
             Role::User => {
                 let (answers, parts): (Vec<&Part>, Vec<&Part>) =
                     message.parts.iter().partition(|part| matches!(part, Part::ToolResult(_)));
                 self.orphans(&answers);
-                self.extend(Side::User, parts.into_iter().cloned().collect());
+                self.extend(Side::User, parts.into_iter().cloned().collect(), &message.unknown);
             }
             Role::Assistant => {
-                self.extend(Side::Model, message.parts.clone());
+                self.extend(Side::Model, message.parts.clone(), &message.unknown);
                 self.answer_calls(&message.parts);
             }
         }
@@ -96,8 +105,11 @@ impl<'a> Arranging<'a> {
     }
 
     /// Instructions at the beginning.
-    fn instructions(&mut self, parts: &[Part]) {
-        for part in parts {
+    fn instructions(&mut self, message: &Message) {
+        for (name, _) in message.unknown.of(self.rules.family) {
+            self.lose(Loss::dropped(format!("messages[].{name}"), "instructions are no message here"));
+        }
+        for part in &message.parts {
             match part {
                 Part::Text(text) if text.text.is_empty() => {}
                 Part::Text(text) => self.arranged.system.push(text.clone()),
@@ -107,14 +119,15 @@ impl<'a> Arranging<'a> {
     }
 
     /// Adds to the last turn if it is the same side's. Results stand before everything else.
-    fn extend(&mut self, side: Side, parts: Vec<Part>) {
+    fn extend(&mut self, side: Side, parts: Vec<Part>, unknown: &Unknown) {
         let parts: Vec<Part> = parts.into_iter().filter(|part| !self.is_empty(part)).collect();
-        if parts.is_empty() {
-            return;
-        }
         match self.arranged.turns.last_mut().filter(|turn| turn.side == side) {
-            Some(turn) => turn.parts.extend(parts),
-            None => self.arranged.turns.push(Turn { side, parts }),
+            Some(turn) => {
+                turn.parts.extend(parts);
+                turn.unknown.absorb(unknown);
+            }
+            None if parts.is_empty() => {}
+            None => self.arranged.turns.push(Turn { side, parts, unknown: unknown.clone() }),
         }
     }
 
@@ -146,7 +159,7 @@ impl<'a> Arranging<'a> {
             result.name.get_or_insert_with(|| call.name.clone());
             answers.push(Part::ToolResult(result));
         }
-        self.extend(Side::User, answers);
+        self.extend(Side::User, answers, &Unknown::default());
     }
 
     /// Results whose calls are not there any more are told as text.
@@ -158,14 +171,14 @@ impl<'a> Arranging<'a> {
             let name = result.name.as_deref().unwrap_or("a tool");
             let mut parts = vec![Part::from(format!("Result of {name}:"))];
             parts.extend(result.content.iter().cloned());
-            self.extend(Side::User, parts);
+            self.extend(Side::User, parts, &Unknown::default());
         }
     }
 
     fn begin_with_user(&mut self) {
         if self.arranged.turns.first().is_some_and(|turn| turn.side == Side::Model) {
             self.lose(Loss::replaced("messages", "a conversation that begins with the model's turn got one before it"));
-            let begins = Turn { side: Side::User, parts: vec!["(the conversation begins)".into()] };
+            let begins = Turn::new(Side::User, vec!["(the conversation begins)".into()]);
             self.arranged.turns.insert(0, begins);
         }
     }

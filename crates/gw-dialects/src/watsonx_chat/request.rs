@@ -132,6 +132,9 @@ impl Edit {
             Some(Value::Null) => drop(message.shift_remove("content")),
             _ => {}
         }
+        if let Some(Value::Array(calls)) = message.get_mut("tool_calls") {
+            calls.iter_mut().for_each(|call| self.call(call));
+        }
         message.retain(|name, value| {
             let is_known =
                 ["role", "content", "name", "refusal", "tool_calls", "tool_call_id"].contains(&name.as_str());
@@ -186,9 +189,13 @@ impl Edit {
     }
 
     fn keeps(&mut self, known: &[&str], name: &str) -> bool {
+        self.knows(known, "messages[].content[]", name)
+    }
+
+    fn knows(&mut self, known: &[&str], place: &str, name: &str) -> bool {
         let is_known = known.contains(&name);
         if !is_known {
-            self.losses.drop(format!("messages[].content[].{name}"), "watsonx.ai's parts have no such member");
+            self.losses.drop(format!("{place}.{name}"), "watsonx.ai has no such member there");
         }
         is_known
     }
@@ -234,13 +241,22 @@ impl Edit {
                 self.losses.drop("tools[].strict", "watsonx.ai does not enforce the schemas of tools");
             }
             function.retain(|name, value| {
-                ["name", "description", "parameters"].contains(&name.as_str()) && !value.is_null()
+                !value.is_null() && self.knows(&["name", "description", "parameters"], "tools[].function", name)
             });
         }
         if let Some(tool) = tool.as_object_mut() {
-            tool.retain(|name, _| matches!(name.as_str(), "type" | "function"));
+            tool.retain(|name, _| self.knows(&["type", "function"], "tools[]", name));
         }
         true
+    }
+
+    fn call(&mut self, call: &mut Value) {
+        if let Some(function) = call.get_mut("function").and_then(Value::as_object_mut) {
+            function.retain(|name, _| self.knows(&["name", "arguments"], "messages[].tool_calls[].function", name));
+        }
+        if let Some(call) = call.as_object_mut() {
+            call.retain(|name, _| self.knows(&["id", "type", "function"], "messages[].tool_calls[]", name));
+        }
     }
 
     fn effort(&mut self, body: &mut Object) {

@@ -92,7 +92,7 @@ fn document(encoded: &Result<Encoded, Error>) -> String {
 }
 
 fn loss(loss: &Loss) -> String {
-    format!("{} {loss}", if loss.replaced { "replaced" } else { "dropped" })
+    loss.to_string()
 }
 
 /// What the gateway asks of its own accord: Responses that are not kept, whose thoughts come along.

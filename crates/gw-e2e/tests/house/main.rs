@@ -37,6 +37,8 @@ mod stream_faults;
 #[cfg(test)]
 mod translated;
 #[cfg(test)]
+mod translated_agents;
+#[cfg(test)]
 mod translated_answers;
 #[cfg(test)]
 mod translated_breaks;
@@ -60,6 +62,8 @@ mod translated_members;
 mod translated_others;
 #[cfg(test)]
 mod translated_rubbish;
+#[cfg(test)]
+mod translated_settings;
 #[cfg(test)]
 mod translated_through;
 #[cfg(test)]

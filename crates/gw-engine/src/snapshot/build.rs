@@ -15,7 +15,7 @@ use gw_providers::catalog::{Catalog, Kind, ProviderType, Variable};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 
-use super::{Provider, Snapshot, credential, watsonx};
+use super::{AllSettings, Provider, Snapshot, credential, watsonx};
 use crate::identity::{Identity, KeyTable};
 use crate::media::MediaFetch;
 use crate::models::{Models, Route, Routes};
@@ -138,6 +138,7 @@ fn provider(settings: &config::Provider, resources: &Resources<'_>) -> Result<Pr
         headers,
         endpoints,
         egress,
+        settings: AllSettings::new(settings),
         name_header: text(&settings.name.value)?,
         type_header: text(&entry.id)?,
         entry,

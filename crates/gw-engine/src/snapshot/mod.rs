@@ -4,6 +4,7 @@ mod build;
 mod cell;
 mod credential;
 mod provider;
+mod settings;
 mod watsonx;
 
 use gw_config::config::Unsupported;
@@ -13,6 +14,7 @@ use std::time::Duration;
 pub use build::{Resources, build};
 pub use cell::{Handle, Published};
 pub use provider::{Credential, OwnEgress, Provider};
+pub use settings::{AllSettings, Settings};
 
 use crate::identity::Identity;
 use crate::media::MediaFetch;

@@ -12,6 +12,8 @@ use gw_providers::sandbox;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
+use super::AllSettings;
+
 /// Whether a provider has a credential of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Credential {
@@ -60,6 +62,8 @@ pub struct Provider {
     pub endpoints: Vec<(DialectId, PathAndQuery)>,
     /// A dialect that it speaks in a way of its own.
     pub egress: Option<OwnEgress>,
+    /// What is peculiar to it and to its models.
+    pub settings: AllSettings,
     /// `X-Provider-Used`.
     pub name_header: HeaderValue,
     /// `X-Provider-Type`.

@@ -1,7 +1,7 @@
 //! The turns of a conversation, written.
 
 use gw_core::chat::{Loss, Native, Opaque, OpaqueKind, Part, Reasoning, Text, ToolResult};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::super::wire::{Block, mark};
 use super::super::{FAMILY, citation};
@@ -14,6 +14,9 @@ use crate::shared::turns::{Side, Turn};
 pub(super) struct Message {
     pub(super) role: &'static str,
     pub(super) content: Vec<Block>,
+    /// What only Anthropic's clients say of it.
+    #[serde(flatten)]
+    pub(super) unknown: Map<String, Value>,
 }
 
 /// The turns, without those of which nothing can be said.
@@ -30,10 +33,12 @@ pub(super) fn write(turns: &[Turn], provider: &str, losses: &mut Losses) -> Vec<
                     writer.lose(Loss::replaced("messages[].role", "instructions were moved behind the user's turn"));
                 }
                 messages.add("user", content);
+                messages.decorate(turn);
             }
             Side::Model => {
                 messages.instruct(&mut writer);
                 messages.add("assistant", content);
+                messages.decorate(turn);
             }
         }
     }
@@ -54,7 +59,14 @@ impl Messages {
     fn add(&mut self, role: &'static str, content: Vec<Block>) {
         match self.written.last_mut().filter(|last| last.role == role) {
             Some(last) => last.content.extend(content),
-            None => self.written.push(Message { role, content }),
+            None => self.written.push(Message { role, content, unknown: Map::new() }),
+        }
+    }
+
+    /// Adds to the last message what its turn says besides.
+    fn decorate(&mut self, turn: &Turn) {
+        if let Some(last) = self.written.last_mut() {
+            turn.unknown.write(FAMILY, &mut last.unknown);
         }
     }
 
@@ -86,6 +98,7 @@ pub(super) fn text(text: &Text, losses: &mut Losses) -> Value {
         block.insert("citations".to_owned(), Value::Array(citations));
     }
     mark(&mut block, text.cache.as_ref());
+    text.unknown.write(FAMILY, &mut block);
     Value::Object(block)
 }
 
@@ -112,9 +125,7 @@ impl Writer<'_> {
                 None
             }
             Part::Media(medium) => media::write(medium, self.losses).map(Block::Plain),
-            Part::ToolCall(call) => {
-                Some(Block::tool_use(tools::fit(&call.id), tools::fit(&call.name), &call.input, call.cache.as_ref()))
-            }
+            Part::ToolCall(call) => Some(Block::tool_use(tools::fit(&call.id), tools::fit(&call.name), call)),
             Part::ToolResult(result) => Some(Block::Plain(self.result(result))),
             Part::Reasoning(Reasoning { text, opaque, .. }) if is_assistant => {
                 thoughts(text, opaque.as_ref()?, self.provider).map(Block::Plain)
@@ -143,6 +154,7 @@ impl Writer<'_> {
             block.insert("is_error".to_owned(), Value::Bool(true));
         }
         mark(&mut block, result.cache.as_ref());
+        result.unknown.write(FAMILY, &mut block);
         Value::Object(block)
     }
 

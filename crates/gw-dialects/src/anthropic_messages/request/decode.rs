@@ -129,7 +129,8 @@ fn messages(body: &Reader<'_>) -> Result<Vec<Message>, Error> {
         if message.raw("content").is_none() {
             return Err(message.wrong("content", "a string or a list of blocks"));
         }
-        messages.push(Message::new(role, parts::read(&message, "content")?));
+        let unknown = parts::unknown(&message, &["role", "content"])?;
+        messages.push(Message { unknown, ..Message::new(role, parts::read(&message, "content")?) });
     }
     Ok(messages)
 }

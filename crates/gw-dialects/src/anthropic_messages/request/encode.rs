@@ -15,7 +15,7 @@ use super::thinking::{self, Circumstances, Plan};
 use super::tools::OF_TOOLS;
 use crate::chat::{Encoded, Target};
 use crate::shared::ids::Rule;
-use crate::shared::losses::{Losses, Param};
+use crate::shared::losses::{self, Losses, Param};
 use crate::shared::turns::{Rules, arrange};
 
 /// Members that the endpoint that counts tokens does not take.
@@ -123,7 +123,8 @@ fn last_turn(messages: &mut Vec<Message>, model: Model, plan: &Plan, losses: &mu
         return Ok(());
     }
     losses.push(Loss::replaced("messages", "the model continues no text that was begun; it was asked to go on"));
-    messages.push(Message { role: "user", content: vec![Block::text("Continue exactly where you stopped.")] });
+    let content = vec![Block::text("Continue exactly where you stopped.")];
+    messages.push(Message { role: "user", content, unknown: Map::new() });
     Ok(())
 }
 
@@ -138,23 +139,27 @@ fn system(texts: &[Text], instruction: Option<&str>, members: &mut Map<String, V
 fn sampling(request: &ChatRequest, model: Model, thinks: bool, members: &mut Map<String, Value>, losses: &mut Losses) {
     let asked = &request.sampling;
     let (mut temperature, mut top_p, mut top_k) = (asked.temperature, asked.top_p, asked.top_k);
-    let mut lose = |param: &'static str, why: &'static str| losses.push(Loss::dropped(param, why));
     let why = if model.takes_sampling() { "the model chooses its tokens itself while it thinks" } else { NO_SAMPLING };
     if thinks || !model.takes_sampling() {
         if temperature.take().is_some_and(|asked| asked != 1.0) {
-            lose("temperature", why);
+            losses.push(Loss::dropped("temperature", why));
         }
         if let Some(asked) = top_p.take_if(|asked| !model.takes_sampling() || *asked < TOP_P_MIN_THINKING)
             && asked != 1.0
         {
-            lose("top_p", why);
+            losses.push(Loss::dropped("top_p", why));
         }
-        if top_k.take().is_some() {
-            lose("top_k", why);
+        if let Some(count) = top_k.take() {
+            losses.push(losses::top_k(count, why));
         }
     }
-    if temperature.is_some() && !model.takes_two_samplings() && top_p.take().is_some_and(|asked| asked != 1.0) {
-        lose("top_p", "the model does not take it together with temperature");
+    if temperature.is_some() && !model.takes_two_samplings() {
+        // Of the two, the one that asks for something.
+        if temperature == Some(1.0) && top_p.is_some_and(|asked| asked != 1.0) {
+            temperature = None;
+        } else if top_p.take().is_some_and(|asked| asked != 1.0) {
+            losses.push(Loss::dropped("top_p", "the model does not take it together with temperature"));
+        }
     }
     if let Some(asked) = temperature {
         let nearest = asked.clamp(0.0, 1.0);

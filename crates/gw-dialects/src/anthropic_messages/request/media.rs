@@ -35,14 +35,21 @@ pub(super) fn write(medium: &Media, losses: &mut Losses) -> Option<Value> {
     match &medium.extra {
         Some(extra) if extra.family == FAMILY => {
             if let Value::Object(members) = &extra.value {
-                block.extend(members.clone());
+                members.iter().for_each(|(name, value)| beside(&mut block, name, value));
             }
         }
-        Some(_) => losses.push(Loss::dropped("messages[].media", "settings of a medium that only another format has")),
-        None => {}
+        Some(_) | None => {}
     }
     mark(&mut block, medium.cache.as_ref());
     Some(Value::Object(block))
+}
+
+/// Adds a member that the client gave the block besides. Of a source that is not whole, what is left goes into ours.
+fn beside(block: &mut Map<String, Value>, name: &str, value: &Value) {
+    match (block.get_mut(name), value) {
+        (Some(Value::Object(source)), Value::Object(rest)) if !rest.contains_key("type") => source.extend(rest.clone()),
+        _ => drop(block.insert(name.to_owned(), value.clone())),
+    }
 }
 
 fn unknown(kind: MediaKind) -> Loss {

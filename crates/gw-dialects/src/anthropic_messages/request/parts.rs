@@ -2,7 +2,7 @@
 
 use gw_core::Error;
 use gw_core::chat::{Family, Media, MediaKind, MediaSource, Native, Opaque, OpaqueKind, Part, Reasoning, Text};
-use gw_core::chat::{ToolCall, ToolInput, ToolResult};
+use gw_core::chat::{ToolCall, ToolInput, ToolResult, Unknown};
 use serde_json::Value;
 
 use super::super::wire::Reader;
@@ -67,6 +67,7 @@ fn part(block: &Reader<'_>, depth: usize) -> Result<Part, Error> {
                 input: ToolInput::Json(input.to_owned()),
                 opaque: None,
                 cache: block.cache()?,
+                unknown: unknown(block, &["type", "id", "name", "input", "cache_control"])?,
             })
         }
         "tool_result" => Part::ToolResult(ToolResult {
@@ -76,6 +77,7 @@ fn part(block: &Reader<'_>, depth: usize) -> Result<Part, Error> {
             is_error: block.read("is_error", "true or false")?.unwrap_or(false),
             is_custom: false,
             cache: block.cache()?,
+            unknown: unknown(block, &["type", "tool_use_id", "content", "is_error", "cache_control"])?,
         }),
         "thinking" => {
             let signature = block.string("signature")?.filter(|signature| !signature.is_empty());
@@ -103,12 +105,26 @@ fn text(block: &Reader<'_>) -> Result<Text, Error> {
         citations: citations.unwrap_or_default().into_iter().map(citation::decode).collect(),
         cache: block.cache()?,
         opaque: None,
+        unknown: unknown(block, &["type", "text", "citations", "cache_control"])?,
     })
+}
+
+/// What is left of an object whose members of these names are read.
+pub(super) fn unknown(object: &Reader<'_>, read: &[&str]) -> Result<Unknown, Error> {
+    // Most have nothing more: they are not read a second time.
+    if object.has_only(read) {
+        return Ok(Unknown::default());
+    }
+    object.rest(read).map(|rest| Unknown::new(FAMILY, rest))
 }
 
 fn medium(block: &Reader<'_>, kind: MediaKind, depth: usize) -> Result<Part, Error> {
     let source = block.object("source")?.ok_or_else(|| block.wrong("source", "an object"))?;
     let mut extra = block.rest(&["type", "source", "title", "cache_control"])?;
+    const READ: [&str; 6] = ["type", "media_type", "data", "url", "file_id", "content"];
+    if !source.has_only(&READ) {
+        extra.insert("source".to_owned(), Value::Object(source.rest(&READ)?));
+    }
     let media_type = source.string("media_type")?;
     let found = match source.need::<String>("type", "a string")?.as_str() {
         "base64" => {
@@ -145,6 +161,7 @@ fn medium(block: &Reader<'_>, kind: MediaKind, depth: usize) -> Result<Part, Err
             kind: kind_name.to_owned(),
             value: Value::Object(extra),
         }),
+        opaque: None,
     }))
 }
 

@@ -37,6 +37,7 @@ pub(super) fn read(tool: &Reader<'_>, extra: &mut Map<String, Value>) -> Result<
         parameters: parameters.map(Value::Object),
         strict: tool.read("strict", "true or false")?,
         cache: tool.cache()?,
+        ..Function::default()
     }))
 }
 

@@ -104,10 +104,10 @@ fn what_other_vendors_answer_is_said_in_anthropics_words() {
         name: "f".to_owned(),
         input: ToolInput::Text("free".to_owned()),
         opaque: Some(state(OpaqueKind::Signature, "of-call")),
-        cache: None,
+        ..ToolCall::default()
     };
     let image = MediaSource::Inline { media_type: "image/png".to_owned(), data: String::new() };
-    let image = Media { kind: MediaKind::Image, source: image, name: None, detail: None, cache: None, extra: None };
+    let image = Media::new(MediaKind::Image, image);
     let thoughts = Reasoning { opaque: Some(state(OpaqueKind::Signature, "of-thought")), ..Reasoning::default() };
     let citation = Citation { url: Some("https://a".to_owned()), ..Citation::default() };
     let parts = vec![

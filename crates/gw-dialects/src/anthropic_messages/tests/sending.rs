@@ -101,13 +101,13 @@ fn tools_are_written_with_what_anthropic_knows_of_them() {
     assert_eq!(tools[2]["input_schema"], json!({"type": "object", "properties": {}}));
     assert_eq!(tools[3]["input_schema"]["required"], json!(["input"]));
     assert_eq!(tools[4], json!({"type": "web_search_20250305", "name": "web_search"}));
-    let lost: Vec<_> = sent.losses.iter().map(|loss| (&*loss.param, loss.replaced)).collect();
+    let lost: Vec<_> = sent.losses.iter().map(|loss| (&*loss.param, loss.grade.name())).collect();
     let expected = [
-        ("tools[].strict", true),
-        ("tools[].custom", true),
-        ("tools[].custom.format", false),
-        ("tools[].web_search", true),
-        ("tools[].type", false),
+        ("tools[].strict", "replaced"),
+        ("tools[].custom", "replaced"),
+        ("tools[].custom.format", "replaced"),
+        ("tools[].web_search", "replaced"),
+        ("tools[].type", "dropped"),
     ];
     assert_eq!(lost, expected);
     request.tool_choice = Some(ToolChoice::Allowed { required: true, names: vec!["s".to_owned()] });
@@ -116,7 +116,7 @@ fn tools_are_written_with_what_anthropic_knows_of_them() {
 }
 
 fn medium(kind: MediaKind, source: MediaSource) -> Part {
-    Part::Media(Media { kind, source, name: None, detail: None, cache: None, extra: None })
+    Part::Media(Media::new(kind, source))
 }
 
 fn inline(media_type: &str, data: &str) -> MediaSource {

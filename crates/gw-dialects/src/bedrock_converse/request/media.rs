@@ -8,7 +8,6 @@ use gw_core::chat::{Family, Media, MediaKind, MediaSource, Native};
 use serde_json::{Map, Value, json};
 
 use super::Writer;
-use crate::bedrock_converse::FAMILY;
 use crate::shared::media::sniff;
 
 /// The longest name of a document.
@@ -123,7 +122,7 @@ pub(super) fn encode(medium: Media, place: Place, documents: &mut Documents, wri
         block.insert("name".to_owned(), Value::from(documents.name(name.as_deref())));
     }
     if let Some(extra) = extra {
-        members(extra, kind, param, &mut block, writer);
+        members(extra, kind, &mut block);
     }
     Some(json!({member: block}))
 }
@@ -188,20 +187,10 @@ fn format(kind: MediaKind, media_type: Option<&str>, name: Option<&str>) -> Opti
 }
 
 /// Members that documents of Anthropic's have too: whether to cite, and what the document is about.
-fn members(
-    extra: Native,
-    kind: MediaKind,
-    param: &'static str,
-    block: &mut Map<String, Value>,
-    writer: &mut Writer<'_>,
-) {
-    let Value::Object(extra_members) = extra.value else { return };
-    let is_known = matches!(extra.family, Family::Anthropic) || extra.family == FAMILY;
-    for (name, value) in extra_members {
-        if is_known && kind == MediaKind::Document && matches!(name.as_str(), "citations" | "context") {
-            block.insert(name, value);
-        } else {
-            writer.losses.drop(format!("{param}.{name}"), "the provider's format has no such member");
-        }
+/// All others are among the losses of the request.
+fn members(extra: Native, kind: MediaKind, block: &mut Map<String, Value>) {
+    let Value::Object(members) = extra.value else { return };
+    if extra.family == Family::Anthropic && kind == MediaKind::Document {
+        block.extend(members.into_iter().filter(|(name, _)| matches!(name.as_str(), "citations" | "context")));
     }
 }

@@ -7,7 +7,8 @@ use super::Writer;
 use super::thinking::Thinks;
 use crate::bedrock_converse::FAMILY;
 use crate::bedrock_converse::model::Model;
-use crate::shared::losses::{NO_SUCH_PARAMETER, Param};
+use crate::shared::losses::{self, NO_SUCH_PARAMETER, Param};
+use crate::shared::unknown;
 
 /// The highest temperature that Converse takes.
 const TEMPERATURE_MAX: f64 = 1.0;
@@ -46,6 +47,7 @@ pub(super) fn encode(request: &ChatRequest, thinks: Thinks, writer: &mut Writer<
 
 /// Members that are the client's own words. They stand above what was written.
 pub(super) fn extra(request: &ChatRequest, writer: &mut Writer<'_>) {
+    unknown::lose(request, FAMILY, &mut writer.losses);
     for (name, value) in &request.extra.members {
         let is_ours = request.extra.family == FAMILY && !WRITTEN.contains(&name.as_str());
         if !is_ours && !OWN_MEMBERS.contains(&name.as_str()) {
@@ -98,8 +100,13 @@ fn randomness(sampling: &Sampling, thinks: Thinks, writer: &mut Writer<'_>) {
         }
     }
     // Claude refuses both together from 4.5 on.
-    if temperature.is_some() && writer.model.is_claude_from((4, 5)) && top_p.take().is_some() {
-        refuse("top_p", "the model takes either temperature or top_p");
+    if temperature.is_some() && top_p.is_some() && writer.model.is_claude_from((4, 5)) {
+        // One that asks for what happens anyway is no choice.
+        if temperature == Some(TEMPERATURE_MAX) {
+            temperature = None;
+        } else if top_p.take() != Some(1.0) {
+            refuse("top_p", "the model takes either temperature or top_p");
+        }
     }
     if let Some(temperature) = temperature {
         if temperature > TEMPERATURE_MAX {
@@ -123,7 +130,7 @@ fn likeliest(top_k: u64, writer: &mut Writer<'_>) {
         Model::Cohere => ("k", Value::from(top_k)),
         Model::Nova { .. } => ("inferenceConfig", json!({"topK": top_k})),
         Model::GptOss | Model::Open | Model::Plain | Model::Unknown => {
-            writer.losses.drop("top_k", "the model is not known to take it");
+            writer.losses.push(losses::top_k(top_k, "the model is not known to take it"));
             return;
         }
     };

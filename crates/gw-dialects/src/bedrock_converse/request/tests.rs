@@ -67,7 +67,7 @@ fn function(name: &str) -> Tool {
 
 fn medium(kind: MediaKind, media_type: &str, data: &str, name: Option<&str>) -> Part {
     let source = MediaSource::Inline { media_type: media_type.to_owned(), data: data.to_owned() };
-    Part::Media(Media { kind, source, name: name.map(str::to_owned), detail: None, cache: None, extra: None })
+    Part::Media(Media { name: name.map(str::to_owned), ..Media::new(kind, source) })
 }
 
 fn schema(schema: Value) -> OutputFormat {
@@ -261,7 +261,7 @@ fn tools_of_other_kinds_are_said_as_well_as_can_be() {
 fn media_are_named_by_their_bytes_and_what_cannot_be_sent_is_told() {
     let url = MediaSource::Url { url: "https://a/b.png".to_owned(), media_type: None };
     let s3 = MediaSource::Url { url: "s3://bucket/film.mp4".to_owned(), media_type: None };
-    let at = |kind, source| Part::Media(Media { kind, source, name: None, detail: None, cache: None, extra: None });
+    let at = |kind, source| Part::Media(Media::new(kind, source));
     let sent = send(
         NOVA,
         &ask(vec![user(vec![

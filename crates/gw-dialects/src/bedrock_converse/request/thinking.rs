@@ -121,7 +121,7 @@ fn budgeted(
         return Thinks::default();
     }
     if continues_without_thoughts(turns, writer) {
-        writer.losses.drop("reasoning_effort", "the model does not think within a turn that began without thoughts");
+        writer.losses.replace("reasoning_effort", "off for this turn: the calls before it came without their thoughts");
         return Thinks::default();
     }
     let tokens = thinking.budget_tokens.unwrap_or_else(|| match wanted(thinking, false) {

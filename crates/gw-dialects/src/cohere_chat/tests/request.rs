@@ -30,7 +30,7 @@ fn result(id: &str, text: &str) -> Part {
 
 fn image(source: MediaSource, detail: Option<&str>) -> Part {
     let detail = detail.map(str::to_owned);
-    Part::Media(Media { kind: MediaKind::Image, source, name: None, detail, cache: None, extra: None })
+    Part::Media(Media { detail, ..Media::new(MediaKind::Image, source) })
 }
 
 #[test]
@@ -106,9 +106,7 @@ fn pictures_are_sent_and_what_cohere_cannot_look_at_is_told() {
     let inline = MediaSource::Inline { media_type: "image/png".to_owned(), data: "iVBORw0K".to_owned() };
     let url = MediaSource::Url { url: "https://a/b.png".to_owned(), media_type: None };
     let text = MediaSource::Text { media_type: "text/csv".to_owned(), text: "1,2".to_owned() };
-    let document = |kind, source| {
-        Part::Media(Media { kind, source, name: Some("a.csv".to_owned()), detail: None, cache: None, extra: None })
-    };
+    let document = |kind, source| Part::Media(Media { name: Some("a.csv".to_owned()), ..Media::new(kind, source) });
     let (body, losses) = encode(&ask(vec![
         image(inline.clone(), Some("original")),
         image(url, Some("low")),
@@ -214,7 +212,7 @@ fn sampling_is_said_within_coheres_limits() {
     assert_eq!(
         losses,
         [
-            "dropped user",
+            "ignored user",
             "dropped n",
             "dropped logit_bias",
             "replaced temperature",

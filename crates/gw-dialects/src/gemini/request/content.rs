@@ -2,7 +2,8 @@
 
 use gw_core::Error;
 use gw_core::chat::{
-    Media, MediaKind, MediaSource, Message, Native, Part, Reasoning, Role, Text, ToolCall, ToolInput, ToolResult,
+    Media, MediaKind, MediaSource, Message, Native, Opaque, Part, Reasoning, Role, Text, ToolCall, ToolInput,
+    ToolResult, Unknown,
 };
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
@@ -20,8 +21,8 @@ const BESIDE: [&str; 4] = ["thought", "thoughtSignature", "partMetadata", "video
 pub(super) fn read(top: &mut Object<'_>, unsaid: &mut Map<String, Value>) -> Result<Vec<Message>, Error> {
     let mut reader = Reader { unsaid, messages: Vec::new(), calls: Calls::default() };
     if let Some(raw) = top.take("systemInstruction") {
-        let (_, parts) = reader.content(raw, top.place_of("systemInstruction"))?;
-        reader.messages.push(Message::new(Role::System, parts));
+        let said = reader.content(raw, top.place_of("systemInstruction"))?;
+        reader.messages.push(Message { role: Role::System, ..said });
     }
     let Some(raw) = top.take("contents") else { return Ok(reader.messages) };
     let place = top.place_of("contents");
@@ -45,20 +46,21 @@ struct Reader<'u> {
 impl Reader<'_> {
     /// Adds a turn. Clients that read streams keep each piece of an answer as a turn of its own: the model's are joined.
     fn turn(&mut self, raw: &RawValue, place: String) -> Result<(), Error> {
-        let (role, parts) = self.content(raw, place)?;
+        let said = self.content(raw, place)?;
         match self.messages.last_mut() {
-            Some(last) if role == Role::Assistant && last.role == role => {
-                parts.into_iter().for_each(|part| join(&mut last.parts, part));
+            Some(last) if said.role == Role::Assistant && last.role == said.role => {
+                last.unknown.absorb(&said.unknown);
+                said.parts.into_iter().for_each(|part| join(&mut last.parts, part));
             }
-            _ => self.messages.push(Message::new(role, parts)),
+            _ => self.messages.push(said),
         }
         Ok(())
     }
 
     /// A content, or a text or a list of parts in its place.
-    fn content(&mut self, raw: &RawValue, place: String) -> Result<(Role, Vec<Part>), Error> {
+    fn content(&mut self, raw: &RawValue, place: String) -> Result<Message, Error> {
         match raw.get().as_bytes().first() {
-            Some(b'"') => Ok((Role::User, vec![text(raw, &place)?.into()])),
+            Some(b'"') => Ok(Message::new(Role::User, vec![text(raw, &place)?.into()])),
             _ => {
                 let mut content = Object::at(raw, place)?;
                 let role = match content.string("role")?.as_deref() {
@@ -67,8 +69,11 @@ impl Reader<'_> {
                     Some("system") => Role::System,
                     Some(_) => return Err(content.wrong("role", "must be \"user\" or \"model\"")),
                 };
-                let Some(raw) = content.take("parts") else { return Ok((role, Vec::new())) };
-                Ok((role, self.parts(raw, &content.place_of("parts"))?))
+                let parts = match content.take("parts") {
+                    Some(raw) => self.parts(raw, &content.place_of("parts"))?,
+                    None => Vec::new(),
+                };
+                Ok(Message { unknown: Unknown::new(FAMILY, content.rest()?), ..Message::new(role, parts) })
             }
         }
     }
@@ -95,27 +100,28 @@ impl Reader<'_> {
         let mut part = Object::at(raw, place)?;
         if let Some(call) = part.object("functionCall")? {
             let opaque = part.string("thoughtSignature")?.map(state);
-            self.note("contents[].parts[].", &part);
-            return Ok(Part::ToolCall(ToolCall { opaque, ..self.call(call)? }));
+            return self.call(part, call, opaque).map(Part::ToolCall);
         }
         if let Some(response) = part.object("functionResponse")? {
-            self.note("contents[].parts[].", &part);
-            return Ok(Part::ToolResult(self.response(response)?));
+            return self.response(part, response).map(Part::ToolResult);
         }
         if part.has("inlineData") || part.has("fileData") {
             return medium(part).map(Part::Media);
         }
         if part.has("text") {
-            let said = said(&mut part);
-            self.note("contents[].parts[].", &part);
-            return said;
+            let mut said = said(&mut part)?;
+            match &mut said {
+                Part::Text(text) => text.unknown = rest(part, "text", Map::new())?,
+                _ => self.note("contents[].parts[].", &part),
+            }
+            return Ok(said);
         }
         let value: Value = serde_json::from_str(raw.get()).map_err(|_| invalid(part.place(), "must be an object"))?;
         let kind = part.names().find(|name| !BESIDE.contains(name)).unwrap_or_default().to_owned();
         Ok(Part::Native(Native { family: FAMILY, kind, value }))
     }
 
-    fn call(&mut self, mut call: Object<'_>) -> Result<ToolCall, Error> {
+    fn call(&mut self, part: Object<'_>, mut call: Object<'_>, opaque: Option<Opaque>) -> Result<ToolCall, Error> {
         let name = call.string("name")?.ok_or_else(|| call.wrong("name", "is required"))?;
         let id = call.string("id")?.filter(|id| !id.is_empty());
         let args = call.take("args");
@@ -123,12 +129,12 @@ impl Reader<'_> {
             return Err(call.wrong("args", "must be an object"));
         }
         let input = args.map_or_else(ToolInput::default, |args| ToolInput::Json(compact(args.get())));
-        self.note("contents[].parts[].functionCall.", &call);
+        let unknown = rest(part, "functionCall", call.rest()?)?;
         let id = self.calls.call(id, &name);
-        Ok(ToolCall { id, name, input, ..ToolCall::default() })
+        Ok(ToolCall { id, name, input, opaque, unknown, ..ToolCall::default() })
     }
 
-    fn response(&mut self, mut response: Object<'_>) -> Result<ToolResult, Error> {
+    fn response(&mut self, part: Object<'_>, mut response: Object<'_>) -> Result<ToolResult, Error> {
         let name = response.string("name")?;
         let id = response.string("id")?.filter(|id| !id.is_empty());
         let call_id = self.calls.result(id, name.as_deref());
@@ -144,7 +150,7 @@ impl Reader<'_> {
         for part in response.objects("parts")? {
             result.content.push(Part::Media(medium(part)?));
         }
-        self.note("contents[].parts[].functionResponse.", &response);
+        result.unknown = rest(part, "functionResponse", response.rest()?)?;
         Ok(result)
     }
 
@@ -153,6 +159,16 @@ impl Reader<'_> {
         let names = object.names().filter(|name| *name != "thought" && *name != "thoughtSignature");
         self.unsaid.extend(names.map(|name| (format!("{within}{name}"), Value::Null)));
     }
+}
+
+/// What is left of a part, and of the object inside that it is.
+fn rest(part: Object<'_>, name: &str, inner: Map<String, Value>) -> Result<Unknown, Error> {
+    let mut rest = part.rest()?;
+    rest.retain(|name, _| name != "thought" && name != "thoughtSignature");
+    if !inner.is_empty() {
+        rest.insert(name.to_owned(), Value::Object(inner));
+    }
+    Ok(Unknown::new(FAMILY, rest))
 }
 
 fn text(raw: &RawValue, place: &str) -> Result<String, Error> {
@@ -206,14 +222,16 @@ fn unwrapped(raw: &RawValue) -> (String, bool) {
 }
 
 fn medium(mut part: Object<'_>) -> Result<Media, Error> {
-    let (source, name) = if let Some(mut blob) = part.object("inlineData")? {
+    let opaque = part.string("thoughtSignature")?.map(state);
+    let (source, name, inner) = if let Some(mut blob) = part.object("inlineData")? {
         let data = blob.string("data")?.unwrap_or_default();
         let data = media::base64(&data).ok_or_else(|| blob.wrong("data", "must be base64"))?;
         let media_type = blob.string("mimeType")?.filter(|media_type| !media_type.is_empty());
         let media_type = media_type
             .or_else(|| media::sniff(&data).map(str::to_owned))
             .ok_or_else(|| blob.wrong("mimeType", "is required"))?;
-        (MediaSource::Inline { media_type, data }, blob.string("displayName")?)
+        let name = blob.string("displayName")?;
+        (MediaSource::Inline { media_type, data }, name, ("inlineData", blob.rest()?))
     } else if let Some(mut file) = part.object("fileData")? {
         let id = file.string("fileUri")?.ok_or_else(|| file.wrong("fileUri", "is required"))?;
         let media_type = file.string("mimeType")?;
@@ -224,7 +242,8 @@ fn medium(mut part: Object<'_>) -> Result<Media, Error> {
         } else {
             MediaSource::File { id, media_type }
         };
-        (source, file.string("displayName")?)
+        let name = file.string("displayName")?;
+        (source, name, ("fileData", file.rest()?))
     } else {
         return Err(invalid(part.place(), "must have inlineData or fileData"));
     };
@@ -236,8 +255,12 @@ fn medium(mut part: Object<'_>) -> Result<Media, Error> {
         MediaSource::Url { .. } | MediaSource::File { .. } => MediaKind::Document,
         MediaSource::Text { .. } => MediaKind::Document,
     };
-    let more = part.rest()?;
+    let mut more = part.rest()?;
+    more.shift_remove("thought");
+    if !inner.1.is_empty() {
+        more.insert(inner.0.to_owned(), Value::Object(inner.1));
+    }
     let extra =
         (!more.is_empty()).then(|| Native { family: FAMILY, kind: "part".to_owned(), value: Value::Object(more) });
-    Ok(Media { kind, source, name, detail: None, cache: None, extra })
+    Ok(Media { name, extra, opaque, ..Media::new(kind, source) })
 }

@@ -53,7 +53,7 @@ fn speak_first(arranged: &mut Arranged, losses: &mut Losses) {
     if arranged.turns.is_empty() && !arranged.system.is_empty() {
         losses.push(Loss::replaced("messages[].role", "instructions without a user's turn are sent as the user's"));
         let parts = arranged.system.drain(..).map(gw_core::chat::Part::Text).collect();
-        arranged.turns.push(Turn { side: Side::User, parts });
+        arranged.turns.push(Turn::new(Side::User, parts));
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use gw_core::Error;
-use gw_core::chat::{BuiltIn, BuiltInTool, ChatRequest, Function, Loss, Tool, ToolChoice};
+use gw_core::chat::{BuiltIn, BuiltInTool, ChatRequest, Function, Loss, Tool, ToolChoice, Unknown};
 use serde_json::{Map, Value, json};
 
 use super::turns::Names;
@@ -20,7 +20,7 @@ const STREAMED_CALLS: &str = "toolConfig.functionCallingConfig.streamFunctionCal
 pub(super) fn read(top: &mut Object<'_>, request: &mut ChatRequest) -> Result<(), Error> {
     for mut tool in top.objects("tools")? {
         for function in tool.objects("functionDeclarations")? {
-            let function = declaration(function, &mut request.extra.members)?;
+            let function = declaration(function)?;
             request.tools.push(Tool::Function(function));
         }
         for (name, value) in tool.rest()? {
@@ -43,16 +43,15 @@ pub(super) fn read(top: &mut Object<'_>, request: &mut ChatRequest) -> Result<()
     Ok(())
 }
 
-/// A function, with a note of what has no word of ours.
-fn declaration(mut function: Object<'_>, unsaid: &mut Map<String, Value>) -> Result<Function, Error> {
+/// A function, with what has no word of ours.
+fn declaration(mut function: Object<'_>) -> Result<Function, Error> {
     let name = function.string("name")?.ok_or_else(|| function.wrong("name", "is required"))?;
     let description = function.string("description")?;
     let standard: Option<Value> = function.read("parametersJsonSchema", "must be a schema")?;
     let google: Option<Value> = function.read("parameters", "must be a schema")?;
     let parameters = standard.or_else(|| google.map(from_google));
-    let names = function.names();
-    unsaid.extend(names.map(|name| (format!("tools[].functionDeclarations[].{name}"), Value::Null)));
-    Ok(Function { name, description, parameters, ..Function::default() })
+    let unknown = Unknown::new(FAMILY, function.rest()?);
+    Ok(Function { name, description, parameters, unknown, ..Function::default() })
 }
 
 fn choice(mut calling: Object<'_>, request: &mut ChatRequest) -> Result<(), Error> {
@@ -123,6 +122,7 @@ fn declare(function: &Function, names: &Names, losses: &mut Losses) -> Value {
     if let Some(parameters) = function.parameters.as_ref().filter(|parameters| !says_nothing(parameters)) {
         declaration.insert("parametersJsonSchema".to_owned(), to_google(parameters.clone()));
     }
+    function.unknown.write(FAMILY, &mut declaration);
     Value::Object(declaration)
 }
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use gw_core::chat::{ChatRequest, Loss, Media, MediaKind, Opaque, Part as Said, Text, Tool, ToolCall, ToolResult};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::thinking::Model;
 use super::tools::cache_marker;
@@ -48,12 +48,19 @@ pub(super) struct Content<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     role: Option<&'static str>,
     parts: Vec<Part<'a>>,
+    #[serde(flatten)]
+    more: Map<String, Value>,
 }
 
 /// The instructions; `None` if there are none.
 pub(super) fn system(system: &[Text]) -> Option<Content<'_>> {
-    let parts: Vec<_> = system.iter().map(|text| Part::text(&text.text)).collect();
-    (!parts.is_empty()).then_some(Content { role: None, parts })
+    let part = |text: &'_ Text| {
+        let mut fields = Fields { text: Some(Cow::Owned(text.text.clone())), ..Fields::default() };
+        fields.extend(text.unknown.of(FAMILY));
+        Part::from(fields)
+    };
+    let parts: Vec<_> = system.iter().map(part).collect();
+    (!parts.is_empty()).then_some(Content { role: None, parts, more: Map::new() })
 }
 
 /// The turns.
@@ -100,7 +107,9 @@ impl<'a> Writer<'_, 'a> {
             }
         }
         parts.append(&mut beside);
-        Content { role: Some(if turn.side == Side::Model { "model" } else { "user" }), parts }
+        let mut more = Map::new();
+        turn.unknown.write(FAMILY, &mut more);
+        Content { role: Some(if turn.side == Side::Model { "model" } else { "user" }), parts, more }
     }
 
     /// Parts that stand for themselves.
@@ -114,8 +123,10 @@ impl<'a> Writer<'_, 'a> {
                     self.losses.push(Loss::dropped("messages[].annotations", "a conversation has no citations here"));
                 }
                 let thought_signature = self.own(text.opaque.as_ref());
-                let text = Some(Cow::Borrowed(text.text.as_str()));
-                Some(Fields { text, thought_signature, ..Fields::default() }.into())
+                let said = Some(Cow::Borrowed(text.text.as_str()));
+                let mut fields = Fields { text: said, thought_signature, ..Fields::default() };
+                fields.extend(text.unknown.of(FAMILY));
+                Some(fields.into())
             }
             Said::Refusal(text) => Some(Part::text(text)),
             Said::Media(media) => self.medium(media),
@@ -142,17 +153,11 @@ impl<'a> Writer<'_, 'a> {
             self.losses.push(Loss::dropped(param, "a file that only another provider has; send its content"));
             return None;
         };
-        match &media.extra {
-            Some(extra) if extra.family == FAMILY => {
-                if let Value::Object(members) = &extra.value {
-                    fields.more = members.clone();
-                }
-            }
-            Some(_) => {
-                let why = "members that only another provider understands";
-                self.losses.push(Loss::dropped("messages[].content", why));
-            }
-            None => {}
+        fields.thought_signature = self.own(media.opaque.as_ref());
+        if let Some(Value::Object(members)) =
+            media.extra.as_ref().filter(|own| own.family == FAMILY).map(|own| &own.value)
+        {
+            fields.extend(members);
         }
         if let Some(level) = media.detail.as_deref().and_then(resolution) {
             if self.model.is_third() {
@@ -175,8 +180,11 @@ impl<'a> Writer<'_, 'a> {
             thought_signature = Some(NO_SIGNATURE.to_owned());
         }
         step.has_calls = true;
-        let function_call = FunctionCall { id: &call.id, name: Names.sent(&call.name), args: raw(call.input.object()) };
-        Fields { function_call: Some(function_call), thought_signature, ..Fields::default() }.into()
+        let (name, args) = (Names.sent(&call.name), raw(call.input.object()));
+        let function_call = Some(FunctionCall { id: &call.id, name, args, more: Map::new() });
+        let mut fields = Fields { function_call, thought_signature, ..Fields::default() };
+        fields.extend(call.unknown.of(FAMILY));
+        fields.into()
     }
 
     fn result(&mut self, result: &'a ToolResult, beside: &mut Vec<Part<'a>>) -> Part<'a> {
@@ -198,8 +206,10 @@ impl<'a> Writer<'_, 'a> {
         }
         let name = Names.sent(result.name.as_deref().unwrap_or("tool"));
         let response = raw(response(result));
-        let function_response = FunctionResponse { id: &result.call_id, name, response, parts };
-        Fields { function_response: Some(function_response), ..Fields::default() }.into()
+        let function_response = Some(FunctionResponse { id: &result.call_id, name, response, parts, more: Map::new() });
+        let mut fields = Fields { function_response, ..Fields::default() };
+        fields.extend(result.unknown.of(FAMILY));
+        fields.into()
     }
 
     /// State that Google gave, as it was given.

@@ -1,9 +1,9 @@
 //! The parts that messages are made of, read and written.
 
-use gw_core::chat::{CacheMarker, Loss, Media, MediaKind, MediaSource, Native, Part, Reasoning, Text};
+use gw_core::chat::{CacheMarker, Loss, Media, MediaKind, MediaSource, Native, Part, Reasoning, Text, Unknown};
 use serde_json::{Value, json};
 
-use super::members;
+use super::messages::AUDIO_REFERENCE;
 use super::read::{self, Members, Wrong};
 use super::write::Writer;
 use crate::openai_chat::{FAMILY, reasoning};
@@ -39,9 +39,14 @@ fn decode_part(part: Value) -> Result<Part, Wrong> {
         // `input_text` and `output_text` are of the Responses; clients mix them up.
         "text" | "input_text" | "output_text" => {
             let cache = cache_marker(&mut part);
-            Ok(Part::Text(Text { text: read::required(&mut part, "text")?, cache, ..Text::default() }))
+            let text = read::required(&mut part, "text")?;
+            part.shift_remove("type");
+            // What clients copy from the parts of answers is empty.
+            part.retain(|_, value| value.as_array().is_none_or(|list| !list.is_empty()));
+            Ok(Part::Text(Text { text, cache, unknown: Unknown::new(FAMILY, part), ..Text::default() }))
         }
-        "refusal" => Ok(Part::Refusal(read::required(&mut part, "refusal")?)),
+        // One that says more goes on as it is.
+        "refusal" if part.len() == 2 => Ok(Part::Refusal(read::required(&mut part, "refusal")?)),
         "image_url" => addressed(part, "image_url", MediaKind::Image).map(Part::Media),
         "video_url" => addressed(part, "video_url", MediaKind::Video).map(Part::Media),
         "audio_url" => addressed(part, "audio_url", MediaKind::Audio).map(Part::Media),
@@ -58,7 +63,17 @@ fn decode_part(part: Value) -> Result<Part, Wrong> {
 
 /// A part that only this family's dialects understand.
 fn native(kind: String, value: Value) -> Part {
-    Part::Native(Native { family: FAMILY, kind: members::content_kind(kind), value })
+    // A client may give it any type, that of what the gateway holds of a message as well.
+    let kind = if kind == AUDIO_REFERENCE { format!("content[].{kind}") } else { kind };
+    Part::Native(Native { family: FAMILY, kind, value })
+}
+
+/// What is left of a medium's part, and of the object inside that names it.
+fn rest(mut part: Members, kind: &str, inner: Members) -> Option<Native> {
+    part.shift_remove("type");
+    part.retain(|_, value| !value.is_null());
+    let rest = read::with_rest(part, kind, inner);
+    (!rest.is_empty()).then(|| Native { family: FAMILY, kind: kind.to_owned(), value: Value::Object(rest) })
 }
 
 /// A medium that stands at an address or in one: OpenAI's object with `url`, or a text (Mistral's).
@@ -75,13 +90,8 @@ fn addressed(mut part: Members, kind: &str, medium: MediaKind) -> Result<Media, 
     let source = source(url).ok_or_else(|| within(Wrong::new("url", "is not a `data:` address that can be read")))?;
     let detail = read::string(&mut inner, "detail").map_err(within)?;
     let name = read::string(&mut part, "document_name")?;
-    part.shift_remove("type");
-    if !inner.is_empty() {
-        part.insert(kind.to_owned(), Value::Object(inner));
-    }
-    let extra =
-        (!part.is_empty()).then(|| Native { family: FAMILY, kind: kind.to_owned(), value: Value::Object(part) });
-    Ok(Media { kind: medium, source, name, detail, cache, extra })
+    let extra = rest(part, kind, inner);
+    Ok(Media { name, detail, cache, extra, ..Media::new(medium, source) })
 }
 
 /// What an address means; `None` if it is a `data:` address that cannot be read.
@@ -117,7 +127,8 @@ fn audio(mut part: Members) -> Result<Media, Wrong> {
         })
     };
     let source = source.ok_or_else(|| within(Wrong::new("data", "must be base64")))?;
-    Ok(Media { kind: MediaKind::Audio, source, name: None, detail: None, cache, extra: None })
+    let extra = rest(part, "input_audio", inner);
+    Ok(Media { cache, extra, ..Media::new(MediaKind::Audio, source) })
 }
 
 fn file(mut part: Members) -> Result<Media, Wrong> {
@@ -145,7 +156,8 @@ fn file(mut part: Members) -> Result<Media, Wrong> {
     if let (MediaSource::Url { media_type, .. }, Some(said)) = (&mut source, &said) {
         *media_type = Some(said.clone());
     }
-    Ok(Media { kind: kind_of(&source), source, name, detail: None, cache, extra: None })
+    let extra = rest(part, "file", inner);
+    Ok(Media { name, cache, extra, ..Media::new(kind_of(&source), source) })
 }
 
 /// A file that is a picture is treated as one.
@@ -178,6 +190,9 @@ pub(super) fn encode_text(text: &Text, writer: &mut Writer) -> Value {
         writer.lose(Loss::dropped("messages[].annotations", "a message that is sent has no sources"));
     }
     let mut part = json!({"type": "text", "text": text.text});
+    if let Value::Object(part) = &mut part {
+        text.unknown.write(FAMILY, part);
+    }
     writer.mark(&mut part, text.cache.as_ref());
     part
 }
@@ -200,10 +215,7 @@ pub(super) fn encode_media(media: &Media, writer: &mut Writer) -> Option<Value> 
         (Some(Value::Object(part)), Some(Native { family, value: Value::Object(more), .. })) if *family == FAMILY => {
             merge(part, more);
         }
-        (Some(_), Some(_)) => {
-            writer.lose(Loss::dropped("messages[].content[]", "members of a medium that only another format has"));
-        }
-        (Some(_), None) => {}
+        (Some(_), _) => {}
         (None, _) => writer.lose(lost(media.kind)),
     }
     let mut part = part?;

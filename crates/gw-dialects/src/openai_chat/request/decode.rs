@@ -30,6 +30,8 @@ pub(in crate::openai_chat) fn decode(line: &RequestLine<'_>, body: &[u8]) -> Res
 
 /// Takes every member that has a place in the canonical form.
 fn members(body: &mut Members) -> Result<ChatRequest, Wrong> {
+    let older_functions =
+        body.get("functions").is_some_and(Value::is_array) && body.get("tools").is_none_or(Value::is_null);
     let (tools, (tool_choice, unknown_choice)) = tools::decode(body)?;
     let (user, second_user) = user(body)?;
     let (output, unknown_format) = output(body)?;
@@ -41,6 +43,7 @@ fn members(body: &mut Members) -> Result<ChatRequest, Wrong> {
         include_usage,
         messages: messages::decode(body)?,
         tools,
+        older_functions,
         tool_choice,
         parallel_tool_calls: read::boolean(body, "parallel_tool_calls")?,
         output,

@@ -1,7 +1,7 @@
 //! A request as a provider gets it.
 
 use gw_core::Error;
-use gw_core::chat::{ChatRequest, Loss, Modality, OutputFormat, OutputSchema, Sampling};
+use gw_core::chat::{ChatRequest, Modality, OutputFormat, OutputSchema, Sampling};
 use serde_json::{Map, Value, json};
 
 use super::write::Writer;
@@ -9,6 +9,7 @@ use super::{options, tools};
 use crate::chat::{Encoded, Target, ToolNames};
 use crate::openai_chat::{PATH, request::turns};
 use crate::shared::ids::Rule;
+use crate::shared::losses::top_k;
 
 /// Names of functions, by OpenAI's reference of `tools[].function.name`.
 const NAMES: Rule = Rule::word(64);
@@ -97,8 +98,8 @@ fn sampling(sampling: &Sampling, writer: &mut Writer) {
     writer.say_if("max_completion_tokens", sampling.max_output_tokens);
     writer.say_if("temperature", sampling.temperature.map(plain));
     writer.say_if("top_p", sampling.top_p.map(plain));
-    if sampling.top_k.is_some() {
-        writer.lose(Loss::dropped("top_k", "the format has no such parameter"));
+    if let Some(count) = sampling.top_k {
+        writer.lose(top_k(count, "the format has no such parameter"));
     }
     if !sampling.stop.is_empty() {
         writer.say("stop", sampling.stop.clone());

@@ -4,12 +4,12 @@ use std::collections::{HashSet, VecDeque};
 
 use gw_core::chat::{
     CacheMarker, Citation, Family, Message, Native, Opaque, Part, Reasoning, Role, Text, ToolCall, ToolInput,
-    ToolResult,
+    ToolResult, Unknown,
 };
 use serde_json::Value;
 
+use super::content;
 use super::read::{self, Members, Wrong};
-use super::{content, members};
 use crate::openai_chat::{FAMILY, reasoning, wire};
 
 /// The kind of a [`Native`] part that refers to a spoken answer with the provider.
@@ -88,10 +88,12 @@ fn decode_message(mut message: Members, index: usize, calls: &mut Calls) -> Resu
         mark(last, cache);
     }
     message.retain(|_, value| !value.is_null() && value.as_array().is_none_or(|list| !list.is_empty()));
-    if !message.is_empty() {
-        parts.push(members::part(message));
+    let mut unknown = Unknown::new(FAMILY, message);
+    // A message that is a tool's result becomes a part of the user's turn, and so do its members.
+    if let [Part::ToolResult(result)] = parts.as_mut_slice() {
+        result.unknown = std::mem::take(&mut unknown);
     }
-    Ok(Message { role, parts, name })
+    Ok(Message { role, parts, name, unknown })
 }
 
 fn result(result: ToolResult) -> Part {
@@ -128,7 +130,8 @@ fn assistant(message: &mut Members, content: Vec<Part>, index: usize, calls: &mu
         let id = format!("call_function_{index}");
         calls.older.push_back((id.clone(), name.clone()));
         let input = ToolInput::Json(arguments.unwrap_or_default());
-        parts.push(Part::ToolCall(ToolCall { id, name, input, ..ToolCall::default() }));
+        let unknown = Unknown::new(FAMILY, read::with_rest(Members::new(), "function", older));
+        parts.push(Part::ToolCall(ToolCall { id, name, input, unknown, ..ToolCall::default() }));
     }
     if let Some(audio) = read::take(message, "audio") {
         parts.push(Part::Native(Native { family: FAMILY, kind: AUDIO_REFERENCE.to_owned(), value: audio }));
@@ -203,5 +206,7 @@ fn tool_call(mut call: Members, calls: &mut Calls) -> Result<Part, Wrong> {
     } else {
         ToolInput::Json(input)
     };
-    Ok(Part::ToolCall(ToolCall { id, name, input, opaque, cache }))
+    call.shift_remove("type");
+    let unknown = Unknown::new(FAMILY, read::with_rest(call, member, inner));
+    Ok(Part::ToolCall(ToolCall { id, name, input, opaque, cache, unknown }))
 }

@@ -3,7 +3,6 @@
 mod content;
 mod decode;
 mod encode;
-mod members;
 mod messages;
 mod options;
 mod read;

@@ -69,6 +69,15 @@ impl From<Wrong> for Error {
 /// An object whose members are taken one by one; what is left is what nobody knew.
 pub(super) type Members = Map<String, Value>;
 
+/// What is left of an object and of one inside it: that under its name, if anything is left of it.
+pub(super) fn with_rest(mut outer: Members, name: &str, mut inner: Members) -> Members {
+    inner.retain(|_, value| !value.is_null());
+    if !inner.is_empty() {
+        outer.insert(name.to_owned(), Value::Object(inner));
+    }
+    outer
+}
+
 /// The member of that name; `null` is none.
 pub(super) fn take(members: &mut Members, name: &str) -> Option<Value> {
     // The order of the others is kept.

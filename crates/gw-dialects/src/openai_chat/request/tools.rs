@@ -1,6 +1,6 @@
 //! What a model may call, and what it must: OpenAI's words, its older ones, and those of vendors that differ.
 
-use gw_core::chat::{BuiltIn, BuiltInTool, ChatRequest, CustomTool, Function, Loss, Tool, ToolChoice};
+use gw_core::chat::{BuiltIn, BuiltInTool, ChatRequest, CustomTool, Function, Loss, Tool, ToolChoice, Unknown};
 use serde_json::{Value, json};
 
 use super::content::cache_marker;
@@ -21,7 +21,13 @@ pub(super) fn decode(body: &mut Members) -> Result<(Vec<Tool>, Choice), Wrong> {
         tools.push(read::as_object(tool).and_then(decode_tool).map_err(|wrong| wrong.element("tools", index))?);
     }
     for (index, older) in read::list(body, "functions")?.into_iter().enumerate() {
-        let function = read::as_object(older).and_then(|mut older| decode_function(&mut older));
+        let function = read::as_object(older).and_then(|mut older| {
+            let function = decode_function(&mut older)?;
+            Ok(Function {
+                unknown: Unknown::new(FAMILY, read::with_rest(Members::new(), "function", older)),
+                ..function
+            })
+        });
         tools.push(Tool::Function(function.map_err(|wrong| wrong.element("functions", index))?));
     }
     if let Some(options) = read::object(body, "web_search_options")? {
@@ -48,6 +54,8 @@ fn decode_tool(mut tool: Members) -> Result<Tool, Wrong> {
             let mut inner = inner.ok_or_else(|| Wrong::new("function", "is missing; it must be an object"))?;
             let mut function = decode_function(&mut inner).map_err(|wrong| wrong.within("function"))?;
             function.cache = function.cache.or(cache);
+            tool.shift_remove("type");
+            function.unknown = Unknown::new(FAMILY, read::with_rest(tool, "function", inner));
             return Ok(Tool::Function(function));
         }
         "custom" => {
@@ -58,9 +66,13 @@ fn decode_tool(mut tool: Members) -> Result<Tool, Wrong> {
                     name: read::required(&mut inner, "name")?,
                     description: read::string(&mut inner, "description")?,
                     format: read::take(&mut inner, "format").map(flat_format),
+                    unknown: Unknown::default(),
                 })
             };
-            return decode().map(Tool::Custom).map_err(|wrong: Wrong| wrong.within("custom"));
+            let mut custom = decode().map_err(|wrong: Wrong| wrong.within("custom"))?;
+            tool.shift_remove("type");
+            custom.unknown = Unknown::new(FAMILY, read::with_rest(tool, "custom", inner));
+            return Ok(Tool::Custom(custom));
         }
         search if search.contains("web_search") => BuiltIn::WebSearch,
         code if code.contains("code_interpreter") || code.contains("code_execution") => BuiltIn::CodeExecution,
@@ -76,6 +88,7 @@ fn decode_function(function: &mut Members) -> Result<Function, Wrong> {
         parameters: read::take(function, "parameters"),
         strict: read::boolean(function, "strict")?,
         cache: cache_marker(function),
+        unknown: Unknown::default(),
     })
 }
 
@@ -149,7 +162,7 @@ pub(super) fn encode(request: &ChatRequest, writer: &mut Writer) {
 
 fn encode_tool(tool: &Tool, writer: &mut Writer) -> Option<Value> {
     match tool {
-        Tool::Function(Function { name, description, parameters, strict, cache }) => {
+        Tool::Function(Function { name, description, parameters, strict, cache, unknown }) => {
             if cache.is_some() {
                 writer.lose(Loss::dropped("tools[].cache_control", "tools cannot be marked for the cache"));
             }
@@ -160,17 +173,25 @@ fn encode_tool(tool: &Tool, writer: &mut Writer) -> Option<Value> {
                 ("strict", strict.map(Value::from)),
             ];
             function.extend(rest.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
-            Some(json!({"type": "function", "function": function}))
+            Some(written("function", function, unknown))
         }
-        Tool::Custom(CustomTool { name, description, format }) => {
+        Tool::Custom(CustomTool { name, description, format, unknown }) => {
             let mut custom = Members::from_iter([("name".to_owned(), Value::from(name.as_str()))]);
             let format = format.as_ref().map(nested_format);
             let rest = [("description", description.as_deref().map(Value::from)), ("format", format)];
             custom.extend(rest.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
-            Some(json!({"type": "custom", "custom": custom}))
+            Some(written("custom", custom, unknown))
         }
         Tool::BuiltIn(tool) => encode_built_in(tool, writer),
     }
+}
+
+/// A tool of that type, with the members that the client gave it besides.
+fn written(kind: &str, about: Members, unknown: &Unknown) -> Value {
+    let mut tool =
+        Members::from_iter([("type".to_owned(), Value::from(kind)), (kind.to_owned(), Value::Object(about))]);
+    unknown.write(FAMILY, &mut tool);
+    Value::Object(tool)
 }
 
 /// A custom tool's format as the canonical form has it: the members of the grammar beside its type.

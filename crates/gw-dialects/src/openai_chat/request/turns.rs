@@ -3,10 +3,9 @@
 use gw_core::chat::{Loss, Message, Part, Reasoning, Role, ToolCall, ToolInput, ToolResult};
 use serde_json::{Map, Value, json};
 
-use super::members::OfResults;
+use super::content;
 use super::messages::AUDIO_REFERENCE;
 use super::write::Writer;
-use super::{content, members};
 use crate::chat::Target;
 use crate::openai_chat::{FAMILY, reasoning};
 use crate::shared::ids::Rule;
@@ -20,13 +19,7 @@ const IDS: Rule = Rule { allows: |c| c.is_ascii_graphic(), length_max: 40 };
 
 /// Writes the conversation.
 pub(super) fn encode(messages: &[Message], target: &Target<'_>, writer: &mut Writer) -> Vec<Value> {
-    let mut turns = Turns {
-        results: Results::collect(messages),
-        of_results: OfResults::collect(messages),
-        target,
-        writer,
-        messages: Vec::new(),
-    };
+    let mut turns = Turns { results: Results::collect(messages), target, writer, messages: Vec::new() };
     for message in messages {
         match message.role {
             Role::System => turns.plain("system", message),
@@ -44,7 +37,6 @@ pub(super) fn encode(messages: &[Message], target: &Target<'_>, writer: &mut Wri
 
 struct Turns<'a, 't> {
     results: Results<'a>,
-    of_results: OfResults<'a>,
     target: &'t Target<'t>,
     writer: &'t mut Writer,
     messages: Vec<Value>,
@@ -65,10 +57,12 @@ impl<'a> Turns<'a, '_> {
                 self.orphan(result);
             }
         }
-        let others: Vec<Part> = members::without_results(&message.parts).into_iter().cloned().collect();
+        let is_result = |part: &&Part| matches!(part, Part::ToolResult(_));
+        let others: Vec<Part> = message.parts.iter().filter(|part| !is_result(part)).cloned().collect();
         // A message that held results alone is no message any more.
         if !others.is_empty() || message.parts.is_empty() {
-            let message = Message { role: message.role, parts: others, name: message.name.clone() };
+            let name = message.name.clone();
+            let message = Message { role: message.role, parts: others, name, unknown: message.unknown.clone() };
             let content = self.content(&message.parts);
             self.push("user", content, &message, Map::new());
         }
@@ -77,7 +71,10 @@ impl<'a> Turns<'a, '_> {
     /// A result whose call is not there any more is told as text.
     fn orphan(&mut self, result: &ToolResult) {
         self.writer.lose(Loss::replaced("messages", "a tool's result without its call is sent as the user's text"));
-        self.of_results.lose(result, self.writer);
+        for (name, _) in result.unknown.of(FAMILY) {
+            let why = "the member went with the message of the tool's result";
+            self.writer.lose(Loss::dropped(format!("messages[].tool.{name}"), why));
+        }
         let name = result.name.as_deref().unwrap_or("a tool");
         let mut parts = vec![Part::from(format!("Result of {name}:"))];
         parts.extend(result.content.iter().cloned());
@@ -151,8 +148,8 @@ impl<'a> Turns<'a, '_> {
                 ("tool_call_id".to_owned(), Value::from(IDS.fit(&call.id))),
                 ("content".to_owned(), content),
             ]);
-            if let Some(members) = result.and_then(|result| self.of_results.of(result)) {
-                members::add(&mut written, members);
+            if let Some(result) = result {
+                result.unknown.write(FAMILY, &mut written);
             }
             self.messages.push(Value::Object(written));
         }
@@ -218,9 +215,12 @@ impl<'a> Turns<'a, '_> {
             }
         };
         let own = call.opaque.as_ref().filter(|opaque| opaque.belongs_to(FAMILY, self.target.provider));
-        if let (Some(opaque), Value::Object(value)) = (own, &mut value) {
-            let signature = json!({"google": {"thought_signature": opaque.data}});
-            value.insert("extra_content".to_owned(), signature);
+        if let Value::Object(value) = &mut value {
+            if let Some(opaque) = own {
+                let signature = json!({"google": {"thought_signature": opaque.data}});
+                value.insert("extra_content".to_owned(), signature);
+            }
+            call.unknown.write(FAMILY, value);
         }
         value
     }
@@ -277,7 +277,6 @@ impl<'a> Turns<'a, '_> {
                 Part::Text(text) if text.text.is_empty() => None,
                 Part::Text(text) => Some(content::encode_text(text, self.writer)),
                 Part::Media(media) => content::encode_media(media, self.writer),
-                Part::Native(native) if members::are(native) => None,
                 Part::Native(native) => content::encode_native(native, self.writer),
                 Part::Refusal(text) => Some(json!({"type": "refusal", "refusal": text})),
                 Part::ToolCall(_) | Part::ToolResult(_) | Part::Reasoning(_) => {
@@ -300,9 +299,7 @@ impl<'a> Turns<'a, '_> {
         }
         written.insert("content".to_owned(), content);
         written.extend(members);
-        for unknown in message.parts.iter().filter_map(members::of) {
-            members::add(&mut written, unknown);
-        }
+        message.unknown.write(FAMILY, &mut written);
         self.messages.push(Value::Object(written));
     }
 }

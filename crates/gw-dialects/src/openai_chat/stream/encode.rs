@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 use bytes::BytesMut;
-use gw_core::chat::{Block, Delta, Event, Family, Finish, MediaKind, Reasoning};
+use gw_core::chat::{Block, Delta, Event, Family, Finish, MediaKind, Opaque, Reasoning};
 use gw_core::{Error, Usage};
 use serde_json::{Map, Value, json};
 
@@ -51,7 +51,8 @@ enum Kind {
     Refusal,
     Reasoning { id: Option<String>, is_summary: bool },
     Call { index: u32, is_custom: bool },
-    Picture { media_type: String },
+    OlderCall,
+    Picture { media_type: String, state: Option<Opaque> },
     Speech { id: String },
     Silent,
 }
@@ -92,7 +93,10 @@ impl Encoder {
         if let (Some(ended), Value::Object(choice)) = (ended, &mut choice) {
             let lane = self.lanes.get(&candidate);
             let (calls, refuses) = lane.map_or((false, false), |lane| (lane.calls > 0, lane.refuses));
-            choice.insert("finish_reason".to_owned(), finish::word(ended.reason, calls, refuses).into());
+            let word = finish::word(ended.reason, calls, refuses);
+            let is_older = self.asked.request.older_functions;
+            let word = if is_older { finish::older_word(word) } else { word };
+            choice.insert("finish_reason".to_owned(), word.into());
             if let Some(native) = finish::native(ended) {
                 choice.insert("native_finish_reason".to_owned(), native.into());
             }
@@ -130,6 +134,7 @@ impl Encoder {
                 Kind::Refusal
             }
             Block::Reasoning { id, is_summary } => Kind::Reasoning { id: id.clone(), is_summary: *is_summary },
+            Block::ToolCall { name, .. } if self.asked.request.older_functions => self.older_call(candidate, name, out),
             Block::ToolCall { id, name, is_custom } => {
                 let lane = self.lanes.entry(candidate).or_default();
                 let index = lane.calls;
@@ -142,7 +147,9 @@ impl Encoder {
                 self.say(candidate, &json!({"tool_calls": [call]}), out);
                 Kind::Call { index, is_custom: *is_custom }
             }
-            Block::Media { kind: MediaKind::Image, media_type } => Kind::Picture { media_type: media_type.clone() },
+            Block::Media { kind: MediaKind::Image, media_type } => {
+                Kind::Picture { media_type: media_type.clone(), state: None }
+            }
             Block::Media { kind: MediaKind::Audio, .. } => {
                 Kind::Speech { id: format!("audio_{}_{candidate}", self.asked.request_id) }
             }
@@ -156,9 +163,24 @@ impl Encoder {
         self.blocks.insert(index, Open { candidate, kind, held: String::new(), is_told: false });
     }
 
+    /// A call in the older way, of which there can be one, and which has no id.
+    fn older_call(&mut self, candidate: u32, name: &str, out: &mut BytesMut) -> Kind {
+        let lane = self.lanes.entry(candidate).or_default();
+        lane.calls += 1;
+        if lane.calls > 1 {
+            return Kind::Silent;
+        }
+        self.say(candidate, &json!({"function_call": {"name": name, "arguments": ""}}), out);
+        Kind::OlderCall
+    }
+
     fn more(&mut self, index: u32, delta: &Delta, out: &mut BytesMut) {
         let Some(open) = self.blocks.get_mut(&index) else { return };
         let candidate = open.candidate;
+        if let (Delta::Opaque(opaque), Kind::Picture { state, .. }) = (delta, &mut open.kind) {
+            *state = Some(opaque.clone());
+            return;
+        }
         let written = match (delta, &open.kind) {
             (Delta::Logprobs(tokens), kind) => {
                 let (member, other) =
@@ -194,6 +216,7 @@ impl Encoder {
                 }
                 Some(json!({"tool_calls": [call]}))
             }
+            (Delta::Opaque(_), Kind::OlderCall) => None,
             (Delta::Opaque(opaque), _) => {
                 Some(json!({"extra_content": answer::signature(&opaque.seal(Family::Gemini))}))
             }
@@ -210,7 +233,10 @@ impl Encoder {
             Kind::Call { index, is_custom: false } if !open.is_told => {
                 Some(json!({"tool_calls": [{"index": index, "function": {"arguments": "{}"}}]}))
             }
-            Kind::Picture { media_type } => Some(json!({"images": [answer::picture(&media_type, &open.held)]})),
+            Kind::OlderCall if !open.is_told => Some(json!({"function_call": {"arguments": "{}"}})),
+            Kind::Picture { media_type, state } => {
+                Some(json!({"images": [answer::picture(&media_type, &open.held, state.as_ref())]}))
+            }
             _ => None,
         };
         if let Some(written) = written {
@@ -239,6 +265,7 @@ impl Open {
             Kind::Call { index, is_custom: false } => {
                 Some(json!({"tool_calls": [{"index": index, "function": {"arguments": text}}]}))
             }
+            Kind::OlderCall => Some(json!({"function_call": {"arguments": text}})),
             Kind::Speech { id } => Some(json!({"audio": {"id": id, "data": text}})),
             Kind::Picture { .. } | Kind::Silent => None,
         }

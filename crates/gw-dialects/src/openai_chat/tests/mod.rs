@@ -3,6 +3,7 @@
 mod answer;
 mod error;
 mod members;
+mod older;
 mod request;
 mod stream;
 

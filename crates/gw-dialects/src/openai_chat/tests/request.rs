@@ -108,14 +108,8 @@ fn calls_in_the_older_way_share_an_id_with_their_results() {
 #[test]
 fn results_are_sent_directly_behind_their_calls() {
     let call = |id: &str| Part::ToolCall(ToolCall { id: id.to_owned(), name: "f".to_owned(), ..ToolCall::default() });
-    let picture = Part::Media(Media {
-        kind: MediaKind::Image,
-        source: MediaSource::Url { url: "https://a".to_owned(), media_type: None },
-        name: None,
-        detail: None,
-        cache: None,
-        extra: None,
-    });
+    let picture =
+        Part::Media(Media::new(MediaKind::Image, MediaSource::Url { url: "https://a".to_owned(), media_type: None }));
     let result = |id: &str, content: Vec<Part>, is_error| {
         let call_id = id.to_owned();
         Part::ToolResult(ToolResult { call_id, content, is_error, ..ToolResult::default() })
@@ -145,7 +139,7 @@ fn results_are_sent_directly_behind_their_calls() {
                 {"type": "text", "text": "Result of a tool:"}, {"type": "text", "text": "late"}]}),
         ]
     );
-    assert!(encoded.losses.iter().all(|loss| loss.replaced), "{:?}", encoded.losses);
+    assert!(encoded.losses.iter().all(|loss| !loss.is_dropped()), "{:?}", encoded.losses);
     assert_eq!(encoded.losses.len(), 3);
 }
 
@@ -222,8 +216,7 @@ fn what_the_format_cannot_say_is_told() {
     let web = BuiltInTool { kind: BuiltIn::WebSearch, family: Family::Anthropic, value: json!({"type": "web_search"}) };
     let code = BuiltInTool { kind: BuiltIn::CodeExecution, family: Family::Gemini, value: json!({}) };
     request.tools = vec![Tool::BuiltIn(web), Tool::BuiltIn(code)];
-    let document =
-        |source| Media { kind: MediaKind::Document, source, name: None, detail: None, cache: None, extra: None };
+    let document = |source| Media::new(MediaKind::Document, source);
     let url = document(MediaSource::Url { url: "https://a".to_owned(), media_type: None });
     let native = Native { family: Family::Anthropic, kind: "server_tool_use".to_owned(), value: json!({}) };
     let marked = Text { cache: Some(CacheMarker { ttl: Some("1h".to_owned()) }), ..Text::from("x") };

@@ -1,11 +1,12 @@
 //! The parts of messages and of the results of tools, in both directions.
 
 use gw_core::Error;
-use gw_core::chat::{CacheMarker, Citation, Loss, Media, MediaKind, MediaSource, Native, Part, Text};
+use gw_core::chat::{CacheMarker, Citation, Loss, Media, MediaKind, MediaSource, Native, Part, Text, Unknown};
 use serde_json::{Value, json};
 
 use super::super::FAMILY;
-use super::super::read::{Node, list, text};
+use super::super::read::{Node, Object, list, text};
+use super::items::PICTURE;
 use crate::shared::losses::Losses;
 use crate::shared::media;
 
@@ -24,13 +25,16 @@ fn part(node: &Node<'_>) -> Result<Part, Error> {
     match node.required("type")? {
         "input_text" | "output_text" | "text" => {
             let citations = node.array("annotations")?.iter().map(citation).collect();
-            Ok(Part::Text(Text { text: node.required("text")?.to_owned(), citations, cache, opaque: None }))
+            let text = node.required("text")?.to_owned();
+            let unknown = Unknown::new(FAMILY, rest(node, &["text", "annotations", "logprobs"]));
+            Ok(Part::Text(Text { text, citations, cache, opaque: None, unknown }))
         }
         "refusal" => Ok(Part::Refusal(node.required("refusal")?.to_owned())),
         "input_image" => {
             let source = source(node, "image_url", None)?;
             let detail = node.string("detail")?.map(str::to_owned);
-            Ok(medium(MediaKind::Image, source, None, detail, cache))
+            let extra = own("input_image", rest(node, &["image_url", "file_id", "detail"]));
+            Ok(Part::Media(Media { detail, cache, extra, ..Media::new(MediaKind::Image, source) }))
         }
         "input_file" => {
             let name = node.string("filename")?;
@@ -38,7 +42,9 @@ fn part(node: &Node<'_>) -> Result<Part, Error> {
                 Some(source) => source,
                 None => source(node, "file_url", name)?,
             };
-            Ok(medium(MediaKind::Document, source, name.map(str::to_owned), None, cache))
+            let extra = own("input_file", rest(node, &["file_data", "file_url", "file_id", "filename"]));
+            let name = name.map(str::to_owned);
+            Ok(Part::Media(Media { name, cache, extra, ..Media::new(MediaKind::Document, source) }))
         }
         kind => Ok(native(kind, Value::Object(node.object.clone()))),
     }
@@ -57,14 +63,16 @@ pub(super) fn is_content(native: &Native) -> bool {
     native.family == FAMILY && native.kind.strip_prefix(CONTENT).is_some_and(|kind| kind == text(&native.value, "type"))
 }
 
-fn medium(
-    kind: MediaKind,
-    source: MediaSource,
-    name: Option<String>,
-    detail: Option<String>,
-    cache: Option<CacheMarker>,
-) -> Part {
-    Part::Media(Media { kind, source, name, detail, cache, extra: None })
+/// What is left of a part whose members of these names are read.
+fn rest(node: &Node<'_>, read: &[&str]) -> Object {
+    let read = |name: &str| matches!(name, "type" | "prompt_cache_breakpoint") || read.contains(&name);
+    let rest = node.object.iter().filter(|(name, value)| !read(name) && !value.is_null());
+    rest.map(|(name, value)| (name.clone(), value.clone())).collect()
+}
+
+/// What is left of a medium's part, if anything is.
+fn own(kind: &str, rest: Object) -> Option<Native> {
+    (!rest.is_empty()).then(|| Native { family: FAMILY, kind: kind.to_owned(), value: Value::Object(rest) })
 }
 
 /// Where a medium is: at an address, in one, or with the provider.
@@ -145,15 +153,26 @@ pub(super) fn output_text(text: &Text, losses: &mut Losses) -> Value {
     if annotations.len() < text.citations.len() {
         losses.push(Loss::dropped("messages[].annotations", "sources without an address cannot be named"));
     }
-    json!({"type": "output_text", "text": text.text, "annotations": annotations, "logprobs": []})
+    let mut written = json!({"type": "output_text", "text": text.text, "annotations": annotations, "logprobs": []});
+    put_back(text.unknown.of(FAMILY), &mut written);
+    written
 }
 
 /// A part of a user's message, of instructions, or of a tool's result. `is_own` says that the client speaks this dialect.
 pub(super) fn input(part: &Part, is_own: bool, losses: &mut Losses) -> Option<Value> {
     let (mut written, cache) = match part {
-        Part::Text(text) => (json!({"type": "input_text", "text": text.text}), &text.cache),
+        Part::Text(text) => {
+            let mut written = json!({"type": "input_text", "text": text.text});
+            put_back(text.unknown.of(FAMILY), &mut written);
+            (written, &text.cache)
+        }
         Part::Refusal(text) => (json!({"type": "input_text", "text": text}), &None),
-        Part::Media(media) => (medium_written(media, losses)?, &media.cache),
+        Part::Media(media) => {
+            let mut written = medium_written(media, losses)?;
+            let own = media.extra.as_ref().filter(|own| own.family == FAMILY && own.kind != PICTURE);
+            put_back(own.and_then(|own| own.value.as_object()).into_iter().flatten(), &mut written);
+            (written, &media.cache)
+        }
         Part::Native(native) if native.family == FAMILY => return Some(native.value.clone()),
         Part::Native(native) => {
             losses.push(foreign(native));
@@ -174,15 +193,20 @@ pub(super) fn input(part: &Part, is_own: bool, losses: &mut Losses) -> Option<Va
     Some(written)
 }
 
+/// Puts members back that the client wrote beside what a part says.
+pub(super) fn put_back<'a>(members: impl Iterator<Item = (&'a String, &'a Value)>, written: &mut Value) {
+    let Value::Object(written) = written else { return };
+    for (name, value) in members {
+        written.entry(name.clone()).or_insert_with(|| value.clone());
+    }
+}
+
 /// What only another family can say.
 pub(super) fn foreign(native: &Native) -> Loss {
     Loss::dropped(format!("messages[].{}", native.kind), "the provider's format has no such part")
 }
 
 fn medium_written(media: &Media, losses: &mut Losses) -> Option<Value> {
-    if let Some(native) = media.extra.as_ref().filter(|native| native.family != FAMILY) {
-        losses.push(foreign(native));
-    }
     match media.kind {
         MediaKind::Image => {
             let detail = media.detail.as_deref().unwrap_or("auto");

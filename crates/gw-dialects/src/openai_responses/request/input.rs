@@ -1,9 +1,7 @@
 //! Writes a conversation as items. Messages keep their order and their roles; the results of a turn's calls follow it at
 //! once, since OpenAI refuses a call without a result and a result without its call.
 
-use gw_core::chat::{
-    ChatRequest, Loss, Media, MediaKind, MediaSource, Message, Part, Role, ToolCall, ToolInput, ToolResult,
-};
+use gw_core::chat::{ChatRequest, Loss, Media, MediaSource, Message, Part, Role, ToolCall, ToolInput, ToolResult};
 use serde_json::{Value, json};
 
 use super::super::read::Object;
@@ -58,11 +56,17 @@ impl<'a> Writer<'a> {
         if message.name.is_some() {
             self.losses.push(Loss::dropped("messages[].name", "participants have no names in OpenAI's Responses"));
         }
+        let before = self.items.len();
         match message.role {
             Role::System => self.given("system", &message.parts),
             Role::Developer => self.given("developer", &message.parts),
             Role::User => self.given("user", &message.parts),
             Role::Assistant => self.said(&message.parts),
+        }
+        // They stand on the first of the items that the message became.
+        let written = self.items.iter_mut().skip(before).find(|item| item["type"] == "message");
+        if let Some(written) = written {
+            content::put_back(message.unknown.of(FAMILY), written);
         }
     }
 
@@ -188,6 +192,7 @@ impl<'a> Writer<'a> {
             ToolInput::Text(text) => json!({"type": "custom_tool_call", "call_id": id, "name": "", "input": text}),
         };
         self.names.write(&mut item, &call.name);
+        content::put_back(call.unknown.of(FAMILY), &mut item);
         self.items.push(item);
     }
 
@@ -226,12 +231,14 @@ impl<'a> Writer<'a> {
                 Value::Array(content.collect())
             }
         };
-        self.items.push(json!({"type": kind, "call_id": ID_RULE.fit(&result.call_id), "output": output}));
+        let mut item = json!({"type": kind, "call_id": ID_RULE.fit(&result.call_id), "output": output});
+        content::put_back(result.unknown.of(FAMILY), &mut item);
+        self.items.push(item);
     }
 
     /// A picture that OpenAI's model made goes back as its own item; another medium is shown by the user.
     fn made(&mut self, media: &Media) -> Option<Value> {
-        let own = media.extra.as_ref().filter(|native| native.family == FAMILY && media.kind == MediaKind::Image);
+        let own = media.extra.as_ref().filter(|native| native.family == FAMILY && native.kind == items::PICTURE);
         if let (Some(native), MediaSource::Inline { data, .. }) = (own, &media.source)
             && let Value::Object(rest) = &native.value
         {

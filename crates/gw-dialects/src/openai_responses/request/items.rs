@@ -3,7 +3,7 @@
 use gw_core::Error;
 use gw_core::chat::{
     Family, Media, MediaKind, MediaSource, Message, Native, Opaque, OpaqueKind, Part, Reasoning, Role, Text, ToolCall,
-    ToolInput, ToolResult,
+    ToolInput, ToolResult, Unknown,
 };
 use serde_json::Value;
 
@@ -16,6 +16,9 @@ use crate::shared::media;
 
 /// Items that clients write, besides the results of functions.
 const CLIENTS: [&str; 1] = ["mcp_approval_response"];
+
+/// The item that is a picture of the model's.
+pub(super) const PICTURE: &str = "image_generation_call";
 
 /// The messages of `input`, which is a list.
 pub(super) fn messages(top: &Node<'_>) -> Result<Vec<Message>, Error> {
@@ -49,7 +52,7 @@ impl Conversation {
                 self.given(Part::ToolResult(result(item, kind == "custom_tool_call_output")?));
             }
             "reasoning" => self.thought(item)?,
-            "image_generation_call" if item.get("result").is_some() => self.said(picture(item)?),
+            PICTURE if item.get("result").is_some() => self.said(picture(item)?),
             _ => {
                 let value = Value::Object(item.object.clone());
                 let native = Part::Native(Native { family: FAMILY, kind: kind.to_owned(), value });
@@ -69,8 +72,9 @@ impl Conversation {
             _ => return Err(item.wrong("role", "user, assistant, system or developer")),
         };
         let mut parts = content::parts(item, "content")?;
+        let unknown = unknown(item, &["content", "role", "phase"]);
         if role != Role::Assistant {
-            self.messages.push(Message::new(role, parts));
+            self.messages.push(Message { unknown, ..Message::new(role, parts) });
             return Ok(());
         }
         if let Some(phase) = item.string("phase")? {
@@ -85,11 +89,14 @@ impl Conversation {
             self.messages.push(Message::new(Role::Assistant, Vec::new()));
         }
         self.turn(Role::Assistant).extend(parts);
+        if let Some(message) = self.messages.last_mut() {
+            message.unknown.absorb(&unknown);
+        }
         Ok(())
     }
 
-    /// Thoughts. What Gemini signs is not a thought but the call or the text before it: its signature stands alone in an
-    /// item behind.
+    /// Thoughts. What Gemini signs is not a thought but the call, the text or the picture before it: its signature stands
+    /// alone in an item behind.
     fn thought(&mut self, item: &Node<'_>) -> Result<(), Error> {
         let mut parts = reasoning(item)?;
         if let [Part::Reasoning(Reasoning { text, opaque, .. })] = parts.as_mut_slice()
@@ -137,7 +144,9 @@ fn signed(message: &mut Message) -> Option<&mut Option<Opaque>> {
         return None;
     }
     match message.parts.last_mut()? {
-        Part::ToolCall(ToolCall { opaque, .. }) | Part::Text(Text { opaque, .. }) => Some(opaque),
+        Part::ToolCall(ToolCall { opaque, .. })
+        | Part::Text(Text { opaque, .. })
+        | Part::Media(Media { opaque, .. }) => Some(opaque),
         _ => None,
     }
 }
@@ -150,7 +159,8 @@ pub(in super::super) fn phase(phase: &str, provider: &str) -> Opaque {
 fn call(item: &Node<'_>, input: ToolInput) -> Result<ToolCall, Error> {
     let id = item.required("call_id")?.to_owned();
     let name = flat(item.string("namespace")?, item.required("name")?).into_owned();
-    Ok(ToolCall { id, name, input, ..ToolCall::default() })
+    let unknown = unknown(item, &["call_id", "name", "namespace", "arguments", "input"]);
+    Ok(ToolCall { id, name, input, unknown, ..ToolCall::default() })
 }
 
 fn arguments(item: &Node<'_>) -> Result<String, Error> {
@@ -166,8 +176,16 @@ fn result(item: &Node<'_>, is_custom: bool) -> Result<ToolResult, Error> {
         name: name.map(|name| flat(namespace, name).into_owned()),
         content: content::parts(item, "output")?,
         is_custom,
+        unknown: unknown(item, &["call_id", "name", "namespace", "output"]),
         ..ToolResult::default()
     })
+}
+
+/// What is left of an item whose members of these names are read. Its id and how far it came are written anew.
+fn unknown(item: &Node<'_>, read: &[&str]) -> Unknown {
+    let rest = item.object.iter().filter(|(name, _)| !["type", "id", "status"].contains(&name.as_str()));
+    let rest = rest.filter(|(name, _)| !read.contains(&name.as_str()));
+    Unknown::new(FAMILY, rest.map(|(name, value)| (name.clone(), value.clone())).collect())
 }
 
 /// An item of thoughts: its summary and its words are parts of their own; the state belongs to the last.
@@ -210,13 +228,10 @@ fn picture(item: &Node<'_>) -> Result<Part, Error> {
     let mut rest = item.object.clone();
     rest.shift_remove("result");
     let media_type = media::sniff(&data).unwrap_or("image/png").to_owned();
+    let source = MediaSource::Inline { media_type, data };
     Ok(Part::Media(Media {
-        kind: MediaKind::Image,
-        source: MediaSource::Inline { media_type, data },
-        name: None,
-        detail: None,
-        cache: None,
-        extra: Some(Native { family: FAMILY, kind: "image_generation_call".to_owned(), value: Value::Object(rest) }),
+        extra: Some(Native { family: FAMILY, kind: PICTURE.to_owned(), value: Value::Object(rest) }),
+        ..Media::new(MediaKind::Image, source)
     }))
 }
 
@@ -229,7 +244,11 @@ pub(in super::super) fn native(value: &Value) -> Part {
 /// A text without anything.
 pub(super) fn plain(parts: &[Part]) -> Option<&str> {
     match parts {
-        [Part::Text(Text { text, citations, cache: None, opaque: None })] if citations.is_empty() => Some(text),
+        [Part::Text(Text { text, citations, cache: None, opaque: None, unknown })]
+            if citations.is_empty() && unknown.is_empty() =>
+        {
+            Some(text)
+        }
         _ => None,
     }
 }

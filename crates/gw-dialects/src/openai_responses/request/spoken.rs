@@ -45,7 +45,9 @@ impl Spoken {
         }
         let is_first = self.content.is_empty();
         self.plain = match part {
-            Part::Text(text) if is_first && text.citations.is_empty() => Some(text.text.clone()),
+            Part::Text(text) if is_first && text.citations.is_empty() && text.unknown.is_empty() => {
+                Some(text.text.clone())
+            }
             _ => None,
         };
         self.content.push(written);

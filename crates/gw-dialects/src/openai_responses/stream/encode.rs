@@ -108,7 +108,8 @@ impl Encoder {
         }
     }
 
-    /// What Gemini signs a call or a text with stands in an item of thoughts behind it, since neither has a place for it.
+    /// What Gemini signs a call, a text or a picture with stands in an item of thoughts behind it, since none has a place
+    /// for it.
     fn state(&mut self, opaque: &Opaque, out: &mut BytesMut) {
         let id = self.writer.id("rs");
         let item = json!({"id": id, "type": "reasoning", "summary": [], "encrypted_content": opaque.seal(FAMILY)});

@@ -230,14 +230,10 @@ fn thoughts_are_shown_to_their_owner_only_and_before_their_call() {
 #[test]
 fn what_responses_cannot_say_is_told() {
     let mut asks = request(vec![user(vec![
-        Part::Media(Media {
-            kind: MediaKind::Audio,
-            source: MediaSource::Inline { media_type: "audio/wav".to_owned(), data: "AAAA".to_owned() },
-            name: None,
-            detail: None,
-            cache: None,
-            extra: None,
-        }),
+        Part::Media(Media::new(
+            MediaKind::Audio,
+            MediaSource::Inline { media_type: "audio/wav".to_owned(), data: "AAAA".to_owned() },
+        )),
         Part::Text(Text { text: "q".to_owned(), cache: Some(CacheMarker::default()), ..Text::default() }),
     ])]);
     asks.sampling.stop = vec!["x".to_owned()];
@@ -365,7 +361,7 @@ fn a_summary_and_the_words_behind_it_are_one_item_and_ids_of_our_making_are_not_
 
 #[test]
 fn media_of_other_dialects_are_written_as_openai_takes_them() {
-    let media = |kind, source| Part::Media(Media { kind, source, name: None, detail: None, cache: None, extra: None });
+    let media = |kind, source| Part::Media(Media::new(kind, source));
     let inline =
         |media_type: &str, data: &str| MediaSource::Inline { media_type: media_type.to_owned(), data: data.to_owned() };
     let text = MediaSource::Text { media_type: "text/plain".to_owned(), text: "words".to_owned() };

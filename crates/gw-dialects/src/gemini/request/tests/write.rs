@@ -84,7 +84,7 @@ fn gemini_3_gets_a_signature_on_the_first_call_of_each_step() {
 #[test]
 fn media_of_every_kind_are_sent() {
     let media = |kind, source, name: Option<&str>| {
-        Part::Media(Media { kind, source, name: name.map(str::to_owned), detail: None, cache: None, extra: None })
+        Part::Media(Media { name: name.map(str::to_owned), ..Media::new(kind, source) })
     };
     let inline = |media_type: &str| MediaSource::Inline { media_type: media_type.to_owned(), data: "AAAA".to_owned() };
     let file = |id: &str| MediaSource::File { id: id.to_owned(), media_type: None };

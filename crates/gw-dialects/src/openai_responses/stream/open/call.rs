@@ -80,6 +80,8 @@ pub(in super::super) struct Picture {
     id: String,
     format: String,
     pub(super) data: String,
+    /// What its provider wants to see again with it.
+    pub(super) state: Option<Opaque>,
 }
 
 impl Picture {
@@ -87,7 +89,7 @@ impl Picture {
         let id = writer.id("ig");
         let item = json!({"id": id, "type": "image_generation_call", "status": "in_progress", "result": null});
         writer.added(&item, out);
-        Self { id, format: format.to_owned(), data: String::new() }
+        Self { id, format: format.to_owned(), data: String::new(), state: None }
     }
 
     pub(super) fn finish(self, writer: &mut Writer, out: &mut BytesMut) {

@@ -154,6 +154,7 @@ impl Item {
             (Self::Call(call), Delta::Text(more)) => call.more(more, writer, out),
             (Self::Call(call), Delta::Opaque(opaque)) => call.state = Some(opaque.clone()),
             (Self::Picture(picture), Delta::Text(more)) => picture.data.push_str(more),
+            (Self::Picture(picture), Delta::Opaque(opaque)) => picture.state = Some(opaque.clone()),
             _ => {}
         }
     }
@@ -174,11 +175,12 @@ impl Item {
         }
     }
 
-    /// State for which the item has no place: Gemini's, on a call or a text.
+    /// State for which the item has no place: Gemini's, on a call, a text or a picture.
     pub(super) fn take_foreign_state(&mut self) -> Option<Opaque> {
         match self {
             Self::Call(call) => call.state.take().filter(|opaque| opaque.family == Family::Gemini),
             Self::Message(message) => message.state.take(),
+            Self::Picture(picture) => picture.state.take().filter(|opaque| opaque.family == Family::Gemini),
             _ => None,
         }
     }
