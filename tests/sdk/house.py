@@ -74,6 +74,26 @@ providers:
     endpoint: http://127.0.0.1:{upstream}/ollama
     api_key: ${{PROVIDER_KEY}}
     timeout: {{ idle: 2s }}
+  - name: cohere-vectors
+    type: cohere
+    endpoint: http://127.0.0.1:{upstream}/vectors/cohere/v2
+    api_key: ${{PROVIDER_KEY}}
+  - name: gemini-vectors
+    type: gemini
+    endpoint: http://127.0.0.1:{upstream}/vectors/gemini/v1beta
+    api_key: ${{PROVIDER_KEY}}
+  - name: bedrock-vectors
+    type: bedrock
+    endpoint: http://127.0.0.1:{upstream}/vectors/bedrock
+    api_key: ${{PROVIDER_KEY}}
+  - name: openai-vectors
+    type: openai-compatible
+    endpoint: http://127.0.0.1:{upstream}/vectors/openai/v1
+    api_key: ${{PROVIDER_KEY}}
+  - name: jina-orders
+    type: jina
+    endpoint: http://127.0.0.1:{upstream}/vectors/jina/v1
+    api_key: ${{PROVIDER_KEY}}
   - name: nobody-there
     type: openai-compatible
     endpoint: http://127.0.0.1:{closed}/v1

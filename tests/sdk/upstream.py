@@ -2,9 +2,9 @@
 
 The model is `SCRIPT` or `SCRIPT:MARK`, behind `MODEL--` where the name of a real one matters; the mark only tells the
 requests of one test from those of another. The scripts are in scripts.py; a path that begins with the name of a vendor
-is answered in that vendor's format, as vendors.py says. What came in and how it ended is told at
-`GET /journal?model=SCRIPT:MARK`; with `&ended=N` the answer waits until N requests have ended. What a conversation of
-several rounds shall say is told before at `POST /plan?model=MODEL`, as plans.py says.
+is answered in that vendor's format, as vendors.py says, one that begins with `/vectors` as vectors.py says. What came in
+and how it ended is told at `GET /journal?model=SCRIPT:MARK`; with `&ended=N` the answer waits until N requests have
+ended. What a conversation of several rounds shall say is told before at `POST /plan?model=MODEL`, as plans.py says.
 """
 
 import asyncio
@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 import plans
 import scripts
+import vectors
 import vendors
 
 LONGEST_WAIT_SECONDS = 10
@@ -172,7 +173,7 @@ async def take_plan(request, connection):
 
 async def perform(request, connection):
     """Plays the script while watching whether the other side is still there; returns how it ended."""
-    script = vendors.script_of(request) or scripts.script_of(request)
+    script = vectors.script_of(request) or vendors.script_of(request) or scripts.script_of(request)
     playing = asyncio.ensure_future(script(request, connection))
     watching = asyncio.ensure_future(connection.reader.read(1))
     await asyncio.wait([playing, watching], return_when=asyncio.FIRST_COMPLETED)

@@ -1,6 +1,6 @@
 //! The vocabulary of the gateway. Read in this order: [`operation`] (what can be asked), [`error`] (what can go
 //! wrong, and whose fault it is), [`usage`] (what was used), [`record`] (what is remembered of a request), [`chat`] (a
-//! conversation, in the one form in which all dialects meet).
+//! conversation, in the one form in which all dialects meet), [`embeddings`] and [`rerank`] (the same of those).
 //!
 //! **Invariants.** No I/O, no clock, no log; no wire format and no provider is named here, but for the families whose
 //! state is carried. Nothing in this crate can
@@ -8,10 +8,12 @@
 
 pub mod caller;
 pub mod chat;
+pub mod embeddings;
 pub mod error;
 pub mod id;
 pub mod operation;
 pub mod record;
+pub mod rerank;
 pub mod usage;
 
 pub use caller::Caller;

@@ -11,20 +11,32 @@ pub enum Operation {
     Embeddings,
     /// How many tokens a conversation is.
     CountTokens,
+    /// Documents put in the order in which they answer a query.
+    Rerank,
+    /// Texts and pictures judged by what they show.
+    Moderations,
 }
 
 impl Operation {
     /// Every operation, for tables and tests.
-    pub const ALL: [Operation; 4] =
-        [Operation::Chat, Operation::Completion, Operation::Embeddings, Operation::CountTokens];
+    pub const ALL: [Operation; 6] = [
+        Operation::Chat,
+        Operation::Completion,
+        Operation::Embeddings,
+        Operation::CountTokens,
+        Operation::Rerank,
+        Operation::Moderations,
+    ];
 
-    /// The name in logs, metrics and configuration: OpenTelemetry's `gen_ai.operation.name`.
+    /// The name in logs, metrics and configuration: OpenTelemetry's `gen_ai.operation.name`, where it has one.
     pub const fn name(self) -> &'static str {
         match self {
             Operation::Chat => "chat",
             Operation::Completion => "text_completion",
             Operation::Embeddings => "embeddings",
             Operation::CountTokens => "count_tokens",
+            Operation::Rerank => "rerank",
+            Operation::Moderations => "moderations",
         }
     }
 
@@ -32,7 +44,7 @@ impl Operation {
     pub const fn streams(self) -> bool {
         match self {
             Operation::Chat | Operation::Completion => true,
-            Operation::Embeddings | Operation::CountTokens => false,
+            Operation::Embeddings | Operation::CountTokens | Operation::Rerank | Operation::Moderations => false,
         }
     }
 }

@@ -18,6 +18,8 @@ pub struct Usage {
     pub audio_input_tokens: u64,
     /// Answer tokens that were audio.
     pub audio_output_tokens: u64,
+    /// Searches that a reranker bills: Cohere counts a query with up to a hundred documents as one.
+    pub search_units: u64,
 }
 
 impl Usage {
@@ -33,6 +35,22 @@ impl Usage {
             reasoning_tokens: self.reasoning_tokens.max(other.reasoning_tokens),
             audio_input_tokens: self.audio_input_tokens.max(other.audio_input_tokens),
             audio_output_tokens: self.audio_output_tokens.max(other.audio_output_tokens),
+            search_units: self.search_units.max(other.search_units),
+        }
+    }
+
+    /// Adds up what two exchanges used that together are one request.
+    #[must_use]
+    pub fn plus(self, other: Usage) -> Usage {
+        Usage {
+            input_tokens: self.input_tokens.saturating_add(other.input_tokens),
+            output_tokens: self.output_tokens.saturating_add(other.output_tokens),
+            cached_input_tokens: self.cached_input_tokens.saturating_add(other.cached_input_tokens),
+            cache_write_tokens: self.cache_write_tokens.saturating_add(other.cache_write_tokens),
+            reasoning_tokens: self.reasoning_tokens.saturating_add(other.reasoning_tokens),
+            audio_input_tokens: self.audio_input_tokens.saturating_add(other.audio_input_tokens),
+            audio_output_tokens: self.audio_output_tokens.saturating_add(other.audio_output_tokens),
+            search_units: self.search_units.saturating_add(other.search_units),
         }
     }
 }

@@ -30,18 +30,40 @@ dialects! {
     AnthropicMessages, "anthropic_messages", Chat;
     /// Amazon Bedrock's Converse.
     BedrockConverse, "bedrock_converse", Chat;
+    /// Embeddings by Amazon Bedrock's InvokeModel, in the words of each model's maker.
+    BedrockEmbed, "bedrock_embed", Embeddings;
+    /// Reranking by Amazon Bedrock's InvokeModel.
+    BedrockRerank, "bedrock_rerank", Rerank;
     /// Cohere's chat, version 2.
     CohereChat, "cohere_chat", Chat;
     /// Alibaba's Qwen behind OpenAI's chat completions.
     DashScopeChat, "dashscope_chat", Chat;
+    /// Cohere's embeddings, version 2.
+    CohereEmbed, "cohere_embed", Embeddings;
+    /// Cohere's reranking, version 2.
+    CohereRerank, "cohere_rerank", Rerank;
     /// Google's `generateContent`.
     Gemini, "gemini", Chat;
+    /// Google's `batchEmbedContents`.
+    GeminiBatchEmbed, "gemini_batch_embed", Embeddings;
     /// Google's `countTokens`.
     GeminiCountTokens, "gemini_count_tokens", CountTokens;
     /// Mistral's chat.
     MistralChat, "mistral_chat", Chat;
+    /// Google's `embedContent`: one vector.
+    GeminiEmbed, "gemini_embed", Embeddings;
+    /// Jina's embeddings: OpenAI's with words of its own.
+    JinaEmbeddings, "jina_embeddings", Embeddings;
+    /// Reranking as Jina has it, and many after it: OpenRouter, Together, vLLM.
+    JinaRerank, "jina_rerank", Rerank;
+    /// Mistral's moderation of conversations.
+    MistralChatModerations, "mistral_chat_moderations", Moderations;
+    /// Mistral's embeddings: OpenAI's with words of its own.
+    MistralEmbeddings, "mistral_embeddings", Embeddings;
     /// Ollama's own chat.
     OllamaChat, "ollama_chat", Chat;
+    /// Ollama's own embeddings.
+    OllamaEmbed, "ollama_embed", Embeddings;
     /// OpenAI's chat completions.
     OpenAiChat, "openai_chat", Chat;
     /// OpenAI's older completions: a text and its continuation.
@@ -50,8 +72,14 @@ dialects! {
     OpenAiEmbeddings, "openai_embeddings", Embeddings;
     /// OpenAI's count of the tokens of a Responses request.
     OpenAiInputTokens, "openai_input_tokens", CountTokens;
+    /// OpenAI's moderations, which Mistral has too.
+    OpenAiModerations, "openai_moderations", Moderations;
     /// OpenAI's Responses.
     OpenAiResponses, "openai_responses", Chat;
+    /// Voyage's embeddings: OpenAI's with words of its own.
+    VoyageEmbeddings, "voyage_embeddings", Embeddings;
+    /// Voyage's reranking.
+    VoyageRerank, "voyage_rerank", Rerank;
     /// IBM watsonx.ai's chat.
     WatsonxChat, "watsonx_chat", Chat;
 }
@@ -66,8 +94,19 @@ impl DialectId {
     pub const fn chat(self) -> DialectId {
         match self {
             Self::AnthropicCountTokens => Self::AnthropicMessages,
-            Self::GeminiCountTokens => Self::Gemini,
             Self::OpenAiInputTokens => Self::OpenAiResponses,
+            Self::BedrockEmbed | Self::BedrockRerank => Self::BedrockConverse,
+            Self::CohereEmbed | Self::CohereRerank => Self::CohereChat,
+            Self::GeminiBatchEmbed | Self::GeminiCountTokens | Self::GeminiEmbed => Self::Gemini,
+            Self::OllamaEmbed => Self::OllamaChat,
+            Self::JinaEmbeddings
+            | Self::JinaRerank
+            | Self::MistralChatModerations
+            | Self::MistralEmbeddings
+            | Self::OpenAiEmbeddings
+            | Self::OpenAiModerations
+            | Self::VoyageEmbeddings
+            | Self::VoyageRerank => Self::OpenAiChat,
             other => other,
         }
     }
@@ -76,28 +115,60 @@ impl DialectId {
     pub const fn family(self) -> Family {
         match self {
             Self::AnthropicCountTokens | Self::AnthropicMessages => Family::Anthropic,
-            Self::BedrockConverse => Family::Bedrock,
-            Self::CohereChat => Family::Cohere,
-            Self::Gemini | Self::GeminiCountTokens => Family::Gemini,
-            Self::OllamaChat => Family::Ollama,
+            Self::BedrockConverse | Self::BedrockEmbed | Self::BedrockRerank => Family::Bedrock,
+            Self::CohereChat | Self::CohereEmbed | Self::CohereRerank => Family::Cohere,
+            Self::Gemini | Self::GeminiBatchEmbed | Self::GeminiCountTokens | Self::GeminiEmbed => Family::Gemini,
+            Self::OllamaChat | Self::OllamaEmbed => Family::Ollama,
             Self::OpenAiInputTokens | Self::OpenAiResponses => Family::OpenAiResponses,
             Self::DashScopeChat
+            | Self::JinaEmbeddings
+            | Self::JinaRerank
             | Self::MistralChat
+            | Self::MistralChatModerations
+            | Self::MistralEmbeddings
             | Self::OpenAiChat
             | Self::OpenAiCompletions
             | Self::OpenAiEmbeddings
+            | Self::OpenAiModerations
+            | Self::VoyageEmbeddings
+            | Self::VoyageRerank
             | Self::WatsonxChat => Family::OpenAiChat,
         }
     }
 
-    /// Whether it is one of OpenAI's older three, which are searched and edited as they go by.
+    /// Whether it is one of OpenAI's older ones, or so much like them that it is searched and edited as it goes by.
     pub const fn is_plain_openai(self) -> bool {
-        matches!(self, Self::OpenAiChat | Self::OpenAiCompletions | Self::OpenAiEmbeddings)
+        matches!(
+            self,
+            Self::MistralChatModerations
+                | Self::OpenAiChat
+                | Self::OpenAiCompletions
+                | Self::OpenAiEmbeddings
+                | Self::OpenAiModerations
+        )
     }
 
     /// Whether the path of a request depends on the model and on whether a stream is asked for.
     pub const fn names_model_in_path(self) -> bool {
-        matches!(self, Self::Gemini | Self::GeminiCountTokens | Self::BedrockConverse | Self::WatsonxChat)
+        matches!(
+            self,
+            Self::BedrockConverse
+                | Self::BedrockEmbed
+                | Self::BedrockRerank
+                | Self::Gemini
+                | Self::GeminiBatchEmbed
+                | Self::GeminiCountTokens
+                | Self::GeminiEmbed
+                | Self::WatsonxChat
+        )
+    }
+
+    /// The model that is meant where a request names none, as the vendor says.
+    pub const fn default_model(self) -> Option<&'static str> {
+        match self {
+            Self::OpenAiModerations => Some("omni-moderation-latest"),
+            _ => None,
+        }
     }
 }
 

@@ -24,6 +24,12 @@ pub fn route(path: &str) -> Option<Addressed<'_>> {
         "/messages" if path.starts_with("/anthropic") => return plain(DialectId::AnthropicMessages),
         _ => {}
     }
+    match path.strip_prefix("/cohere").unwrap_or(path) {
+        "/v2/embed" => return plain(DialectId::CohereEmbed),
+        "/v2/rerank" => return plain(DialectId::CohereRerank),
+        "/api/embed" if path.starts_with("/api") => return plain(DialectId::OllamaEmbed),
+        _ => {}
+    }
     if let Some(addressed) = gemini(path.strip_prefix("/gemini").unwrap_or(path)) {
         return Some(addressed);
     }
@@ -40,7 +46,10 @@ fn openai(operation: &str) -> Option<DialectId> {
     match operation {
         "chat/completions" => Some(DialectId::OpenAiChat),
         "completions" => Some(DialectId::OpenAiCompletions),
+        "chat/moderations" => Some(DialectId::MistralChatModerations),
         "embeddings" => Some(DialectId::OpenAiEmbeddings),
+        "moderations" => Some(DialectId::OpenAiModerations),
+        "rerank" => Some(DialectId::JinaRerank),
         "responses" => Some(DialectId::OpenAiResponses),
         "responses/input_tokens" => Some(DialectId::OpenAiInputTokens),
         _ => None,
@@ -56,6 +65,8 @@ fn gemini(path: &str) -> Option<Addressed<'_>> {
         "generateContent" => (DialectId::Gemini, false),
         "streamGenerateContent" => (DialectId::Gemini, true),
         "countTokens" => (DialectId::GeminiCountTokens, false),
+        "embedContent" => (DialectId::GeminiEmbed, false),
+        "batchEmbedContents" => (DialectId::GeminiBatchEmbed, false),
         _ => return None,
     };
     (!model.is_empty()).then_some(Addressed { dialect, model: Some(model), stream: Some(stream) })
@@ -75,6 +86,9 @@ mod tests {
             ("chat/completions", DialectId::OpenAiChat),
             ("completions", DialectId::OpenAiCompletions),
             ("embeddings", DialectId::OpenAiEmbeddings),
+            ("rerank", DialectId::JinaRerank),
+            ("moderations", DialectId::OpenAiModerations),
+            ("chat/moderations", DialectId::MistralChatModerations),
             ("responses", DialectId::OpenAiResponses),
             ("responses/input_tokens", DialectId::OpenAiInputTokens),
         ];
@@ -101,6 +115,13 @@ mod tests {
         }
         assert_eq!(dialect("/v1beta/models/x:countTokens"), Some(DialectId::GeminiCountTokens));
         assert_eq!(dialect("/v1/messages/count_tokens"), Some(DialectId::AnthropicCountTokens));
+        assert_eq!(dialect("/v1beta/models/x:embedContent"), Some(DialectId::GeminiEmbed));
+        assert_eq!(dialect("/v1/models/x:batchEmbedContents"), Some(DialectId::GeminiBatchEmbed));
+        for path in ["/v2/embed", "/cohere/v2/embed"] {
+            assert_eq!(dialect(path), Some(DialectId::CohereEmbed), "{path}");
+        }
+        assert_eq!(dialect("/v2/rerank"), Some(DialectId::CohereRerank));
+        assert_eq!(dialect("/api/embed"), Some(DialectId::OllamaEmbed));
         let bare = route("/v1beta/claude/claude-x:generateContent");
         assert_eq!(bare.and_then(|found| found.model), Some("claude/claude-x"));
         let azure = route("/openai/deployments/my-gpt/chat/completions");

@@ -87,6 +87,13 @@ impl Taken {
         self.amount += more;
         Ok(())
     }
+
+    /// Both, of the same budget, as one.
+    #[must_use]
+    pub fn and(mut self, mut other: Self) -> Self {
+        self.amount += std::mem::take(&mut other.amount);
+        self
+    }
 }
 
 impl Drop for Taken {

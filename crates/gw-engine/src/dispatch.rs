@@ -14,6 +14,7 @@ use gw_dialects::shared::tokens;
 use gw_dialects::stream::{StreamScan, StreamScanOptions};
 use gw_dialects::{
     DialectId, anthropic_messages, edit, error as dialect_error, gemini, openai_responses, request, response, scan,
+    unary,
 };
 use gw_http::RequestBody;
 use gw_providers::attempt::{Answer, AttemptError};
@@ -101,12 +102,16 @@ impl Attempt<'_> {
                 if !carries_foreign_state(call)
                     && fits(entry, call)
                     && !self.emulates(call)
+                    && !self.renames_inside(call)
                     && !self.is_ours(call, head, meter).await =>
             {
                 entry
             }
-            _ if call.dialect.operation() == Operation::CountTokens => return estimated(call, meter),
-            _ => return self.run_translated(call, head, meter).await,
+            _ => match call.dialect.operation() {
+                Operation::CountTokens => return estimated(call, meter),
+                Operation::Chat => return self.run_translated(call, head, meter).await,
+                _ => return self.run_operation(call, head, meter).await,
+            },
         };
         let streaming;
         let asked = if self.must_stream(call, head, entry.stream == Streaming::Only) {
@@ -124,10 +129,12 @@ impl Attempt<'_> {
             if let Some(stranger) = entry.envelope.and_then(Envelope::refuses_in) {
                 return Err(self.explained(stranger.decode_error(refusal)));
             }
-            return Err(self.explained(match chat::egress(call.dialect).filter(|_| !call.dialect.is_plain_openai()) {
-                Some(egress) => refused_in_own_words(call.dialect, egress, refusal),
-                None => dialect_error::decode_error(refusal),
-            }));
+            return Err(self.explained(
+                match chat::egress(call.dialect.chat()).filter(|_| !call.dialect.is_plain_openai()) {
+                    Some(egress) => refused_in_own_words(call.dialect, egress, refusal),
+                    None => dialect_error::decode_error(refusal),
+                },
+            ));
         }
         let is_framed = is_framed(entry, response.headers());
         if is_framed || is_event_stream(response.headers()) {
@@ -205,7 +212,7 @@ impl Attempt<'_> {
             edits = letter.edits;
         }
 
-        let body = self.configured(call, edit::apply(&call.body, edits), meter)?;
+        let body = self.configured(call, edit::apply(&call.body, edits), Some(meter))?;
         let mut request = Request::new(RequestBody::held(body));
         *request.method_mut() = Method::POST;
         *request.uri_mut() = path.into();
@@ -226,6 +233,8 @@ impl Attempt<'_> {
         let path = match (entry.envelope, call.dialect) {
             (Some(envelope), _) => envelope.path(model, head.stream),
             (None, DialectId::GeminiCountTokens) => gemini::count_path(model),
+            (None, DialectId::GeminiEmbed) => gemini::embed_path(model, "embedContent"),
+            (None, DialectId::GeminiBatchEmbed) => gemini::embed_path(model, "batchEmbedContents"),
             (None, dialect) if dialect.names_model_in_path() => gemini::path(model, head.stream),
             (None, _) => return Ok(endpoint.clone()),
         };
@@ -243,6 +252,13 @@ impl Attempt<'_> {
         let frames = envelope.and_then(|envelope| envelope.unframe(&origin.provider));
         let watching = Translation::watching(egress.decoder(origin), ingress.encoder(asked)).unframing(frames);
         Some(watching.with_array(call.json_array).with_remember(self.remember(call, meter)))
+    }
+
+    /// Whether the body of a request repeats the model's name, which is another one at the provider, in places that are
+    /// not edited in passing.
+    fn renames_inside(&self, call: &Call<'_>) -> bool {
+        matches!(call.dialect, DialectId::GeminiEmbed | DialectId::GeminiBatchEmbed)
+            && self.resolved.model_json.is_some()
     }
 
     /// The headers of a request in that dialect.
@@ -292,7 +308,7 @@ impl Attempt<'_> {
             let Some(piece) = answer.data().await else {
                 let body = join(pieces);
                 meter.received();
-                meter.used(self.usage(call, &body)?);
+                meter.used(self.usage(call, &parts.headers, &body)?);
                 self.remember_whole(call, &body, meter);
                 return Ok(Reply {
                     status: parts.status,
@@ -319,9 +335,14 @@ impl Attempt<'_> {
     }
 
     /// What a whole answer says was used.
-    fn usage(&self, call: &Call<'_>, body: &Bytes) -> Result<Option<Usage>, Error> {
+    fn usage(&self, call: &Call<'_>, headers: &HeaderMap, body: &Bytes) -> Result<Option<Usage>, Error> {
         if call.dialect.operation() == Operation::CountTokens {
             return Ok(None);
+        }
+        if call.dialect.operation() != Operation::Chat && !call.dialect.is_plain_openai() {
+            scan::top_level(body).map_err(|_| self.invalid(body))?;
+            let (provider, model) = (&self.resolved.choice.provider.name, &self.resolved.choice.model);
+            return Ok(unary::usage(call.dialect, &unary::Reply { headers, body, provider, model }));
         }
         let egress = chat::egress(call.dialect).filter(|_| !call.dialect.is_plain_openai());
         let Some(egress) = egress else {

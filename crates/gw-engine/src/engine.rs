@@ -125,6 +125,9 @@ impl Engine {
         if let Some(model) = call.model {
             head.model = Some(request::model_in_path(model)?);
         }
+        if head.model.is_none() {
+            head.model = call.dialect.default_model().map(Box::from);
+        }
         head.stream = call.stream.unwrap_or(head.stream);
         meter.asked(head.model.as_deref(), head.stream);
 

@@ -20,6 +20,7 @@ mod identity;
 pub mod media;
 pub mod meter;
 pub mod models;
+mod operations;
 pub mod reply;
 mod sending;
 mod settings;

@@ -18,21 +18,40 @@ impl Attempt<'_> {
         mut request: Request<RequestBody>,
         meter: &mut Meter,
     ) -> Result<Response<Answer>, Error> {
-        let provider = &self.resolved.choice.provider;
+        let used = self.authenticated(&mut request).await?;
+        meter.attempt();
+        let response = self.transmitted(request, used).await?;
+        meter.answered(provider_request_id(response.headers()));
+        Ok(response)
+    }
+
+    /// The same for one of several calls that are one attempt.
+    pub(crate) async fn exchanged(&self, mut request: Request<RequestBody>) -> Result<Response<Answer>, Error> {
+        let used = self.authenticated(&mut request).await?;
+        self.transmitted(request, used).await
+    }
+
+    async fn authenticated(&self, request: &mut Request<RequestBody>) -> Result<Option<(&Authenticator, Used)>, Error> {
         let authenticator = match &self.credential {
-            AttemptCredential::Configured => provider.authenticator.as_deref(),
+            AttemptCredential::Configured => self.resolved.choice.provider.authenticator.as_deref(),
             AttemptCredential::Client(..) => None,
         };
-        let used = match authenticator {
+        Ok(match authenticator {
             // Where it is needed it is large: it does not weigh on the futures of all others.
-            Some(authenticator) => Some((authenticator, Box::pin(self.authorize(authenticator, &mut request)).await?)),
+            Some(authenticator) => Some((authenticator, Box::pin(self.authorize(authenticator, request)).await?)),
             None => None,
-        };
-        meter.attempt();
+        })
+    }
+
+    async fn transmitted(
+        &self,
+        request: Request<RequestBody>,
+        used: Option<(&Authenticator, Used)>,
+    ) -> Result<Response<Answer>, Error> {
+        let provider = &self.resolved.choice.provider;
         let sending =
             attempt::send(&provider.destination, &self.ports.pools, request, provider.timeouts, self.deadline);
         let response = sending.await.map_err(|error| self.failed(&error))?;
-        meter.answered(provider_request_id(response.headers()));
         if let Some((authenticator, used)) = used {
             authenticator.answered(&used, response.status(), response.headers(), self.ports.clock);
         }

@@ -12,14 +12,21 @@ use crate::meter::Meter;
 
 impl Attempt<'_> {
     /// A body that is written, with the parameters that the operator changes. Where there are none it is not looked at.
-    pub(crate) fn configured(&self, call: &Call<'_>, body: Segments, meter: &mut Meter) -> Result<Segments, Error> {
+    pub(crate) fn configured(
+        &self,
+        call: &Call<'_>,
+        body: Segments,
+        meter: Option<&mut Meter>,
+    ) -> Result<Segments, Error> {
         let Some(parameters) = &self.resolved.settings.parameters else { return Ok(body) };
         if !matches!(call.dialect.operation(), Operation::Chat | Operation::Completion) {
             return Ok(body);
         }
         let whole = Bytes::from(body.concat());
         let (body, dropped) = parameters.apply(whole).map_err(gw_dialects::scan::ScanError::into_error)?;
-        meter.dropped(dropped.iter().map(String::as_str));
+        if let Some(meter) = meter {
+            meter.dropped(dropped.iter().map(String::as_str));
+        }
         Ok(Segments::from_iter([body]))
     }
 

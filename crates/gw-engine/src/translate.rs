@@ -1,6 +1,7 @@
 //! An attempt at a provider that does not speak the client's dialect: the request is said in its words, and what comes
 //! back in the client's.
 
+use std::borrow::Cow;
 use std::rc::Rc;
 use std::time::UNIX_EPOCH;
 
@@ -102,7 +103,7 @@ impl Attempt<'_> {
         request.extra.members.extend(own);
         meter.lost(&encoded.losses);
         let names = std::mem::take(&mut encoded.names);
-        let sent = self.outgoing(&spoken, encoded, request.stream, call, meter)?;
+        let sent = self.outgoing(spoken.dialect, spoken.entry, encoded, request.stream, call, Some(meter))?;
 
         let response = self.send(sent, meter).await?;
         if !response.status().is_success() {
@@ -144,36 +145,39 @@ impl Attempt<'_> {
         found.ok_or_else(|| crate::dispatch::not_spoken(provider, call))
     }
 
-    /// The request as the provider gets it.
-    fn outgoing(
+    /// The request as the provider gets it. The meter is told what the catalogue leaves out.
+    pub(crate) fn outgoing(
         &self,
-        spoken: &Spoken<'_>,
+        dialect: DialectId,
+        entry: &DialectEntry,
         encoded: Encoded,
         stream: bool,
         call: &Call<'_>,
-        meter: &mut Meter,
+        mut meter: Option<&mut Meter>,
     ) -> Result<Request<RequestBody>, Error> {
         let provider = &self.resolved.choice.provider;
-        let endpoint = provider.endpoint(spoken.dialect).ok_or_else(|| crate::dispatch::not_spoken(provider, call))?;
+        let endpoint = provider.endpoint(dialect).ok_or_else(|| crate::dispatch::not_spoken(provider, call))?;
         let model = &self.resolved.choice.model;
-        let path = match spoken.entry.envelope {
+        let path = match entry.envelope {
             Some(envelope) => crate::dispatch::path_behind(endpoint, &envelope.path(model, stream))?,
-            None if spoken.dialect.names_model_in_path() => crate::dispatch::path_behind(endpoint, &encoded.path)?,
+            None if dialect.names_model_in_path() => crate::dispatch::path_behind(endpoint, &encoded.path)?,
             None => endpoint.clone(),
         };
-        let mut headers = self.headers(provider, call, spoken.dialect);
+        let mut headers = self.headers(provider, call, dialect);
         for (name, value) in encoded.headers {
             headers.insert(name, value);
         }
         let body = Bytes::from(encoded.body);
-        let body = if spoken.dialect.is_plain_openai() {
+        let body = if dialect.is_plain_openai() {
             // Providers that imitate OpenAI differ from it in the same ways, whoever wrote the request.
-            let head = request::scan(spoken.dialect, &body)?;
-            meter.dropped(quirks::dropped(&spoken.entry.quirks, &head, &body));
-            let edits = quirks::edits(&spoken.entry.quirks, &head, &body).collect();
+            let head = request::scan(dialect, &body)?;
+            if let Some(meter) = &mut meter {
+                meter.dropped(quirks::dropped(&entry.quirks, &head, &body));
+            }
+            let edits = quirks::edits(&entry.quirks, &head, &body).collect();
             edit::apply(&body, edits)
-        } else if let Some(envelope) = spoken.entry.envelope {
-            let head = request::scan(spoken.dialect, &body)?;
+        } else if let Some(envelope) = entry.envelope {
+            let head = request::scan(dialect, &body)?;
             let edits = edit::Edits::new();
             let mut letter = Letter { model, stream, head: &head, body: &body, edits, headers: &mut headers };
             envelope.wrap(&mut letter);
@@ -218,7 +222,7 @@ impl Attempt<'_> {
         let Gathered { mut answer, held } = if streams && stream || is_event_stream(&parts.headers) {
             self.gather(spoken.decoder(origin, &asked), answer, meter).await?
         } else {
-            let (body, held) = self.collect(answer, meter).await?;
+            let (body, held) = self.collect(answer, || meter.received()).await?;
             let mut answer = spoken.egress.decode_answer(&body, &origin)?;
             if spoken.emulates {
                 answer = emulation::restore_answer(answer, &asked.request, asked.request_id.as_str());
@@ -238,12 +242,17 @@ impl Attempt<'_> {
         Ok(reply(media_type, Content::Whole(body, Some(held))))
     }
 
-    async fn collect(&self, mut answer: Answer, meter: &mut Meter) -> Result<(Bytes, Taken), Error> {
+    /// A whole answer, under its limit; `received` is told of each piece.
+    pub(crate) async fn collect(
+        &self,
+        mut answer: Answer,
+        mut received: impl FnMut(),
+    ) -> Result<(Bytes, Taken), Error> {
         let mut held = self.ports.held_bytes.nothing();
         let mut body = BytesMut::new();
         while let Some(piece) = answer.data().await {
             let piece = piece.map_err(|error| self.failed(&error))?;
-            meter.received();
+            received();
             self.check_size(body.len() + piece.len())?;
             held.hold(body.len(), piece.len())?;
             body.extend_from_slice(&piece);
@@ -276,20 +285,21 @@ fn stream_media_type(ingress: &dyn Ingress, call: &Call<'_>) -> &'static str {
 
 /// What is asked, without what only the gateway understands.
 pub(crate) fn decode(ingress: &dyn Ingress, call: &Call<'_>, head: &Head) -> Result<ChatRequest, Error> {
-    let extensions: edit::Edits = request::remove_extensions(head, &call.body).collect();
-    let edited;
-    let body: &[u8] = if extensions.is_empty() {
-        &call.body
-    } else {
-        edited = edit::apply(&call.body, extensions).concat();
-        &edited
-    };
     let line = RequestLine { model: call.model, stream: call.stream, headers: Some(call.headers) };
-    ingress.decode_request(&line, body)
+    ingress.decode_request(&line, &without_extensions(call, head))
+}
+
+/// The body without what only the gateway understands.
+pub(crate) fn without_extensions<'a>(call: &'a Call<'_>, head: &Head) -> Cow<'a, [u8]> {
+    let extensions: edit::Edits = request::remove_extensions(head, &call.body).collect();
+    if extensions.is_empty() {
+        return Cow::Borrowed(&call.body);
+    }
+    Cow::Owned(edit::apply(&call.body, extensions).concat())
 }
 
 /// Refuses a request of which something would be left out.
-fn refuse(losses: &[Loss], provider: &Provider) -> Result<(), Error> {
+pub(crate) fn refuse(losses: &[Loss], provider: &Provider) -> Result<(), Error> {
     let lost: Vec<_> =
         losses.iter().filter(|loss| loss.is_dropped()).map(|loss| format!("{}: {}", loss.param, loss.why)).collect();
     if lost.is_empty() {
@@ -311,7 +321,7 @@ fn as_stream(ingress: &dyn Ingress, answer: ChatAnswer, asked: Asked, json_array
     if json_array { ArrayFraming::default().end(&out) } else { out.freeze() }
 }
 
-fn reply(media_type: &'static str, content: Content) -> Reply {
+pub(crate) fn reply(media_type: &'static str, content: Content) -> Reply {
     let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static(media_type))]);
     Reply { status: StatusCode::OK, headers, content }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use gw_core::{Error, ErrorCode, RequestId};
-use gw_dialects::{DialectId, chat, error as dialect_error};
+use gw_dialects::{DialectId, chat, unary};
 use gw_engine::{Meter, Reply, ReplyBody};
 use gw_http::serve::Refusal;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
@@ -132,7 +132,7 @@ fn render(error: &Error, dialect: DialectId, request_id: RequestId) -> (StatusCo
     let as_it_came = error.upstream.as_ref().is_some_and(|upstream| !upstream.body.is_empty());
     let (status, body) = match chat::ingress(dialect.chat()).filter(|_| !as_it_came) {
         Some(ingress) => ingress.encode_error(error, request_id),
-        None => dialect_error::encode_error(error, request_id.as_str()),
+        None => unary::encode_error(dialect, error, request_id),
     };
     let mut headers = match &error.upstream {
         Some(upstream) => forwardable(upstream.headers.clone()),

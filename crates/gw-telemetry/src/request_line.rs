@@ -109,6 +109,7 @@ fn push_tokens(fields: &mut Fields<'_>, record: &RequestRecord) {
         ("reasoning_tokens", usage.reasoning_tokens),
         ("audio_input_tokens", usage.audio_input_tokens),
         ("audio_output_tokens", usage.audio_output_tokens),
+        ("search_units", usage.search_units),
     ] {
         if tokens > 0 {
             fields.number(name, tokens);

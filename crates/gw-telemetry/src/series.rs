@@ -134,6 +134,8 @@ fn token_counts(usage: &Usage) -> [u64; TOKEN_TYPES.len()] {
         reasoning_tokens,
         audio_input_tokens,
         audio_output_tokens,
+        // Not tokens; the request's log line tells it.
+        search_units: _,
     } = *usage;
     [
         input_tokens,

@@ -51,3 +51,8 @@ impl Egress for BedrockConverse {
         false
     }
 }
+
+/// Where a model is asked in its own words, behind the base URL (InvokeModel).
+pub fn invoke_path(model: &str) -> String {
+    request::model_path(model, "invoke")
+}

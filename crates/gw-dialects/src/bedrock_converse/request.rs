@@ -120,10 +120,14 @@ fn arranged(request: &ChatRequest, writer: &mut Writer<'_>) -> Arranged {
     arranged
 }
 
-/// The path, with the id encoded once; whoever signs encodes it again.
 fn path(target: &Target<'_>) -> String {
+    model_path(target.model, if target.stream { "converse-stream" } else { "converse" })
+}
+
+/// The path of a model's operation, with the id encoded once; whoever signs encodes it again.
+pub(super) fn model_path(model: &str, operation: &str) -> String {
     let mut path = String::from("/model/");
-    for byte in target.model.bytes() {
+    for byte in model.bytes() {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
             path.push(char::from(byte));
         } else {
@@ -131,7 +135,8 @@ fn path(target: &Target<'_>) -> String {
             let _ = write!(path, "%{byte:02X}");
         }
     }
-    path.push_str(if target.stream { "/converse-stream" } else { "/converse" });
+    path.push('/');
+    path.push_str(operation);
     path
 }
 

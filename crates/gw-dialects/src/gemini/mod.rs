@@ -104,6 +104,13 @@ pub fn count_path(model: &str) -> String {
     request::path(model, false).replace(":generateContent", ":countTokens")
 }
 
+/// Where a model is asked for vectors, behind the base URL: of one content (`embedContent`) or of several
+/// (`batchEmbedContents`).
+pub fn embed_path(model: &str, verb: &str) -> String {
+    let path = request::path(model, false);
+    format!("{}:{verb}", path.strip_suffix(":generateContent").unwrap_or(&path))
+}
+
 /// The answer of `countTokens`.
 pub fn encode_count_tokens(tokens: u64) -> Bytes {
     Bytes::from(format!("{{\"totalTokens\":{tokens}}}"))

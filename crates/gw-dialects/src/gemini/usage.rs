@@ -20,6 +20,7 @@ pub(super) fn decode(mut usage: Object<'_>) -> Usage {
         reasoning_tokens: thoughts,
         audio_input_tokens: audio(&mut usage, "promptTokensDetails"),
         audio_output_tokens: audio(&mut usage, "candidatesTokensDetails"),
+        search_units: 0,
     }
 }
 

@@ -83,7 +83,7 @@ fn is_about_credit(body: &[u8]) -> bool {
 }
 
 /// What an object says went wrong, in the ways that providers say it.
-pub(super) fn said(answer: &Object<'_>) -> Option<String> {
+pub(crate) fn said(answer: &Object<'_>) -> Option<String> {
     let told = match answer.get("error").filter(|error| !NO_ERROR.contains(error)) {
         Some(_) => answer.object("error").and_then(|error| error.string("message")).or_else(|| answer.string("error")),
         None if answer.string("object").as_deref() == Some("error") => answer.string("message"),

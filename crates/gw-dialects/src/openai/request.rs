@@ -35,7 +35,7 @@ pub fn scan(dialect: DialectId, body: &Bytes) -> Result<Head, Error> {
     let model = value(model).map(|raw| name(raw, MODEL)).transpose()?;
     let stream = flag(value(stream), STREAM)?;
     if stream && !dialect.operation().streams() {
-        return Err(refused(STREAM, "`stream` must not be true here: embeddings do not stream"));
+        return Err(refused(STREAM, "`stream` must not be true here: only chat and completions stream"));
     }
     let include_usage = asks_for_usage(value(stream_options))?;
     let prefer_provider = match value(prefer_provider) {

@@ -53,6 +53,7 @@ pub fn of_report(report: &Object<'_>) -> Option<Usage> {
         reasoning_tokens,
         audio_input_tokens: of_prompt("audio_tokens").unwrap_or(0),
         audio_output_tokens: of_completion("audio_tokens").unwrap_or(0),
+        search_units: 0,
     })
 }
 

@@ -142,6 +142,7 @@ pub(super) fn usage(response: &Value) -> Option<Usage> {
         reasoning_tokens: detail("output_tokens_details", "reasoning_tokens"),
         audio_input_tokens: detail("input_tokens_details", "audio_tokens"),
         audio_output_tokens: detail("output_tokens_details", "audio_tokens"),
+        search_units: 0,
     })
 }
 

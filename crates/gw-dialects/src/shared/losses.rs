@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use gw_core::chat::{ChatRequest, Family, Loss, Modality};
+use gw_core::chat::{ChatRequest, Extra, Family, Loss, Modality};
 use serde_json::{Map, Value};
 
 use crate::shared::unknown;
@@ -46,9 +46,14 @@ impl Losses {
     /// its messages and tools.
     pub(crate) fn own_extra<'a>(&mut self, request: &'a ChatRequest, family: Family) -> Option<&'a Map<String, Value>> {
         unknown::lose(request, family, self);
-        let own = request.extra.of(family);
+        self.extra_of(&request.extra, family)
+    }
+
+    /// The members that a client wrote for this family; those for another are losses.
+    pub(crate) fn extra_of<'a>(&mut self, extra: &'a Extra, family: Family) -> Option<&'a Map<String, Value>> {
+        let own = extra.of(family);
         if own.is_none() {
-            request.extra.members.keys().for_each(|name| self.drop(name.clone(), NO_SUCH_PARAMETER));
+            extra.members.keys().for_each(|name| self.drop(name.clone(), NO_SUCH_PARAMETER));
         }
         own
     }
@@ -150,7 +155,7 @@ impl Param {
 
 #[cfg(test)]
 mod tests {
-    use gw_core::chat::{Extra, Sampling};
+    use gw_core::chat::Sampling;
 
     use super::*;
 

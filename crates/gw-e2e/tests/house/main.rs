@@ -9,6 +9,8 @@ mod harness;
 #[cfg(test)]
 mod crowd;
 #[cfg(test)]
+mod embeddings_translated;
+#[cfg(test)]
 mod fidelity;
 #[cfg(test)]
 mod headers;
@@ -24,6 +26,8 @@ mod limits;
 mod protocols;
 #[cfg(test)]
 mod reload;
+#[cfg(test)]
+mod rerank;
 #[cfg(test)]
 mod rubbish;
 #[cfg(test)]

@@ -116,10 +116,10 @@ fn a_key_can_come_from_an_environment_variable_that_no_other_provider_reads() {
 }
 
 #[test]
-fn every_provider_speaks_chat_and_says_how_usage_is_learned_from_its_streams() {
+fn every_provider_speaks_chat_or_turns_to_vectors_and_says_how_usage_is_learned_from_its_streams() {
     for entry in entries() {
         let operations: Vec<_> = entry.dialects().map(|(id, _)| id.operation()).collect();
-        assert!(operations.contains(&Operation::Chat), "{}", entry.id);
+        assert!(operations.iter().any(|one| [Operation::Chat, Operation::Embeddings].contains(one)), "{}", entry.id);
         for (id, spoken) in entry.dialects() {
             let path = &spoken.path;
             assert!(path.starts_with('/') && path.parse::<http::uri::PathAndQuery>().is_ok(), "{}: {path}", entry.id);

@@ -103,8 +103,10 @@ async fn behave(
 
 fn answer(answering: Answering, operation: Operation, body: &Bytes) -> Response<SandboxBody> {
     let answered = match operation {
-        // No path of the sandbox's leads to a count of tokens.
-        Operation::Chat | Operation::CountTokens => chat::respond(answering, body),
+        // No path of the sandbox's leads to the last three.
+        Operation::Chat | Operation::CountTokens | Operation::Rerank | Operation::Moderations => {
+            chat::respond(answering, body)
+        }
         Operation::Completion => completion::respond(answering, body),
         Operation::Embeddings => embedding::respond(answering, body),
     };
