@@ -15,8 +15,7 @@ use gw_engine::{Engine, Ports, Published};
 use gw_http::serve::{Limits, Timeouts};
 use gw_http::tls::{CertificateFiles, ServerCertificate};
 use gw_http::workers::{Accepting, Application, Settings as WorkerSettings, Worker, Workers};
-use gw_http::{Observer, Origins};
-use gw_providers::auth::Authenticators;
+use gw_http::Observer;
 use gw_runtime::mailbox::{self, Sender};
 use gw_runtime::{Clock, Tasks};
 use gw_server::handle::RequestIds;
@@ -27,12 +26,13 @@ use gw_telemetry::request_log::RequestLog;
 use parking_lot::Mutex;
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::catalog::Newest;
 use crate::cli::{Options, say};
 use crate::drain::Ending;
 use crate::metrics::Door;
 use crate::reload::{Reloader, Seen, look};
-use crate::settings::{self, Settings};
-use crate::{banner, control, drain};
+use crate::settings::{self, Lasting, Settings};
+use crate::{banner, catalog, control, drain};
 
 /// Conversations kept to be continued, in bytes.
 const CONVERSATION_BYTES: usize = 64 << 20;
@@ -50,9 +50,8 @@ const CONTROL_THREADS: usize = 1;
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let settings = settings::read(options, &Environment::process())?;
     let seen = look(&settings.config.files);
-    let origins = Arc::new(Origins::default());
-    let authenticators = Arc::new(Authenticators::default());
-    let snapshot = settings::build(&settings.config, &origins, &authenticators, 1)?;
+    let lasting = Arc::new(Lasting::default());
+    let snapshot = settings::build(&settings.config, &lasting, 1)?;
     let log = log::init(format(&settings.config), &settings.config.logging.level)?;
     log::log_panics();
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -61,8 +60,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         .enable_all()
         .build()
         .context("the control plane cannot be started")?;
-    let ended =
-        runtime.block_on(live(options, settings, seen, Published::new(snapshot), (origins, authenticators), &log));
+    let ended = runtime.block_on(live(options, settings, seen, Published::new(snapshot), lasting, &log));
     log.flush(FLUSH_LIMIT);
     ended
 }
@@ -72,16 +70,18 @@ async fn live(
     settings: Settings,
     seen: Seen,
     published: Arc<Published>,
-    (origins, authenticators): (Arc<Origins>, Arc<Authenticators>),
+    lasting: Arc<Lasting>,
     log: &LogControl,
 ) -> anyhow::Result<()> {
     let config = &settings.config;
     // Before anything is said to run: who waits for the banner may signal at once.
     let ending = Ending::listen().context("signals cannot be listened for")?;
     let hangup = signal(SignalKind::hangup()).context("signals cannot be listened for")?;
-    for warning in &settings.warnings {
+    let built = published.current();
+    for warning in settings.warnings.iter().map(ToString::to_string).chain(built.warnings.iter().cloned()) {
         tracing::warn!("{warning}");
     }
+    drop(built);
     let registry = Registry::new(env!("CARGO_PKG_VERSION"));
     let health = Arc::new(Health::default());
     health.configured(1);
@@ -118,8 +118,7 @@ async fn live(
         running: config.clone(),
         seen,
         published: Arc::clone(&published),
-        origins,
-        authenticators,
+        lasting: Arc::clone(&lasting),
         certificate,
         held_bytes: Arc::clone(&house.held_bytes),
         in_flight: Arc::clone(&house.in_flight),
@@ -129,6 +128,7 @@ async fn live(
     };
     tasks.spawn_until_stop("reload", reloader.run(hangup));
 
+    models(&tasks, config, &published, &house, Arc::clone(&lasting.newest));
     let source = settings::describe(settings.found.as_ref());
     say(&banner::banner(config, &published.current(), workers.addresses(), &source));
     // What is left of it holds the mailbox of records open, whose end the request log waits for.
@@ -136,6 +136,19 @@ async fn live(
     ending.wanted().await;
     drain::drain(workers, &tasks, &health, config.server.timeouts.drain).await;
     Ok(())
+}
+
+/// What models can do and cost: read ahead of the requests, and asked for now and then where there is an address.
+fn models(tasks: &Tasks, config: &Config, published: &Published, house: &House, newest: Arc<Newest>) {
+    let snapshot = published.current();
+    let usable = snapshot.providers().iter().filter(|provider| provider.is_usable());
+    let types = usable.map(|provider| provider.entry.id.as_str()).collect();
+    tasks.spawn_until_stop("models", catalog::read_ahead(types));
+    if let (Some(url), None) = (&config.catalog.url, &config.catalog.file) {
+        let (health, registry) = (Arc::clone(&house.health), Arc::clone(&house.registry));
+        let refresh = catalog::refresh(url.clone(), config.catalog.refresh, newest, health, registry);
+        tasks.spawn_until_stop("catalog", refresh);
+    }
 }
 
 /// The tasks of the control plane.

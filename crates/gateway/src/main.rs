@@ -5,6 +5,7 @@
 
 mod assemble;
 mod banner;
+mod catalog;
 mod cli;
 mod control;
 mod drain;

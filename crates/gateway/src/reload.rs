@@ -11,11 +11,9 @@ use std::time::{Duration, SystemTime};
 use gw_config::Environment;
 use gw_config::config::Config;
 use gw_config::diagnostic::Diagnostics;
-use gw_engine::Published;
 use gw_engine::budget::Budget;
-use gw_http::Origins;
+use gw_engine::{Published, Snapshot};
 use gw_http::tls::ServerCertificate;
-use gw_providers::auth::Authenticators;
 use gw_server::Health;
 use gw_telemetry::log::LogControl;
 use gw_telemetry::{Registry, Reload};
@@ -23,7 +21,7 @@ use tokio::signal::unix::Signal;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::cli::Options;
-use crate::settings;
+use crate::settings::{self, Lasting};
 
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -34,8 +32,7 @@ pub(crate) struct Reloader {
     /// What the files looked like when `running` was read from them.
     pub(crate) seen: Seen,
     pub(crate) published: Arc<Published>,
-    pub(crate) origins: Arc<Origins>,
-    pub(crate) authenticators: Arc<Authenticators>,
+    pub(crate) lasting: Arc<Lasting>,
     pub(crate) certificate: Option<Arc<ServerCertificate>>,
     pub(crate) held_bytes: Arc<Budget>,
     pub(crate) in_flight: Arc<Budget>,
@@ -53,6 +50,10 @@ impl Reloader {
             let asked = tokio::select! {
                 _ = timer.tick() => false,
                 _ = hangup.recv() => true,
+                () = self.lasting.newest.changed.notified() => {
+                    self.rebuild();
+                    continue;
+                }
             };
             let now = look(&self.running.files);
             if asked || now != self.seen {
@@ -64,8 +65,28 @@ impl Reloader {
         }
     }
 
+    /// The same configuration, with newer models and prices.
+    fn rebuild(&mut self) {
+        let generation = self.published.current().generation + 1;
+        let built = settings::build(&self.running, &self.lasting, generation);
+        let published = built.map(|snapshot| self.publish(snapshot)).map_err(|error| error.to_string());
+        self.tell(published.map(|()| generation));
+    }
+
+    fn publish(&self, snapshot: Snapshot) {
+        for warning in &snapshot.warnings {
+            tracing::warn!("{warning}");
+        }
+        self.published.publish(snapshot);
+    }
+
     fn reload(&mut self) {
-        match self.try_reload() {
+        let reloaded = self.try_reload();
+        self.tell(reloaded);
+    }
+
+    fn tell(&self, reloaded: Result<u64, String>) {
+        match reloaded {
             Ok(generation) => {
                 self.health.configured(generation);
                 self.registry.config_reloaded(Reload::Succeeded { generation });
@@ -88,8 +109,7 @@ impl Reloader {
         }
         let settings = settings::read(&self.options, &Environment::process()).map_err(text)?;
         let generation = self.published.current().generation + 1;
-        let snapshot =
-            settings::build(&settings.config, &self.origins, &self.authenticators, generation).map_err(text)?;
+        let snapshot = settings::build(&settings.config, &self.lasting, generation).map_err(text)?;
         if let Some(certificate) = &self.certificate {
             certificate.reload()?;
         }
@@ -102,7 +122,7 @@ impl Reloader {
         }
         self.held_bytes.set_max(settings.config.server.limits.held_bytes);
         self.in_flight.set_max(settings.config.server.limits.requests_in_flight);
-        self.published.publish(snapshot);
+        self.publish(snapshot);
         self.running = settings.config;
         Ok(generation)
     }
@@ -113,6 +133,7 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
     let (old_server, new_server) = (&old.server, &new.server);
     let client =
         |config: &Config| (config.server.timeouts.header, config.server.timeouts.idle, config.server.timeouts.write);
+    let address = |config: &Config| (config.catalog.url.clone(), config.catalog.refresh);
     let doors = |config: &Config| (config.server.limits.header_bytes, config.server.limits.connections);
     [
         ("profile", old.profile != new.profile),
@@ -123,6 +144,7 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
         ("server.timeouts.header, idle or write", client(old) != client(new)),
         ("server.limits.header_bytes or connections", doors(old) != doors(new)),
         ("metrics", old.metrics != new.metrics),
+        ("catalog.url or refresh", address(old) != address(new)),
         (
             "logging.format or requests",
             (old.logging.format, old.logging.requests) != (new.logging.format, new.logging.requests),

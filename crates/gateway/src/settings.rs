@@ -1,6 +1,7 @@
 //! Finds, reads and checks the configuration, up to the snapshot as running.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use gw_config::Environment;
 use gw_config::config::Config;
@@ -13,6 +14,7 @@ use gw_http::Origins;
 use gw_providers::auth::Authenticators;
 use gw_providers::catalog::Catalog;
 
+use crate::catalog::Newest;
 use crate::cli::Options;
 
 /// Provider types that the sources of the product name and that this version cannot speak to.
@@ -40,6 +42,17 @@ pub(crate) struct Settings {
     pub(crate) found: Option<Found>,
 }
 
+/// What outlives every snapshot, and what snapshots share.
+#[derive(Default)]
+pub(crate) struct Lasting {
+    /// Places that requests go to, with their connections.
+    pub(crate) origins: Origins,
+    /// Who we are to providers, with their tokens.
+    pub(crate) authenticators: Authenticators,
+    /// The newest models and prices.
+    pub(crate) newest: Arc<Newest>,
+}
+
 /// Reads the configuration that is to be used, or the one of a gateway that was given none.
 pub(crate) fn read(options: &Options, environment: &Environment) -> Result<Settings, Diagnostics> {
     let Some(found) = gw_config::find(options.config.as_deref(), environment) else {
@@ -57,16 +70,12 @@ pub(crate) fn read(options: &Options, environment: &Environment) -> Result<Setti
 }
 
 /// Builds the snapshot as running.
-pub(crate) fn build(
-    config: &Config,
-    origins: &Origins,
-    authenticators: &Authenticators,
-    generation: u64,
-) -> Result<Snapshot, Diagnostics> {
+pub(crate) fn build(config: &Config, lasting: &Lasting, generation: u64) -> Result<Snapshot, Diagnostics> {
     let resources = Resources {
         catalog: Catalog::builtin(),
-        origins,
-        authenticators,
+        origins: &lasting.origins,
+        authenticators: &lasting.authenticators,
+        update: lasting.newest.of(&config.catalog)?,
         variable: &|name| std::env::var(name).ok().filter(|value| !value.is_empty()),
     };
     snapshot::build(config, &resources, generation)
@@ -75,9 +84,12 @@ pub(crate) fn build(
 /// Does everything but start; says what it found.
 pub(crate) fn check(options: &Options, environment: &Environment) -> Result<String, Diagnostics> {
     let settings = read(options, environment)?;
-    let snapshot = build(&settings.config, &Origins::default(), &Authenticators::default(), 1)?;
+    let snapshot = build(&settings.config, &Lasting::default(), 1)?;
     let mut report = String::new();
     for warning in &settings.warnings {
+        report.push_str(&format!("{warning}\n"));
+    }
+    for warning in &snapshot.warnings {
         report.push_str(&format!("{warning}\n"));
     }
     let source = describe(settings.found.as_ref());

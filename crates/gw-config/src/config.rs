@@ -6,6 +6,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use gw_core::price::Rates;
+
 use crate::diagnostic::Place;
 use crate::secret::Secret;
 
@@ -41,6 +43,10 @@ pub struct Config {
     pub default_route_overrides: bool,
     /// What becomes of a request for a provider that does not speak the client's format.
     pub translation: Translation,
+    /// Prices in place of the catalogue's, by provider and model.
+    pub price_overrides: Vec<PriceOverride>,
+    /// Where newer models and prices come from.
+    pub catalog: CatalogUpdate,
     /// The gateway's log.
     pub logging: Logging,
     /// Where metrics are shown.
@@ -211,6 +217,8 @@ pub struct Provider {
     pub models: Vec<Spanned<String>>,
     /// Models that give their answers in pieces only, besides those that the catalogue knows.
     pub stream_only: Vec<Spanned<String>>,
+    /// What is said of some of its models.
+    pub descriptions: Vec<ModelDescription>,
     /// Lower comes first where several providers serve a model.
     pub priority: i64,
     /// How long it may take.
@@ -255,6 +263,51 @@ pub struct ModelSettings {
     pub parameters: Parameters,
     /// Whether tools are described to it in words; what the provider says if `None`.
     pub emulate_tools: Option<bool>,
+}
+
+/// What is said of a model, in place of what the catalogue knows.
+#[derive(Debug, Clone)]
+pub struct ModelDescription {
+    /// Its name at the provider.
+    pub name: Spanned<String>,
+    /// What it costs; what is left out is as in the catalogue.
+    pub rates: Rates,
+    /// Tokens that prompt and answer may have.
+    pub context_tokens: Option<u64>,
+    /// Tokens that an answer may have.
+    pub output_tokens_max: Option<u64>,
+    /// What it reads: words of the catalogue; empty if nothing is said.
+    pub input: Vec<String>,
+    /// What it can do: words of the catalogue; empty if nothing is said.
+    pub can: Vec<String>,
+}
+
+/// A price in place of the catalogue's.
+#[derive(Debug, Clone)]
+pub struct PriceOverride {
+    /// Name or type of a provider.
+    pub provider: Spanned<String>,
+    /// The model's name there.
+    pub model: Spanned<String>,
+    /// What it costs; what is left out keeps its proportion.
+    pub rates: Rates,
+}
+
+/// Where newer models and prices come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CatalogUpdate {
+    /// A file.
+    pub file: Option<PathBuf>,
+    /// An address, `https://`.
+    pub url: Option<String>,
+    /// How often the address is asked.
+    pub refresh: Duration,
+}
+
+impl Default for CatalogUpdate {
+    fn default() -> Self {
+        Self { file: None, url: None, refresh: Duration::from_secs(24 * 60 * 60) }
+    }
 }
 
 /// How long a provider may take.
@@ -366,6 +419,8 @@ impl Config {
             default_route: None,
             default_route_overrides: false,
             translation: Translation::default(),
+            price_overrides: Vec::new(),
+            catalog: CatalogUpdate::default(),
             logging: Logging { format: LogFormat::Pretty, level: "info".to_owned(), requests: true },
             metrics: Metrics { enabled: true, listen: None, path: "/metrics".to_owned() },
         }
@@ -384,6 +439,7 @@ impl Provider {
             credentials: Vec::new(),
             models: Vec::new(),
             stream_only: Vec::new(),
+            descriptions: Vec::new(),
             priority: 0,
             timeouts: ProviderTimeouts::default(),
             headers: Vec::new(),

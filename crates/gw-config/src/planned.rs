@@ -26,8 +26,10 @@ fn judge(decoder: &mut Decoder<'_>, siblings: &[Entry], entry: &Entry, planned: 
     }
     match planned.off {
         Off::Never => cannot_execute(decoder, entry, "remove it"),
-        Off::Switch if is_switched_off(decoder, entry) => {}
+        Off::Switch if is_switched_off(decoder, entry) || is_disabled(decoder, siblings) => {}
         Off::Switch => cannot_execute(decoder, entry, "remove it or set \"enabled: false\""),
+        Off::Disabled if is_disabled(decoder, siblings) => {}
+        Off::Disabled => cannot_execute(decoder, entry, "remove it or set \"enabled: false\" beside it"),
         Off::When(value) if has_value(decoder, entry, value) => {}
         Off::When(value) => cannot_execute(decoder, entry, &format!("remove it or set it to {value}")),
         Off::With(governors) if is_any_given(siblings, governors) => {}
@@ -66,8 +68,12 @@ fn is_any_given(entries: &[Entry], keys: &[&str]) -> bool {
 
 fn is_switched_off(decoder: &mut Decoder<'_>, entry: &Entry) -> bool {
     let Value::Map(entries) = &entry.value.value else { return false };
+    decoder.within(&entry.key, |decoder| is_disabled(decoder, entries))
+}
+
+fn is_disabled(decoder: &mut Decoder<'_>, entries: &[Entry]) -> bool {
     let switch = entries.iter().find(|inner| inner.key == "enabled");
-    decoder.within(&entry.key, |decoder| switch.is_some_and(|switch| has_value(decoder, switch, "false")))
+    switch.is_some_and(|switch| has_value(decoder, switch, "false"))
 }
 
 fn has_value(decoder: &mut Decoder<'_>, entry: &Entry, value: &str) -> bool {

@@ -75,6 +75,7 @@ fn planned_row(page: &mut String, planned: &Planned) {
     let off = match planned.off {
         Off::Never => "if empty".to_owned(),
         Off::Switch => "with `enabled: false`".to_owned(),
+        Off::Disabled => "beside `enabled: false`".to_owned(),
         Off::When(value) => format!("as `{value}`"),
         Off::With(governors) => {
             format!("beside {}", governors.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", "))

@@ -79,6 +79,8 @@ pub(crate) enum Off {
     When(&'static str),
     /// If one of these siblings is given: it only refines them, and they are judged themselves.
     With(&'static [&'static str]),
+    /// If the section that it stands in has `enabled: false`.
+    Disabled,
     /// If everything in it is off.
     Inside,
 }

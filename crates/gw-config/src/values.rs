@@ -6,6 +6,7 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use crate::decode::{Decode, Decoder};
+use crate::file::{PerOne, PriceText};
 use crate::names::{Address, AddressRange, KeyName, LogLevel, ModelName, ProviderName};
 use crate::node::Node;
 use crate::scalar::{Count, Json, Kind, Milliseconds, Size, kind};
@@ -69,5 +70,5 @@ macro_rules! scalars {
 
 scalars! {
     Address, AddressRange, BaseUrl, Count, Duration, KeyName, LogLevel, Milliseconds, ModelName, ProviderName, Size, String, UrlPath,
-    VariableValue, WebOrigin, bool, i64, u16,
+    VariableValue, WebOrigin, bool, i64, u16, PerOne, PriceText,
 }

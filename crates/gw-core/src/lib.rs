@@ -1,6 +1,7 @@
 //! The vocabulary of the gateway. Read in this order: [`operation`] (what can be asked), [`error`] (what can go
-//! wrong, and whose fault it is), [`usage`] (what was used), [`record`] (what is remembered of a request), [`chat`] (a
-//! conversation, in the one form in which all dialects meet), [`embeddings`] and [`rerank`] (the same of those).
+//! wrong, and whose fault it is), [`usage`] (what was used), [`money`], [`price`] and [`cost`] (what that costs),
+//! [`record`] (what is remembered of a request), [`chat`] (a conversation, in the one form in which all dialects meet),
+//! [`embeddings`] and [`rerank`] (the same of those).
 //!
 //! **Invariants.** No I/O, no clock, no log; no wire format and no provider is named here, but for the families whose
 //! state is carried. Nothing in this crate can
@@ -8,17 +9,23 @@
 
 pub mod caller;
 pub mod chat;
+pub mod cost;
 pub mod embeddings;
 pub mod error;
 pub mod id;
+pub mod money;
 pub mod operation;
+pub mod price;
 pub mod record;
 pub mod rerank;
 pub mod usage;
 
 pub use caller::Caller;
+pub use cost::Cost;
 pub use error::{Blame, Error, ErrorCode, Retry, UpstreamError};
 pub use id::RequestId;
+pub use money::{Nanodollars, Rate};
 pub use operation::Operation;
+pub use price::{Dimension, Price};
 pub use record::{Outcome, RequestRecord, Timings};
-pub use usage::Usage;
+pub use usage::{ServiceTier, Usage};

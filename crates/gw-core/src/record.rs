@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::chat::Loss;
-use crate::{ErrorCode, Operation, RequestId, Usage};
+use crate::{Cost, ErrorCode, Operation, RequestId, Usage};
 
 /// How a request ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,6 +84,8 @@ pub struct RequestRecord {
     pub error: Option<ErrorCode>,
     /// What the provider reported as used.
     pub usage: Option<Usage>,
+    /// What that cost; `None` where nothing was reported as used.
+    pub cost: Option<Cost>,
     /// Bytes of the request's body.
     pub request_bytes: u64,
     /// Bytes of the answer's body that were handed to the client's connection.

@@ -70,6 +70,13 @@ pub(crate) enum AttemptCredential {
     Client(HeaderName, HeaderValue),
 }
 
+impl AttemptCredential {
+    /// Whether it is the caller's own.
+    pub(crate) fn is_callers(&self) -> bool {
+        matches!(self, Self::Client(..))
+    }
+}
+
 /// Decides with whose credential a provider is asked. A client's key goes to a provider only if that provider was named
 /// and has no key of its own.
 pub(crate) fn credential(choice: &Choice, foreign_key: Option<&str>) -> Result<AttemptCredential, Error> {
@@ -120,7 +127,7 @@ impl Attempt<'_> {
         } else {
             head
         };
-        let (request, withhold_usage) = self.request(provider, entry, call, head, asked, meter)?;
+        let (request, asked_for_usage) = self.request(provider, entry, call, head, asked, meter)?;
 
         meter.dropped(quirks::dropped(&entry.quirks, head, &call.body));
         let response = self.send(request, meter).await?;
@@ -157,7 +164,8 @@ impl Attempt<'_> {
                 let content = Content::Translated(answer, Box::new(watch));
                 return Ok(Reply { status: parts.status, headers: parts.headers, content });
             }
-            let options = StreamScanOptions { dialect: call.dialect, withhold_usage_chunk: withhold_usage };
+            let withhold_usage_chunk = asked_for_usage && !meter.tells_cost();
+            let options = StreamScanOptions { dialect: call.dialect, withhold_usage_chunk };
             let content = Content::Events(answer, StreamScan::new(options));
             return Ok(Reply { status: parts.status, headers: parts.headers, content });
         }
@@ -197,10 +205,10 @@ impl Attempt<'_> {
         if head.stream != wanted.stream && !call.dialect.names_model_in_path() {
             edits.push(edit::set(head, &call.body, "stream", Bytes::from_static(b"true")));
         }
-        let mut withhold_usage = false;
+        let mut asked_for_usage = false;
         if head.stream && entry.stream_usage == StreamUsage::Option && !head.include_usage {
             edits.extend(request::usage_option(head, &call.body));
-            withhold_usage = true;
+            asked_for_usage = true;
         }
         edits.extend(quirks::edits(&entry.quirks, head, &call.body));
         let mut headers = self.headers(provider, call, call.dialect);
@@ -217,7 +225,7 @@ impl Attempt<'_> {
         *request.method_mut() = Method::POST;
         *request.uri_mut() = path.into();
         *request.headers_mut() = headers;
-        Ok((request, withhold_usage))
+        Ok((request, asked_for_usage))
     }
 
     /// Where the provider is asked in the client's own dialect.
@@ -308,7 +316,9 @@ impl Attempt<'_> {
             let Some(piece) = answer.data().await else {
                 let body = join(pieces);
                 meter.received();
-                meter.used(self.usage(call, &parts.headers, &body)?);
+                let (usage, tier) = self.usage(call, &parts.headers, &body)?;
+                meter.used(usage);
+                meter.served(tier.as_deref());
                 self.remember_whole(call, &body, meter);
                 return Ok(Reply {
                     status: parts.status,
@@ -334,24 +344,30 @@ impl Attempt<'_> {
         }
     }
 
-    /// What a whole answer says was used.
-    fn usage(&self, call: &Call<'_>, headers: &HeaderMap, body: &Bytes) -> Result<Option<Usage>, Error> {
+    /// What a whole answer says was used, and which service was given where that stands elsewhere.
+    fn usage(
+        &self,
+        call: &Call<'_>,
+        headers: &HeaderMap,
+        body: &Bytes,
+    ) -> Result<(Option<Usage>, Option<String>), Error> {
         if call.dialect.operation() == Operation::CountTokens {
-            return Ok(None);
+            return Ok((None, None));
         }
         if call.dialect.operation() != Operation::Chat && !call.dialect.is_plain_openai() {
             scan::top_level(body).map_err(|_| self.invalid(body))?;
             let (provider, model) = (&self.resolved.choice.provider.name, &self.resolved.choice.model);
-            return Ok(unary::usage(call.dialect, &unary::Reply { headers, body, provider, model }));
+            return Ok((unary::usage(call.dialect, &unary::Reply { headers, body, provider, model }), None));
         }
         let egress = chat::egress(call.dialect).filter(|_| !call.dialect.is_plain_openai());
         let Some(egress) = egress else {
             let scan = response::scan_response(call.dialect, body).map_err(|_| self.invalid(body))?;
-            return Ok(scan.usage);
+            return Ok((scan.usage, None));
         };
         scan::top_level(body).map_err(|_| self.invalid(body))?;
         // An answer that says of itself that it is an error goes to the client as it is.
-        Ok(egress.decode_answer(body, &Origin::default()).ok().and_then(|answer| answer.usage))
+        let answer = egress.decode_answer(body, &Origin::default()).ok();
+        Ok(answer.map_or((None, None), |answer| (answer.usage, answer.service_tier)))
     }
 
     /// The provider refused: what it says.

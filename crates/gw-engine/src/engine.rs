@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use gw_core::{Error, Operation, RequestRecord};
+use gw_core::{Error, Operation, Price, RequestRecord};
 use gw_dialects::{DialectId, request};
 use gw_http::Pools;
 use gw_runtime::clock::Clock;
@@ -16,6 +16,7 @@ use http::{HeaderMap, HeaderValue};
 
 use crate::budget::{Budget, Taken};
 use crate::conversations::Conversations;
+use crate::cost;
 use crate::dispatch;
 use crate::meter::Meter;
 use crate::models::Choice;
@@ -90,6 +91,8 @@ pub struct Resolved {
     pub series: Rc<Series>,
     /// What is peculiar to the model there.
     pub settings: Settings,
+    /// What the model costs there; a price without rates if that is not known.
+    pub price: Arc<Price>,
 }
 
 /// A worker's engine.
@@ -135,9 +138,14 @@ impl Engine {
         meter.resolve(&resolved);
 
         let credential = dispatch::credential(&resolved.choice, call.foreign_key)?;
+        meter.tell_cost(request::asks_for_cost(&head, &call.body));
+        if credential.is_callers() {
+            meter.use_callers_key();
+        }
         let deadline = meter.started() + snapshot.request_timeout.min(resolved.choice.provider.total_timeout);
         let attempt = dispatch::Attempt { ports: &self.ports, snapshot, resolved: &resolved, credential, deadline };
-        attempt.run(call, &head, meter).await
+        let reply = attempt.run(call, &head, meter).await?;
+        Ok(cost::told_in(reply, meter))
     }
 
     fn resolve(
@@ -184,6 +192,7 @@ impl Engine {
         let series = self.ports.bank.series(key);
         let only_streams = choice.provider.only_streams(&choice.model);
         let settings = choice.provider.settings.of(&choice.model).clone();
-        Ok(Rc::new(Resolved { choice, model_header, model_json, only_streams, series, settings }))
+        let price = snapshot.pricing.price(&choice.provider, &choice.model);
+        Ok(Rc::new(Resolved { choice, model_header, model_json, only_streams, series, settings, price }))
     }
 }

@@ -1,6 +1,6 @@
 //! The request path. Read [`engine`] first: one function tells the whole story. Then its steps, in order: [`identity`]
-//! (who calls), [`models`] (what the model's name stands for), [`dispatch`] (the attempt), [`reply`] (the way back),
-//! [`meter`] (what is remembered). [`snapshot`] is the configuration as running.
+//! (who calls), [`models`] (what the model's name stands for), [`pricing`] (what it can do and costs),
+//! [`dispatch`] (the attempt), [`reply`] (the way back), [`meter`] (what is remembered). [`snapshot`] is the configuration as running.
 //!
 //! **Invariants.**
 //! - A request sees one snapshot from its first step to its last.
@@ -13,6 +13,7 @@
 pub mod budget;
 mod continuing;
 pub mod conversations;
+mod cost;
 pub mod dispatch;
 pub mod engine;
 mod gathering;
@@ -21,6 +22,7 @@ pub mod media;
 pub mod meter;
 pub mod models;
 mod operations;
+pub mod pricing;
 pub mod reply;
 mod sending;
 mod settings;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use gw_core::chat::{Grade, Loss};
 use gw_core::record::LOSSES_MAX;
-use gw_core::{Error, ErrorCode, Operation, Outcome, RequestId, RequestRecord, Timings, Usage};
+use gw_core::{Cost, Error, ErrorCode, Operation, Outcome, RequestId, RequestRecord, ServiceTier, Timings, Usage};
 use http::HeaderMap;
 use tokio::time::Instant;
 
@@ -30,6 +30,8 @@ pub struct Meter {
     streams: bool,
     dropped: String,
     warnings: String,
+    tells_cost: bool,
+    callers_key: bool,
     _in_flight: Option<Taken>,
 }
 
@@ -63,6 +65,7 @@ impl Meter {
             outcome: Outcome::Cancelled,
             error: None,
             usage: None,
+            cost: None,
             request_bytes: 0,
             response_bytes: 0,
             attempts: 0,
@@ -80,6 +83,8 @@ impl Meter {
             streams: false,
             dropped: String::new(),
             warnings: String::new(),
+            tells_cost: false,
+            callers_key: false,
             _in_flight: None,
         })
     }
@@ -260,6 +265,39 @@ impl Meter {
         }
     }
 
+    /// The service that the provider says it gave.
+    pub fn served(&mut self, tier: Option<&str>) {
+        if let (Some(usage), Some(tier)) = (&mut self.record.usage, tier) {
+            usage.service_tier = ServiceTier::of(tier);
+        }
+    }
+
+    /// What has been used so far costs, at the price of the provider and model; `None` if nothing was reported.
+    pub fn cost(&self) -> Option<Cost> {
+        let (usage, resolved) = (self.record.usage.as_ref()?, self.resolved.as_deref()?);
+        Some(Cost::of(usage, &resolved.price, self.record.started_at))
+    }
+
+    /// The client asks to be told the cost in the answer.
+    pub fn tell_cost(&mut self, asked: bool) {
+        self.tells_cost = asked;
+    }
+
+    /// Whether the client asked to be told the cost in the answer.
+    pub fn tells_cost(&self) -> bool {
+        self.tells_cost
+    }
+
+    /// The provider is asked with the caller's own key.
+    pub fn use_callers_key(&mut self) {
+        self.callers_key = true;
+    }
+
+    /// Whether the provider is asked with the caller's own key.
+    pub fn uses_callers_key(&self) -> bool {
+        self.callers_key
+    }
+
     /// The client is told of an error.
     pub fn failed(&mut self, error: &Error) {
         self.record.status = error.status().as_u16();
@@ -309,6 +347,7 @@ impl Meter {
 impl Drop for Meter {
     fn drop(&mut self) {
         self.record.timings = self.timings();
+        self.record.cost = self.cost();
         self.record.outcome = match self.outcome {
             Some(outcome) => outcome,
             // Dropped by the unwinding of a panic that nobody on the path caught.

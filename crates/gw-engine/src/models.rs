@@ -40,6 +40,16 @@ pub struct Choice {
     pub provider_named: bool,
 }
 
+/// A name that a client may use.
+pub struct Listed {
+    /// The name.
+    pub name: String,
+    /// The type of the provider that serves it.
+    pub owner: Arc<str>,
+    /// The provider, and the model's name there, where one is known beforehand.
+    pub target: Option<(Arc<Provider>, String)>,
+}
+
 /// What the names of models stand for.
 pub struct Models {
     providers: Vec<Arc<Provider>>,
@@ -125,24 +135,30 @@ impl Models {
         self.find(name, prefer)
     }
 
-    /// Every name that a client may use, as `GET /v1/models` lists them, each with who serves it. Sorted.
-    pub fn list(&self) -> Vec<(String, Arc<str>)> {
+    /// Every name that a client may use, as `GET /v1/models` lists them. Sorted.
+    pub fn list(&self) -> Vec<Listed> {
         let mut names = Vec::new();
         for (name, route) in &self.routes {
             let first = route.providers.first().and_then(|index| self.providers.get(*index));
+            let target =
+                first.map(|provider| (Arc::clone(provider), route.model.as_deref().unwrap_or(name).to_owned()));
             let owner = first.map_or_else(|| Arc::from("gateway"), |provider| Arc::clone(&provider.type_id));
-            names.push((name.to_string(), owner));
+            names.push(Listed { name: name.to_string(), owner, target });
         }
         for provider in self.providers.iter().filter(|provider| provider.is_usable()) {
-            let owner = &provider.type_id;
-            names.extend(provider.models.iter().map(|model| (model.to_string(), Arc::clone(owner))));
+            let listed = |name: String, model: &str| Listed {
+                name,
+                owner: Arc::clone(&provider.type_id),
+                target: Some((Arc::clone(provider), model.to_owned())),
+            };
+            names.extend(provider.models.iter().map(|model| listed(model.to_string(), model)));
             if provider.models.is_empty() {
-                let known = provider.known_models();
-                names.extend(known.map(|model| (format!("{}/{model}", provider.name), Arc::clone(owner))));
+                let known = provider.known_models().into_iter();
+                names.extend(known.map(|model| listed(format!("{}/{model}", provider.name), model)));
             }
         }
-        names.sort();
-        names.dedup_by(|second, first| second.0 == first.0);
+        names.sort_by(|one, other| (&one.name, &one.owner).cmp(&(&other.name, &other.owner)));
+        names.dedup_by(|second, first| second.name == first.name);
         names
     }
 
@@ -238,7 +254,7 @@ impl Models {
         let mut near: Vec<_> = self
             .list()
             .into_iter()
-            .map(|(candidate, _)| (likeness(&candidate), candidate))
+            .map(|listed| (likeness(&listed.name), listed.name))
             .filter(|(likeness, _)| *likeness >= LIKENESS_MIN)
             .collect();
         near.sort_by(|one, other| other.0.total_cmp(&one.0).then_with(|| one.1.cmp(&other.1)));

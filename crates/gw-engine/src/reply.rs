@@ -16,6 +16,7 @@ use http::{HeaderMap, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 
 use crate::budget::Taken;
+use crate::cost;
 use crate::meter::Meter;
 pub use crate::translation::Translation;
 
@@ -121,6 +122,11 @@ impl ReplyBody {
 }
 
 impl State {
+    /// Whether what goes out are events, each whole.
+    fn is_events(&self) -> bool {
+        matches!(self, Self::Events(_) | Self::Translated(_))
+    }
+
     fn poll(&mut self, meter: Option<&mut Meter>, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Broken>>> {
         match (self, meter) {
             (Self::Whole { bytes, .. }, meter) => {
@@ -244,6 +250,9 @@ impl Events {
                             if self.scan.is_done() {
                                 self.answer.hurry(END_GRACE);
                             }
+                            if meter.tells_cost() {
+                                meter.used(self.scan.usage());
+                            }
                         }
                         Err(mut fault) => {
                             self.ready.extend(std::mem::take(&mut fault.before));
@@ -309,6 +318,12 @@ impl Body for ReplyBody {
         let polled = match guard(|| state.poll(meter.as_deref_mut(), context)) {
             Ok(polled) => polled,
             Err(Panicked) => Poll::Ready(state.broken(meter.as_deref_mut())),
+        };
+        let polled = match (polled, meter.as_deref()) {
+            (Poll::Ready(Some(Ok(bytes))), Some(meter)) if meter.tells_cost() && state.is_events() => {
+                Poll::Ready(Some(Ok(cost::told_in_events(bytes, meter))))
+            }
+            (polled, _) => polled,
         };
         if let (Poll::Ready(Some(Ok(bytes))), Some(meter)) = (&polled, meter) {
             meter.forwarded(bytes.len());

@@ -78,6 +78,7 @@ impl Attempt<'_> {
         let provider = &self.resolved.choice.provider;
         let mut spoken = self.spoken(call)?;
         let mut request = decode(spoken.ingress, call, head)?;
+        request.include_usage |= meter.tells_cost();
         let (kept, own) = self.continued(spoken.dialect, call, head, &mut request, meter).await?;
         let mut held = self.ports.held_bytes.nothing();
         if !spoken.takes_urls() {
@@ -231,6 +232,7 @@ impl Attempt<'_> {
         };
         custom::restore_answer(&mut answer, &asked.request);
         meter.used(answer.usage);
+        meter.served(answer.service_tier.as_deref());
         if let Some(kept) = kept {
             kept.keep(&spoken.ingress.encode_answer(&answer, &asked));
         }

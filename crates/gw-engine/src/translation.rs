@@ -2,7 +2,7 @@
 
 use bytes::{Bytes, BytesMut};
 use gw_core::chat::Event;
-use gw_core::{Error, ErrorCode, Usage};
+use gw_core::{Error, ErrorCode, ServiceTier, Usage};
 use gw_dialects::chat::{DecodeEvents, EncodeEvents};
 use gw_dialects::envelope::Unframe;
 use gw_dialects::gemini::ArrayFraming;
@@ -28,6 +28,7 @@ pub struct Translation {
     array: Option<ArrayFraming>,
     events: Vec<Event>,
     usage: Option<Usage>,
+    tier: Option<ServiceTier>,
     /// Where the answer can be continued by its id.
     keeper: Option<Keeper>,
     /// Where the provider keeps the answer: by its id.
@@ -62,6 +63,7 @@ impl Translation {
             array: None,
             events: Vec::new(),
             usage: None,
+            tier: None,
             remember: None,
             bytes: 0,
         }
@@ -96,7 +98,7 @@ impl Translation {
 
     /// What was used, as far as is known.
     pub(crate) fn usage(&self) -> Option<Usage> {
-        self.usage
+        self.usage.map(|usage| Usage { service_tier: self.tier, ..usage })
     }
 
     /// Takes the next piece of the provider's stream.
@@ -207,8 +209,10 @@ impl Translation {
             decoded.into_iter().for_each(|event| custom.push(event, &mut self.events));
         }
         for event in self.events.drain(..) {
-            if let Event::Usage(usage) = &event {
-                self.usage = Some(self.usage.unwrap_or_default().merge(*usage));
+            match &event {
+                Event::Usage(usage) => self.usage = Some(self.usage.unwrap_or_default().merge(*usage)),
+                Event::ServiceTier(tier) => self.tier = ServiceTier::of(tier),
+                _ => {}
             }
             if let (Event::Start { id, .. }, Some(remember)) = (&event, &self.remember) {
                 remember.under(id);

@@ -36,6 +36,7 @@ fn snapshot(config: &Config, environment: &[(&str, &str)]) -> Snapshot {
         catalog: Catalog::builtin(),
         origins: &Origins::default(),
         authenticators: &Authenticators::default(),
+        update: None,
         variable: &find,
     };
     build(config, &resources, 1).unwrap_or_else(|wrong| panic!("{wrong}"))
@@ -167,6 +168,7 @@ fn everything_that_is_wrong_is_told_at_once() {
         catalog: Catalog::builtin(),
         origins: &Origins::default(),
         authenticators: &Authenticators::default(),
+        update: None,
         variable: &|_| None,
     };
     let wrong = build(&config, &resources, 1).err().unwrap().to_string();
@@ -178,7 +180,7 @@ fn everything_that_is_wrong_is_told_at_once() {
 #[test]
 fn the_list_names_what_can_be_asked_for_and_nothing_else() {
     let listed = snapshot(&company(), &[]).models.list();
-    let names: Vec<_> = listed.iter().map(|(name, _)| name.as_str()).collect();
+    let names: Vec<_> = listed.iter().map(|listed| listed.name.as_str()).collect();
     for name in ["fast", "gpt-4", "deepseek/deepseek-chat", "mistral/codestral-latest", "sandbox/echo"] {
         assert!(names.contains(&name), "{name}");
     }

@@ -5,6 +5,7 @@
 
 mod base_url;
 mod entry;
+pub mod models;
 mod reference;
 #[cfg(test)]
 mod soundness;

@@ -134,7 +134,8 @@ impl Api {
             Route::Ready => Ok(respond::json(self.health.ready())),
             Route::Models => self
                 .may_look(snapshot, parts)
-                .map(|()| respond::json((StatusCode::OK, models::list(snapshot, Shape::of(parts))))),
+                .and_then(|()| models::list(snapshot, Shape::of(parts), parts.uri.query()))
+                .map(|body| respond::json((StatusCode::OK, body))),
             Route::Model(id) => self
                 .may_look(snapshot, parts)
                 .and_then(|()| models::one(snapshot, &decoded(id), Shape::of(parts)))

@@ -12,6 +12,14 @@ use serde_json::json;
 pub struct Health {
     draining: AtomicBool,
     configuration: Mutex<Configuration>,
+    catalog: Mutex<Option<CatalogRefresh>>,
+}
+
+/// How asking for newer models and prices went.
+struct CatalogRefresh {
+    models: usize,
+    /// Why the last attempt failed, if it did.
+    failure: Option<String>,
 }
 
 #[derive(Default)]
@@ -30,6 +38,13 @@ impl Health {
     /// A new configuration was refused; the old one stays in force.
     pub fn refused(&self, why: String) {
         self.configuration.lock().failure = Some(why);
+    }
+
+    /// An address was asked for newer models and prices: it gave so many, or failed and the last ones stay in force.
+    pub fn catalog_refreshed(&self, models: usize, failure: Option<String>) {
+        let mut catalog = self.catalog.lock();
+        let kept = catalog.as_ref().map_or(0, |last| last.models);
+        *catalog = Some(CatalogRefresh { models: if failure.is_some() { kept } else { models }, failure });
     }
 
     /// The gateway was told to stop.
@@ -52,7 +67,14 @@ impl Health {
             detail["last_reload"] = "failed".into();
             detail["error"] = failure.as_str().into();
         }
-        let body = json!({ "status": if draining { "draining" } else { "ready" }, "configuration": detail });
+        let mut body = json!({ "status": if draining { "draining" } else { "ready" }, "configuration": detail });
+        if let Some(catalog) = &*self.catalog.lock() {
+            let last = if catalog.failure.is_some() { "failed" } else { "succeeded" };
+            body["catalog"] = json!({ "models": catalog.models, "last_refresh": last });
+            if let Some(failure) = &catalog.failure {
+                body["catalog"]["error"] = failure.as_str().into();
+            }
+        }
         let status = if draining { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
         (status, Bytes::from(body.to_string()))
     }
@@ -80,6 +102,17 @@ mod tests {
         let (_, body) = ready(&health);
         assert_eq!(body["configuration"]["last_reload"], "succeeded");
         assert_eq!(body["configuration"]["generation"], 2);
+    }
+
+    #[test]
+    fn prices_that_could_not_be_refreshed_are_told_and_leave_the_gateway_ready() {
+        let health = Health::default();
+        assert_eq!(ready(&health).1.get("catalog"), None);
+        health.catalog_refreshed(7, None);
+        health.catalog_refreshed(0, Some("the host does not have a public address".to_owned()));
+        let (status, body) = ready(&health);
+        assert_eq!((status, &body["catalog"]["models"]), (200, &serde_json::json!(7)));
+        assert_eq!(body["catalog"]["last_refresh"], "failed");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use gw_core::{Error, ErrorCode, RequestId};
 use gw_dialects::{DialectId, chat, unary};
+use gw_engine::reply::Content;
 use gw_engine::{Meter, Reply, ReplyBody};
 use gw_http::serve::Refusal;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
@@ -20,6 +21,7 @@ const X_PROVIDER_TYPE: HeaderName = HeaderName::from_static("x-provider-type");
 const X_MODEL_USED: HeaderName = HeaderName::from_static("x-model-used");
 const X_FALLBACK_USED: HeaderName = HeaderName::from_static("x-fallback-used");
 const X_GATEWAY_DROPPED_PARAMS: HeaderName = HeaderName::from_static("x-gateway-dropped-params");
+const X_GATEWAY_COST: HeaderName = HeaderName::from_static("x-gateway-cost");
 const X_GATEWAY_WARNINGS: HeaderName = HeaderName::from_static("x-gateway-warnings");
 /// Where Anthropic's SDKs look for the id.
 const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
@@ -28,7 +30,7 @@ const X_ATTEMPT_COUNT: HeaderName = HeaderName::from_static("x-attempt-count");
 const X_SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 
 /// How many headers the gateway adds at most.
-const OWN_HEADERS: usize = 12;
+const OWN_HEADERS: usize = 13;
 /// Headers of a provider that are about its connection to us, or that would speak for us (RFC 9110 §7.6.1).
 const NOT_FORWARDED: [HeaderName; 14] = [
     header::CONNECTION,
@@ -53,6 +55,9 @@ pub fn reply(reply: Reply, dialect: DialectId, mut meter: Box<Meter>) -> Respons
     let mut headers = forwardable(headers);
     told_by_meter(&mut headers, &meter);
     told_in_dialect(&mut headers, dialect, &meter);
+    if matches!(content, Content::Whole(..)) {
+        told_cost(&mut headers, &meter);
+    }
     meter.status(status.as_u16());
     build(status, headers, ReplyBody::new(content, meter))
 }
@@ -101,6 +106,14 @@ fn told_in_dialect(headers: &mut HeaderMap, dialect: DialectId, meter: &Meter) {
     }
     if let Some(warnings) = meter.warnings().and_then(|warnings| HeaderValue::try_from(warnings).ok()) {
         headers.insert(X_GATEWAY_WARNINGS, warnings);
+    }
+}
+
+/// What the request cost, in dollars, where that is known before the head is sent.
+fn told_cost(headers: &mut HeaderMap, meter: &Meter) {
+    let total = meter.cost().and_then(|cost| cost.total());
+    if let Some(total) = total.and_then(|total| HeaderValue::try_from(total.to_string()).ok()) {
+        headers.insert(X_GATEWAY_COST, total);
     }
 }
 

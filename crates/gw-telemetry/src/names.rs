@@ -85,6 +85,10 @@ metrics! {
         "Finished requests that went wrong, by error code and by whose fault it was.";
     TOKENS, Kind::Counter, "tokens_total", ["provider", "model", "type"],
         "Tokens as reported by providers. Types input and output are whole; the others are parts of them.";
+    COST, Kind::Counter, "cost_nanodollars_total", ["provider", "model", "type"],
+        "What requests cost at list price, in billionths of a US dollar, by what was billed. Requests of unknown cost are missing.";
+    UNPRICED, Kind::Counter, "unpriced_requests_total", ["provider", "model"],
+        "Requests of which something was used that has no price here: their cost is unknown.";
     DURATION, Kind::Histogram(DURATION_US), "request_duration_seconds", ["operation", "provider", "model"],
         "From the head of a request to the last byte of its answer.";
     FIRST_TOKEN, Kind::Histogram(FIRST_TOKEN_US), "time_to_first_token_seconds", ["operation", "provider", "model"],
@@ -115,6 +119,8 @@ metrics! {
         "1 if the configuration last read is the one that runs, 0 if it had to be refused.";
     CONFIG_GENERATION, Kind::Gauge, "config_generation", [],
         "The number of the configuration that runs, counted from the start.";
+    CATALOG_REFRESHES, Kind::Counter, "catalog_refreshes_total", ["result"],
+        "Times an address was asked for newer models and prices: success, or failure, after which the last ones stay.";
     RECORDS_DROPPED, Kind::Counter, "records_dropped_total", [],
         "Finished requests that are missing from the request log because its queue was full.";
     LOG_LINES_DROPPED, Kind::Counter, "log_lines_dropped_total", [],

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use gw_core::{Blame, ErrorCode, Operation};
+use gw_core::{Blame, Dimension, ErrorCode, Operation};
 use parking_lot::Mutex;
 
 use crate::bank::{Bank, BankCells};
@@ -42,6 +42,8 @@ pub struct Registry {
     reloads_failed: AtomicU64,
     last_reload_succeeded: AtomicU64,
     generation: AtomicU64,
+    catalog_refreshed: AtomicU64,
+    catalog_failed: AtomicU64,
 }
 
 /// What others count, as it stands when the page is made.
@@ -78,6 +80,8 @@ impl Registry {
             reloads_failed: AtomicU64::new(0),
             last_reload_succeeded: AtomicU64::new(1),
             generation: AtomicU64::new(1),
+            catalog_refreshed: AtomicU64::new(0),
+            catalog_failed: AtomicU64::new(0),
         })
     }
 
@@ -114,6 +118,12 @@ impl Registry {
         }
     }
 
+    /// An address was asked for newer models and prices.
+    pub fn catalog_refreshed(&self, succeeded: bool) {
+        let count = if succeeded { &self.catalog_refreshed } else { &self.catalog_failed };
+        count.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// The page for Prometheus, of the type [`CONTENT_TYPE`]. Workers go on counting while it is made.
     pub fn render(&self, sampled: &Sampled) -> String {
         let banks: Vec<_> = self.banks.lock().values().cloned().collect();
@@ -122,6 +132,7 @@ impl Registry {
         show_requests(&mut page, &totals);
         show_errors(&mut page, &totals);
         show_tokens(&mut page, &totals);
+        show_cost(&mut page, &totals);
         show_times(&mut page, &totals);
         show_connections(&mut page, &totals);
         self.show_process(&mut page, &totals, sampled);
@@ -154,6 +165,9 @@ impl Registry {
         reloads.sample(&["failure"], read(&self.reloads_failed));
         page.family(names::CONFIG_LAST_RELOAD_SUCCESS).sample(&[], read(&self.last_reload_succeeded));
         page.family(names::CONFIG_GENERATION).sample(&[], read(&self.generation));
+        let mut refreshes = page.family(names::CATALOG_REFRESHES);
+        refreshes.sample(&["success"], read(&self.catalog_refreshed));
+        refreshes.sample(&["failure"], read(&self.catalog_failed));
         page.family(names::RECORDS_DROPPED).sample(&[], totals.records_dropped);
         page.family(names::LOG_LINES_DROPPED).sample(&[], sampled.log_lines_dropped);
         page.family(names::SERIES_OVERFLOW).sample(&[], totals.series_overflow);
@@ -196,6 +210,25 @@ fn show_tokens(page: &mut Page, totals: &Totals) {
         for (kind, count) in TOKEN_TYPES.iter().zip(counts).filter(|(_, count)| *count > 0) {
             family.sample(&[provider, model, kind], count);
         }
+    }
+}
+
+fn show_cost(page: &mut Page, totals: &Totals) {
+    let mut by_model = BTreeMap::<(&str, &str), ([u64; Dimension::ALL.len()], u64)>::new();
+    for (key, total) in &totals.series {
+        let (sums, unpriced) = by_model.entry((&key.provider, &key.model)).or_default();
+        sums.iter_mut().zip(total.cost).for_each(|(sum, amount)| *sum += amount);
+        *unpriced += total.unpriced;
+    }
+    let mut family = page.family(names::COST);
+    for ((provider, model), (amounts, _)) in &by_model {
+        for (dimension, amount) in Dimension::ALL.iter().zip(amounts).filter(|(_, amount)| **amount > 0) {
+            family.sample(&[provider, model, dimension.name()], *amount);
+        }
+    }
+    let mut family = page.family(names::UNPRICED);
+    for ((provider, model), (_, unpriced)) in by_model.iter().filter(|(_, (_, unpriced))| *unpriced > 0) {
+        family.sample(&[provider, model], *unpriced);
     }
 }
 

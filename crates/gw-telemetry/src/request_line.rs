@@ -56,6 +56,7 @@ pub(crate) fn push_json(line: &mut Vec<u8>, record: &RequestRecord) {
         fields.text("blame", blame_name(code.blame()));
     }
     push_tokens(&mut fields, record);
+    push_cost(&mut fields, record);
     fields.number("request_bytes", record.request_bytes);
     fields.number("response_bytes", record.response_bytes);
     fields.number("attempts", u64::from(record.attempts));
@@ -92,6 +93,9 @@ pub(crate) fn push_pretty(line: &mut Vec<u8>, record: &RequestRecord) {
     if !record.losses.is_empty() {
         push(line, format_args!(", losses {}", record.losses.len()));
     }
+    if let Some(total) = record.cost.as_ref().and_then(gw_core::Cost::total) {
+        push(line, format_args!(", ${total}"));
+    }
     if let Some(key) = &record.key_name {
         line.extend_from_slice(b", key ");
         push_word(line, key);
@@ -106,14 +110,32 @@ fn push_tokens(fields: &mut Fields<'_>, record: &RequestRecord) {
     for (name, tokens) in [
         ("cached_input_tokens", usage.cached_input_tokens),
         ("cache_write_tokens", usage.cache_write_tokens),
+        ("cache_write_1h_tokens", usage.cache_write_1h_tokens),
         ("reasoning_tokens", usage.reasoning_tokens),
         ("audio_input_tokens", usage.audio_input_tokens),
         ("audio_output_tokens", usage.audio_output_tokens),
         ("search_units", usage.search_units),
+        ("image_input_tokens", usage.image_input_tokens),
+        ("image_output_tokens", usage.image_output_tokens),
+        ("searches", usage.searches),
     ] {
         if tokens > 0 {
             fields.number(name, tokens);
         }
+    }
+    fields.known("service_tier", usage.service_tier.map(gw_core::ServiceTier::name));
+}
+
+/// The whole in dollars, its parts in nanodollars; or else what has no price.
+fn push_cost(fields: &mut Fields<'_>, record: &RequestRecord) {
+    let Some(cost) = &record.cost else { return };
+    if let Some(total) = cost.total() {
+        fields.raw("cost_usd", total.to_string().as_bytes());
+        let parts: Vec<_> =
+            cost.components().map(|(dimension, amount)| format!("\"{}\":{}", dimension.name(), amount.0)).collect();
+        fields.raw("cost_nanodollars", format!("{{{}}}", parts.join(",")).as_bytes());
+    } else {
+        fields.text("unpriced", &cost.unpriced().names().collect::<Vec<_>>().join(" "));
     }
 }
 

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use gw_core::{ErrorCode, Operation, Outcome, RequestRecord, Usage};
+use gw_core::{Dimension, ErrorCode, Operation, Outcome, RequestRecord, Usage};
 use parking_lot::Mutex;
 
 use crate::counter::{Counter, Histogram};
@@ -47,6 +47,9 @@ pub(crate) struct SeriesCells {
     pub(crate) errors: [Counter; ErrorCode::ALL.len()],
     /// By the place in [`TOKEN_TYPES`].
     pub(crate) tokens: [Counter; TOKEN_TYPES.len()],
+    /// In nanodollars, by the place in [`Dimension::ALL`].
+    pub(crate) cost: [Counter; Dimension::ALL.len()],
+    pub(crate) unpriced: Counter,
     pub(crate) duration: Histogram,
     pub(crate) first_token: Histogram,
 }
@@ -75,6 +78,15 @@ impl Series {
             for (count, tokens) in self.cells.tokens.iter().zip(token_counts(usage)) {
                 count.add(tokens);
             }
+        }
+        match &record.cost {
+            Some(cost) if cost.unpriced().is_empty() => {
+                for (dimension, amount) in cost.components() {
+                    self.cells.cost[dimension as usize].add(u64::try_from(amount.0).unwrap_or(0));
+                }
+            }
+            Some(_) => self.cells.unpriced.add(1),
+            None => {}
         }
         self.cells.duration.observe(record.timings.total_us);
         if let (true, Some(first_byte_us)) = (record.stream, record.timings.first_byte_us) {
@@ -106,6 +118,8 @@ impl SeriesCells {
             statuses: Mutex::default(),
             errors: std::array::from_fn(|_| Counter::default()),
             tokens: std::array::from_fn(|_| Counter::default()),
+            cost: std::array::from_fn(|_| Counter::default()),
+            unpriced: Counter::default(),
             duration: Histogram::new(bounds_us(DURATION.kind)),
             first_token: Histogram::new(bounds_us(FIRST_TOKEN.kind)),
         }
@@ -134,8 +148,7 @@ fn token_counts(usage: &Usage) -> [u64; TOKEN_TYPES.len()] {
         reasoning_tokens,
         audio_input_tokens,
         audio_output_tokens,
-        // Not tokens; the request's log line tells it.
-        search_units: _,
+        ..
     } = *usage;
     [
         input_tokens,

@@ -28,6 +28,7 @@ pub(crate) fn record() -> RequestRecord {
         error: None,
         usage: Some(Usage { input_tokens: 12, output_tokens: 34, reasoning_tokens: 5, ..Usage::default() }),
         losses: Vec::new(),
+        cost: None,
         request_bytes: 321,
         response_bytes: 4_567,
         attempts: 1,

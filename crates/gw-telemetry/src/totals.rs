@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use gw_core::{ErrorCode, Operation, Outcome};
+use gw_core::{Dimension, ErrorCode, Operation, Outcome};
 
 use crate::bank::BankCells;
 use crate::counter::HistogramTotal;
@@ -48,6 +48,9 @@ pub(crate) struct SeriesTotal {
     pub(crate) errors: ByCode,
     /// By the place in [`TOKEN_TYPES`].
     pub(crate) tokens: [u64; TOKEN_TYPES.len()],
+    /// In nanodollars, by the place in [`Dimension::ALL`].
+    pub(crate) cost: [u64; Dimension::ALL.len()],
+    pub(crate) unpriced: u64,
     pub(crate) duration: HistogramTotal,
     pub(crate) first_token: HistogramTotal,
 }
@@ -100,6 +103,10 @@ impl SeriesTotal {
         for (total, count) in self.tokens.iter_mut().zip(&cells.tokens) {
             *total += count.get();
         }
+        for (total, count) in self.cost.iter_mut().zip(&cells.cost) {
+            *total += count.get();
+        }
+        self.unpriced += cells.unpriced.get();
         self.duration.add(&cells.duration);
         self.first_token.add(&cells.first_token);
     }

@@ -1,13 +1,14 @@
 //! Tasks of the project, run as `cargo xtask NAME`.
 //!
 //! Read in this order: [`mod@test`] (what is checked, and in which order), [`tools`] (what that needs to be installed),
-//! [`tidy`] (what no compiler checks), [`docs`] and [`mod@bench`].
+//! [`tidy`] (what no compiler checks), [`docs`], [`catalog`] and [`mod@bench`].
 //!
 //! **Invariants.** This crate compiles in seconds: it uses no crate of the house, so that it also runs while the house
 //! does not compile. What needs the house's code (the generated reference) is the example `reference`.
 #![expect(clippy::print_stdout, reason = "a command line tool speaks on stdout")]
 
 mod bench;
+mod catalog;
 mod docs;
 mod process;
 mod project;
@@ -37,6 +38,8 @@ enum Task {
     Tidy,
     /// Writes the generated reference to docs/reference.
     Docs,
+    /// Makes the files of models and prices from a public price file.
+    Catalog(catalog::Options),
     /// Builds the gateway and the load rig for release and compares; further arguments go to the rig.
     Bench(bench::Options),
 }
@@ -57,6 +60,7 @@ fn perform(task: Task) -> Result<ExitCode> {
         Task::Test(options) => test::run(&options),
         Task::Tidy => tidy::run().map(|()| ExitCode::SUCCESS),
         Task::Docs => docs::write().map(|()| ExitCode::SUCCESS),
+        Task::Catalog(options) => catalog::run(&options).map(|()| ExitCode::SUCCESS),
         Task::Bench(options) => bench::run(&options).map(|()| ExitCode::SUCCESS),
     }
 }

@@ -1,6 +1,7 @@
 //! The configuration *as written*: every key that a file may have, one line each.
 
 mod auth;
+mod cost;
 mod credentials;
 mod later;
 mod parameters;
@@ -19,8 +20,9 @@ use crate::section::{choices, section};
 use crate::shape::{Off, Shape, planned};
 
 pub(crate) use auth::{Auth, NamedKey};
+pub(crate) use cost::{Catalog, CostManagement, Currency, DescribedModel, ListedModel, ModelCost, PerOne, PriceText};
 pub(crate) use credentials::{Credentials, GoogleCredentials};
-use later::{access, caching, cost, observe, routing};
+use later::{access, caching, cost as budgets, observe, routing};
 pub(crate) use parameters::{Json, ModelSettings, Parameters};
 pub(crate) use providers::{Provider, Timeout, Tls as ProviderTls};
 pub(crate) use routes::{JsonTarget, Route, Strategy, StrategyMode};
@@ -51,6 +53,10 @@ section! {
         default_model: ModelName;
         /// What becomes of a request for a provider that does not speak the client's format.
         translation: Translation;
+        /// Prices in place of the catalogue's.
+        cost_management: CostManagement;
+        /// Models and prices that are newer than the ones built in.
+        catalog: Catalog;
         /// The gateway's log.
         logging: Logging;
         /// Metrics in the Prometheus format.
@@ -73,10 +79,8 @@ section! {
             .off(Off::Switch),
         planned("canary", &Shape::Section(&routing::CANARY), "Giving a new provider a part of the traffic.")
             .off(Off::Switch),
-        planned("cost_management", &Shape::Section(&cost::COST_MANAGEMENT), "Prices, budgets and what happens beyond them.")
-            .off(Off::Switch),
         planned("consumer", &crate::shape::TEXT, "The team that a budget is for."),
-        planned("budget", &Shape::Section(&cost::TEAM_BUDGET), "What a team may spend in a month."),
+        planned("budget", &Shape::Section(&budgets::TEAM_BUDGET), "What a team may spend in a month."),
         planned("roles", &Shape::List(&Shape::Section(&access::ROLE)), "What people may do."),
         planned("users", &Shape::List(&Shape::Section(&access::USER)), "Who has which role."),
         planned("security", &Shape::Section(&access::SECURITY), "Masking of personal data, and the audit log.")

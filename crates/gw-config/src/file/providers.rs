@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::cost::ListedModel;
 use super::credentials::Credentials;
 use super::later::routing;
 use super::parameters::{ModelSettings, Parameters};
@@ -35,8 +36,8 @@ section! {
         project_id: VariableValue;
         /// The space of watsonx.ai that pays, in place of a project; `WATSONX_SPACE_ID` if left out.
         space_id: VariableValue;
-        /// The models it serves; whatever the type knows if left out.
-        models: Vec<Spanned<ModelName>>;
+        /// The models it serves, by their names or with what they cost and can do; whatever the type knows if left out.
+        models: Vec<Spanned<ListedModel>>;
         /// Models that only stream: clients that ask for no stream get the answer gathered.
         stream_only: Vec<Spanned<ModelName>>;
         /// Lower comes first where several providers serve a model.

@@ -2,6 +2,7 @@
 //! rules that no single key can break.
 
 mod auth;
+mod cost;
 mod credentials;
 mod parameters;
 mod providers;
@@ -47,11 +48,15 @@ pub(crate) fn mean(file: &File, files: Vec<PathBuf>, meaning: &mut Meaning<'_>) 
         routes.push(target.route);
     }
     meaning.refuse_twins("route or alias", routes.iter().map(|route| &route.name));
+    let catalog = meaning.catalog(file);
+    let files = files.into_iter().chain(catalog.file.clone()).collect();
     let config = Config {
         files,
         profile,
         server: meaning.server(file.server.value()),
         translation: translation::translation(file.translation.value()),
+        price_overrides: Meaning::price_overrides(file),
+        catalog,
         metrics: meaning.metrics(file.metrics.value(), &listen),
         logging: logging(file, profile),
         listen,

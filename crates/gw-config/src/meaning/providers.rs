@@ -4,11 +4,11 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use super::Meaning;
-use crate::config::{HttpVersion, Profile, Provider, ProviderTimeouts, ProviderTls, Spanned};
+use crate::config::{HttpVersion, ModelDescription, Profile, Provider, ProviderTimeouts, ProviderTls, Spanned};
 use crate::decode::{Pairs, Written};
 use crate::diagnostic::{Diagnostic, Place};
-use crate::file::{self, File, Timeout};
-use crate::names::{ModelName, ProviderName, check_header_name, check_header_value};
+use crate::file::{self, File, ListedModel, Timeout};
+use crate::names::{ProviderName, check_header_name, check_header_value};
 use crate::scalar::Scalar;
 use crate::secret::Secret;
 use crate::text::{nearest, quote};
@@ -43,8 +43,9 @@ impl Meaning<'_> {
             ));
         }
         let tls = self.provider_tls(&written.tls, &subject);
-        let models = self.models(&written.models, &subject);
-        let stream_only = self.models(&written.stream_only, &subject);
+        let (models, descriptions) = self.models(&written.models, &subject);
+        let only = written.stream_only.value().into_iter().flatten();
+        let stream_only = only.map(|model| Spanned { value: model.value.0.clone(), place: model.place.clone() }).collect();
         let parameters = self.parameters(&written.parameters, &subject);
         let model_settings = self.model_settings(&written.model_settings, &subject);
         let (name, kind) = self.name_and_type(written, place)?;
@@ -59,6 +60,7 @@ impl Meaning<'_> {
             credentials,
             models,
             stream_only,
+            descriptions,
             priority: written.priority.value().copied().unwrap_or(0),
             timeouts: written.timeout.value().map_or_else(ProviderTimeouts::default, timeouts),
             headers,
@@ -151,18 +153,32 @@ impl Meaning<'_> {
         Some(key.value.secret.clone())
     }
 
-    fn models(&mut self, written: &Written<Vec<Spanned<ModelName>>>, subject: &str) -> Vec<Spanned<String>> {
+    /// The names of the models, and what is said of some.
+    fn models(
+        &mut self,
+        written: &Written<Vec<Spanned<ListedModel>>>,
+        subject: &str,
+    ) -> (Vec<Spanned<String>>, Vec<ModelDescription>) {
         let mut seen = HashSet::new();
-        let mut models = Vec::new();
+        let (mut models, mut descriptions) = (Vec::new(), Vec::new());
         for model in written.value().into_iter().flatten() {
-            if seen.insert(&model.value.0) {
-                models.push(Spanned { value: model.value.0.clone(), place: model.place.clone() });
+            let name = match &model.value {
+                ListedModel::Named(name) => Spanned { value: name.0.clone(), place: model.place.clone() },
+                ListedModel::Described(described) => {
+                    let Some(description) = self.description(described, subject) else { continue };
+                    let name = description.name.clone();
+                    descriptions.push(description);
+                    name
+                }
+            };
+            if seen.insert(name.value.clone()) {
+                models.push(name);
             } else {
-                let message = format!("{subject} has the model {} twice", self.show(&model.value.0, &model.place));
-                self.mistake(&model.place, message, "keep one of them");
+                let message = format!("{subject} has the model {} twice", self.show(&name.value, &name.place));
+                self.mistake(&name.place, message, "keep one of them");
             }
         }
-        models
+        (models, descriptions)
     }
 
     fn headers(&mut self, written: Option<&Pairs<SecretText>>, subject: &str) -> Vec<(Spanned<String>, Secret)> {

@@ -41,6 +41,10 @@ fn lines(config: &Config) -> Vec<String> {
     if let Some(index) = config.default_route {
         line(true, format!("default route: {}{overrides}", config.routes[index].name.value));
     }
+    for one in &config.price_overrides {
+        line(true, format!("price of {}/{}: {}", one.provider.value, one.model.value, rates(&one.rates)));
+    }
+    line(config.catalog != default.catalog, format!("{:?}", config.catalog));
     line(config.logging != default.logging, format!("{:?}", config.logging));
     line(config.metrics != default.metrics, format!("{:?}", config.metrics));
     lines
@@ -57,6 +61,11 @@ fn provider(provider: &Provider) -> String {
     add(provider.api_key.is_some(), format!("api_key: {}", provider.api_key.as_ref().map_or("", |key| key.expose())));
     let models: Vec<&str> = provider.models.iter().map(|model| model.value.as_str()).collect();
     add(!models.is_empty(), format!("models: {}", models.join(", ")));
+    for one in &provider.descriptions {
+        let (context, output_max) = (one.context_tokens.unwrap_or(0), one.output_tokens_max.unwrap_or(0));
+        let words = [one.input.as_slice(), &one.can].concat().join(" ");
+        add(true, format!("{}: {} {context} {output_max} {words}", one.name.value, rates(&one.rates)));
+    }
     add(provider.priority != 0, format!("priority: {}", provider.priority));
     add(provider.timeouts != ProviderTimeouts::default(), format!("{:?}", provider.timeouts));
     for (name, value) in &provider.headers {
@@ -82,6 +91,13 @@ fn provider(provider: &Provider) -> String {
     }
     add(provider.emulate_tools, "emulates tools".to_owned());
     text
+}
+
+/// In dollars for a million.
+fn rates(rates: &gw_core::price::Rates) -> String {
+    let all: Vec<_> =
+        rates.iter().map(|(dimension, rate)| format!("{}={}", dimension.name(), rate.dollars_per_million())).collect();
+    all.join(" ")
 }
 
 fn route(route: &Route) -> String {

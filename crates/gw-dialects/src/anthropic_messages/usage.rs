@@ -11,6 +11,8 @@ pub(super) struct Counts {
     input: u64,
     cache_read: u64,
     cache_write: u64,
+    cache_write_1h: u64,
+    searches: u64,
     output: u64,
     thinking: u64,
 }
@@ -27,6 +29,12 @@ impl Counts {
         take("cache_read_input_tokens", &mut self.cache_read, usage);
         take("cache_creation_input_tokens", &mut self.cache_write, usage);
         take("output_tokens", &mut self.output, usage);
+        if let Some(details) = usage.object("cache_creation") {
+            take("ephemeral_1h_input_tokens", &mut self.cache_write_1h, &details);
+        }
+        if let Some(details) = usage.object("server_tool_use") {
+            take("web_search_requests", &mut self.searches, &details);
+        }
         if let Some(details) = usage.object("output_tokens_details") {
             take("thinking_tokens", &mut self.thinking, &details);
         }
@@ -39,6 +47,8 @@ impl Counts {
             output_tokens: self.output,
             cached_input_tokens: self.cache_read,
             cache_write_tokens: self.cache_write,
+            cache_write_1h_tokens: self.cache_write_1h,
+            searches: self.searches,
             reasoning_tokens: self.thinking,
             ..Usage::default()
         }

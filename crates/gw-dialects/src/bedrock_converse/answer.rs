@@ -140,6 +140,15 @@ pub(super) struct TokenUsage {
     output_tokens: u64,
     cache_read_input_tokens: Option<u64>,
     cache_write_input_tokens: Option<u64>,
+    cache_details: Option<Vec<CacheDetail>>,
+}
+
+/// Tokens that were written to the cache for a time.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct CacheDetail {
+    ttl: String,
+    input_tokens: u64,
 }
 
 impl TokenUsage {
@@ -147,7 +156,9 @@ impl TokenUsage {
     pub(super) fn total(self) -> Usage {
         let (read, written) =
             (self.cache_read_input_tokens.unwrap_or_default(), self.cache_write_input_tokens.unwrap_or_default());
+        let for_an_hour = self.cache_details.iter().flatten().filter(|detail| detail.ttl == "1h");
         Usage {
+            cache_write_1h_tokens: for_an_hour.map(|detail| detail.input_tokens).fold(0, u64::saturating_add),
             input_tokens: self.input_tokens.saturating_add(read).saturating_add(written),
             output_tokens: self.output_tokens,
             cached_input_tokens: read,

@@ -16,11 +16,12 @@ pub(super) fn decode(mut usage: Object<'_>) -> Usage {
         input_tokens: prompt.saturating_add(tools),
         output_tokens: candidates.saturating_add(thoughts),
         cached_input_tokens: cached,
-        cache_write_tokens: 0,
         reasoning_tokens: thoughts,
-        audio_input_tokens: audio(&mut usage, "promptTokensDetails"),
-        audio_output_tokens: audio(&mut usage, "candidatesTokensDetails"),
-        search_units: 0,
+        audio_input_tokens: of_modality(&mut usage, "promptTokensDetails", "AUDIO"),
+        audio_output_tokens: of_modality(&mut usage, "candidatesTokensDetails", "AUDIO"),
+        image_input_tokens: of_modality(&mut usage, "promptTokensDetails", "IMAGE"),
+        image_output_tokens: of_modality(&mut usage, "candidatesTokensDetails", "IMAGE"),
+        ..Usage::default()
     }
 }
 
@@ -64,11 +65,12 @@ pub(super) fn encode(usage: &Usage) -> Value {
     Value::Object(members)
 }
 
-fn audio(usage: &mut Object<'_>, name: &str) -> u64 {
+/// The tokens of a modality.
+fn of_modality(usage: &mut Object<'_>, name: &str, wanted: &str) -> u64 {
     let details = usage.objects(name).unwrap_or_default();
-    let audio = details.into_iter().filter_map(|mut detail| {
+    let counts = details.into_iter().filter_map(|mut detail| {
         let modality: String = detail.get("modality")?;
-        (modality == "AUDIO").then(|| detail.number("tokenCount")).flatten()
+        (modality == wanted).then(|| detail.number("tokenCount")).flatten()
     });
-    audio.fold(0, u64::saturating_add)
+    counts.fold(0, u64::saturating_add)
 }

@@ -19,6 +19,7 @@ const STREAM: &str = "stream";
 const STREAM_OPTIONS: &str = "stream_options";
 const INCLUDE_USAGE: &str = "include_usage";
 const PREFER_PROVIDER: &str = "prefer_provider";
+const USAGE: &str = "usage";
 
 /// Longer names of models and providers are nobody's.
 const NAME_BYTES_MAX: usize = 1 << 10;
@@ -61,7 +62,21 @@ pub fn model_in_path(written: &str) -> Result<Box<str>, Error> {
 
 /// Takes out what only the gateway understands.
 pub fn remove_extensions(head: &Head, body: &[u8]) -> impl Iterator<Item = Edit> {
+    let asked = cost_option(head, body).is_some();
     edit::remove(head, body, PREFER_PROVIDER)
+        .chain(asked.then(|| edit::remove(head, body, USAGE)).into_iter().flatten())
+}
+
+/// Whether the client asks to be told the cost in the answer: `"usage": {"include": true}`, which is OpenRouter's way.
+pub fn asks_for_cost(head: &Head, body: &[u8]) -> bool {
+    cost_option(head, body) == Some(b"true")
+}
+
+/// What `usage.include` says, if it is there.
+fn cost_option<'a>(head: &Head, body: &'a [u8]) -> Option<&'a [u8]> {
+    let usage = &body[head.fields.get(body, USAGE)?.value()];
+    let include = scan::top_level(usage).ok()?.get(usage, "include")?.value();
+    Some(&usage[include])
 }
 
 /// Asks for the usage at the end of the stream, where the client did not ask; what else it said in `stream_options`
@@ -274,6 +289,8 @@ mod tests {
                 r#"{"stream_options":{"include_usag\u0065": true},"stream":true}"#,
             ),
             (r#"{"prefer_provider":"x","stream":true}"#, r#"{"stream_options":{"include_usage":true},"stream":true}"#),
+            (r#"{"usage":{"include":true},"stream":false}"#, r#"{"stream":false}"#),
+            (r#"{"usage":{"x":1},"stream":false}"#, r#"{"usage":{"x":1},"stream":false}"#),
             (r#"{"stream":false}"#, r#"{"stream":false}"#),
             (
                 r#"{"stream":true,"stream_options":{"include_usage":true}}"#,

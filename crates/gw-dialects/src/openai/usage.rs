@@ -1,6 +1,6 @@
 //! What an answer in OpenAI's format says about what was used, and where providers say it.
 
-use gw_core::Usage;
+use gw_core::{ServiceTier, Usage};
 
 use crate::scan::Object;
 
@@ -10,10 +10,17 @@ pub fn of_answer(answer: &Object<'_>) -> Option<Usage> {
         .object("usage")
         // Groq: at the end of a stream.
         .or_else(|| answer.object("x_groq")?.object("usage"));
-    match report {
+    let usage = match report {
         Some(report) => of_report(&report),
         None => of_choices(answer),
-    }
+    };
+    let service_tier = answer.get("service_tier").and_then(tier);
+    usage.map(|usage| Usage { service_tier, ..usage })
+}
+
+/// The service that was given, as a JSON string, where it was not the usual one.
+fn tier(raw: &str) -> Option<ServiceTier> {
+    ServiceTier::of(raw.strip_prefix('"')?.strip_suffix('"')?)
 }
 
 /// What a `usage` object says. `None` if it holds no count.
@@ -53,7 +60,11 @@ pub fn of_report(report: &Object<'_>) -> Option<Usage> {
         reasoning_tokens,
         audio_input_tokens: of_prompt("audio_tokens").unwrap_or(0),
         audio_output_tokens: of_completion("audio_tokens").unwrap_or(0),
-        search_units: 0,
+        image_input_tokens: of_prompt("image_tokens").unwrap_or(0),
+        image_output_tokens: of_completion("image_tokens").unwrap_or(0),
+        // Perplexity.
+        searches: count("num_search_queries").unwrap_or(0),
+        ..Usage::default()
     })
 }
 
@@ -125,6 +136,21 @@ mod tests {
                 "alibaba",
                 r#"{"usage":{"prompt_tokens":9,"completion_tokens":1,"prompt_tokens_details":{"cache_creation_input_tokens":8}}}"#,
                 Usage { cache_write_tokens: 8, ..counts(9, 1) },
+            ),
+            (
+                "openai, another service",
+                r#"{"service_tier":"priority","usage":{"prompt_tokens":5,"completion_tokens":1}}"#,
+                Usage { service_tier: Some(ServiceTier::Priority), ..counts(5, 1) },
+            ),
+            (
+                "the usual service",
+                r#"{"usage":{"prompt_tokens":5,"completion_tokens":1},"service_tier":"default"}"#,
+                counts(5, 1),
+            ),
+            (
+                "pictures",
+                r#"{"usage":{"prompt_tokens":5,"completion_tokens":1,"prompt_tokens_details":{"image_tokens":4},"completion_tokens_details":{"image_tokens":1}}}"#,
+                Usage { image_input_tokens: 4, image_output_tokens: 1, ..counts(5, 1) },
             ),
             ("embeddings", r#"{"data":[],"usage":{"prompt_tokens":5,"total_tokens":5}}"#, counts(5, 0)),
             ("embeddings, total only", r#"{"data":[],"usage":{"total_tokens":5}}"#, counts(5, 0)),

@@ -142,8 +142,19 @@ pub(super) fn usage(response: &Value) -> Option<Usage> {
         reasoning_tokens: detail("output_tokens_details", "reasoning_tokens"),
         audio_input_tokens: detail("input_tokens_details", "audio_tokens"),
         audio_output_tokens: detail("output_tokens_details", "audio_tokens"),
-        search_units: 0,
+        image_input_tokens: detail("input_tokens_details", "image_tokens"),
+        image_output_tokens: detail("output_tokens_details", "image_tokens"),
+        searches: searches(response),
+        ..Usage::default()
     })
+}
+
+/// The searches of the web among the items: opening a page that was found is none.
+fn searches(response: &Value) -> u64 {
+    let items = response.get("output").and_then(Value::as_array).into_iter().flatten();
+    let calls = items.filter(|item| text(item, "type") == "web_search_call");
+    let opens = |item: &&Value| matches!(item["action"]["type"].as_str(), Some("open_page" | "find_in_page" | "find"));
+    calls.filter(|item| !opens(item)).count() as u64
 }
 
 /// The parts that an item of the output becomes. Texts without words are none.

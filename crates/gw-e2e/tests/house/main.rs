@@ -7,6 +7,8 @@
 mod harness;
 
 #[cfg(test)]
+mod costs;
+#[cfg(test)]
 mod crowd;
 #[cfg(test)]
 mod embeddings_translated;

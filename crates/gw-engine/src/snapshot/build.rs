@@ -11,6 +11,7 @@ use gw_http::origin::{Identity as ClientIdentity, OriginSettings, Version};
 use gw_http::proxy::ProxyChoice;
 use gw_providers::attempt::{AttemptTimeouts, Destination};
 use gw_providers::auth::{self, Authenticators};
+use gw_providers::catalog::models::Update;
 use gw_providers::catalog::{Catalog, Kind, ProviderType, Variable};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
@@ -19,6 +20,7 @@ use super::{AllSettings, Provider, Snapshot, credential, watsonx};
 use crate::identity::{Identity, KeyTable};
 use crate::media::MediaFetch;
 use crate::models::{Models, Route, Routes};
+use crate::pricing::{Described, Pricing};
 
 /// The catalogue entry that is built in.
 const SANDBOX: &str = "sandbox";
@@ -31,6 +33,8 @@ pub struct Resources<'a> {
     pub origins: &'a Origins,
     /// Who we are to providers; those that a snapshot shares with the last keep their tokens.
     pub authenticators: &'a Authenticators,
+    /// Models and prices that are newer than the catalogue's.
+    pub update: Option<Arc<Update>>,
     /// The process's environment.
     pub variable: &'a dyn Fn(&str) -> Option<String>,
 }
@@ -56,6 +60,8 @@ pub fn build(config: &Config, resources: &Resources<'_>, generation: u64) -> Res
             Err(diagnostic) => wrong.push(*diagnostic),
         }
     }
+    let pricing = Pricing::new(resources.catalog, resources.update.clone(), config.price_overrides.clone());
+    let warnings = pricing.doubtful(&providers);
     let models = Models::new(providers, resources.catalog);
     let routes = routes(config, &models, &mut wrong);
     if !wrong.is_empty() {
@@ -65,6 +71,8 @@ pub fn build(config: &Config, resources: &Resources<'_>, generation: u64) -> Res
         generation,
         identity: Identity { mode: config.auth.mode, keys: KeyTable::new(&config.auth.keys) },
         models: models.with_routes(routes),
+        pricing,
+        warnings,
         body_bytes_max: config.server.limits.body_bytes,
         body_timeout: config.server.timeouts.body,
         request_timeout: config.server.timeouts.request,
@@ -128,6 +136,7 @@ fn provider(settings: &config::Provider, resources: &Resources<'_>) -> Result<Pr
         priority: settings.priority,
         models: settings.models.iter().map(|model| Arc::from(model.value.as_str())).collect(),
         stream_only: settings.stream_only.iter().map(|model| Arc::from(model.value.as_str())).collect(),
+        described: settings.descriptions.iter().map(described).collect::<Result<_, _>>()?,
         destination,
         timeouts: AttemptTimeouts { first_byte: settings.timeouts.first_byte, idle: settings.timeouts.idle },
         total_timeout: settings.timeouts.total,
@@ -143,6 +152,10 @@ fn provider(settings: &config::Provider, resources: &Resources<'_>) -> Result<Pr
         type_header: text(&entry.id)?,
         entry,
     })
+}
+
+fn described(description: &config::ModelDescription) -> Result<Described, Box<Diagnostic>> {
+    Described::new(description).map_err(|what| Box::new(Diagnostic::error(&description.name.place, what)))
 }
 
 fn extra_headers(settings: &config::Provider) -> Result<HeaderMap, Box<Diagnostic>> {

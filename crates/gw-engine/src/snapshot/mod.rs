@@ -19,6 +19,7 @@ pub use settings::{AllSettings, Settings};
 use crate::identity::Identity;
 use crate::media::MediaFetch;
 use crate::models::Models;
+use crate::pricing::Pricing;
 
 /// The configuration as running. A request sees one from its first step to its last.
 pub struct Snapshot {
@@ -28,6 +29,10 @@ pub struct Snapshot {
     pub identity: Identity,
     /// What the names of models stand for.
     pub models: Models,
+    /// What models can do and what they cost.
+    pub pricing: Pricing,
+    /// What somebody should look at.
+    pub warnings: Vec<String>,
     /// Bytes of a request's body, after decompression.
     pub body_bytes_max: usize,
     /// Between two reads of a request's body.

@@ -3,16 +3,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use gw_core::Operation;
 use gw_dialects::DialectId;
 use gw_dialects::chat::{self, Egress};
 use gw_providers::attempt::{AttemptTimeouts, Destination};
 use gw_providers::auth::Authenticator;
+use gw_providers::catalog::models::{Model, ProviderModels, Task};
 use gw_providers::catalog::{Kind, ProviderType};
 use gw_providers::sandbox;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::AllSettings;
+use crate::pricing::Described;
 
 /// Whether a provider has a credential of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +45,8 @@ pub struct Provider {
     pub models: Vec<Arc<str>>,
     /// Models that give their answers in pieces only; those that the entry names come besides.
     pub stream_only: Vec<Arc<str>>,
+    /// Models that the configuration says something of.
+    pub described: Vec<Described>,
     /// Where it is reached.
     pub destination: Destination,
     /// How long an attempt may take.
@@ -95,12 +100,30 @@ impl Provider {
         self.credential != Credential::Missing
     }
 
-    /// The names of models that the catalogue knows there.
-    pub fn known_models(&self) -> Box<dyn Iterator<Item = &str> + '_> {
-        match self.entry.kind {
-            Kind::Http => Box::new(self.entry.known_models()),
-            Kind::Sandbox => Box::new(sandbox::MODELS.iter().map(|model| model.name)),
+    /// The names of models that the catalogue knows there, sorted: those that are described and still served, and those
+    /// that are only known by name.
+    pub fn known_models(&self) -> Vec<&str> {
+        if self.entry.kind == Kind::Sandbox {
+            return sandbox::MODELS.iter().map(|model| model.name).collect();
         }
+        let described = ProviderModels::builtin(&self.entry.id).into_iter().flat_map(ProviderModels::iter);
+        let chats = |model: &&Arc<Model>| self.speaks(model) && model.deprecated.is_none();
+        let described = described.filter(chats).map(|model| &*model.name);
+        let mut names: Vec<_> = described.chain(self.entry.known_models()).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
+    /// Whether it can be asked for what a model is for.
+    fn speaks(&self, model: &Model) -> bool {
+        let operations = [
+            (Task::Chat, Operation::Chat),
+            (Task::Completion, Operation::Completion),
+            (Task::Embedding, Operation::Embeddings),
+        ];
+        let has = |operation| self.endpoints.iter().any(|(dialect, _)| dialect.operation() == operation);
+        operations.into_iter().any(|(task, operation)| model.tasks.has(task) && has(operation))
     }
 
     /// Whether it serves a model of this name, as far as is known here.

@@ -1,29 +1,8 @@
-//! Sections on prices and budgets.
+//! Sections on budgets.
 
-use crate::shape::{BOOLEAN, NUMBER, Section, Shape, TEXT, TEXTS, planned};
+use crate::shape::{BOOLEAN, NUMBER, Section, TEXT, TEXTS, planned};
 
-pub(crate) const COST_MANAGEMENT: Section = Section::planned(
-    "Prices, budgets and what happens beyond them.",
-    &[
-        planned("enabled", &BOOLEAN, "Whether costs are kept."),
-        planned("currency", &TEXT, "The currency of all amounts."),
-        planned(
-            "provider_costs",
-            &Shape::Map(&Shape::Map(&Shape::Section(&MODEL_COST))),
-            "Prices by provider and model, in place of the built-in ones.",
-        ),
-        planned("budgets", &Shape::List(&Shape::Section(&BUDGET)), "What may be spent."),
-        planned("alerts", &Shape::List(&Shape::Section(&COST_ALERT)), "When somebody is to be told."),
-        planned("auto_throttle", &Shape::Section(&AUTO_THROTTLE), "Serving less when a budget runs out."),
-    ],
-);
-
-const MODEL_COST: Section = Section::planned(
-    "The price of a model, for each token.",
-    &[planned("input_token_cost", &NUMBER, "Of the request."), planned("output_token_cost", &NUMBER, "Of the answer.")],
-);
-
-const BUDGET: Section = Section::planned(
+pub(crate) const BUDGET: Section = Section::planned(
     "What may be spent.",
     &[
         planned("name", &TEXT, "The budget's name."),
@@ -35,7 +14,7 @@ const BUDGET: Section = Section::planned(
     ],
 );
 
-const COST_ALERT: Section = Section::planned(
+pub(crate) const COST_ALERT: Section = Section::planned(
     "When somebody is to be told of costs.",
     &[
         planned("type", &TEXT, "`budget_threshold` or `cost_spike`."),
@@ -44,7 +23,7 @@ const COST_ALERT: Section = Section::planned(
     ],
 );
 
-const AUTO_THROTTLE: Section = Section::planned(
+pub(crate) const AUTO_THROTTLE: Section = Section::planned(
     "Serving less when a budget runs out.",
     &[
         planned("enabled", &BOOLEAN, "Whether it is done."),

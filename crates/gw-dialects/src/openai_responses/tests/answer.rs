@@ -92,6 +92,7 @@ fn an_answer_is_read_with_all_its_items_and_counts() {
         cached_input_tokens: 10,
         cache_write_tokens: 2,
         reasoning_tokens: 40,
+        searches: 1,
         ..Usage::default()
     };
     assert_eq!((answer.usage, answer.service_tier.as_deref()), (Some(usage), Some("default")));
