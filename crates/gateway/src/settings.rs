@@ -17,21 +17,6 @@ use gw_providers::catalog::Catalog;
 use crate::catalog::Newest;
 use crate::cli::Options;
 
-/// Provider types that the sources of the product name and that this version cannot speak to.
-const NOT_YET: [&str; 11] = [
-    "amazon-bedrock",
-    "anthropic",
-    "aws-bedrock",
-    "bedrock",
-    "cohere",
-    "gemini",
-    "google",
-    "google-ai",
-    "google-vertex",
-    "vertex",
-    "vertex-ai",
-];
-
 /// A configuration that can be used.
 pub(crate) struct Settings {
     /// As meant.
@@ -62,7 +47,7 @@ pub(crate) fn read(options: &Options, environment: &Environment) -> Result<Setti
     let types = catalog.names();
     let load = LoadOptions {
         provider_types: &types,
-        unsupported_provider_types: &NOT_YET,
+        unsupported_provider_types: &[],
         allow_unauthenticated: options.allow_unauthenticated,
     };
     let Loaded { config, warnings } = gw_config::load(&found.path, environment, &load)?;
