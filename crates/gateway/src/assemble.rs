@@ -10,12 +10,13 @@ use gw_config::config::{Accept, Config, LogFormat};
 use gw_core::RequestRecord;
 use gw_engine::budget::Budget;
 use gw_engine::conversations::Conversations;
+use gw_engine::relay::Homes;
 use gw_engine::snapshot::Handle;
 use gw_engine::{Engine, Ports, Published};
+use gw_http::Observer;
 use gw_http::serve::{Limits, Timeouts};
 use gw_http::tls::{CertificateFiles, ServerCertificate};
 use gw_http::workers::{Accepting, Application, Settings as WorkerSettings, Worker, Workers};
-use gw_http::Observer;
 use gw_runtime::mailbox::{self, Sender};
 use gw_runtime::{Clock, Tasks};
 use gw_server::handle::RequestIds;
@@ -94,6 +95,7 @@ async fn live(
         records: Mutex::new(config.logging.requests.then_some(records)),
         held_bytes: Budget::new("bytes held in memory", config.server.limits.held_bytes),
         conversations: Arc::new(Conversations::new(CONVERSATION_BYTES)),
+        homes: Arc::new(Homes::default()),
         in_flight: Budget::new("requests in flight", config.server.limits.requests_in_flight),
         health: Arc::clone(&health),
         control,
@@ -168,6 +170,7 @@ struct House {
     records: Mutex<Option<Sender<RequestRecord>>>,
     held_bytes: Arc<Budget>,
     conversations: Arc<Conversations>,
+    homes: Arc<Homes>,
     in_flight: Arc<Budget>,
     health: Arc<Health>,
     control: Control,
@@ -191,6 +194,7 @@ impl Application for House {
             clock: Clock::system(),
             held_bytes: Arc::clone(&self.held_bytes),
             conversations: Arc::clone(&self.conversations),
+            homes: Arc::clone(&self.homes),
             in_flight: Arc::clone(&self.in_flight),
         };
         Rc::new(Api {

@@ -47,6 +47,8 @@ pub struct Config {
     pub price_overrides: Vec<PriceOverride>,
     /// Where newer models and prices come from.
     pub catalog: CatalogUpdate,
+    /// How operations are carried that are not understood.
+    pub relay: Relay,
     /// The gateway's log.
     pub logging: Logging,
     /// Where metrics are shown.
@@ -123,6 +125,36 @@ pub struct Media {
 impl Default for Media {
     fn default() -> Self {
         Self { allow: Vec::new(), bytes: 20 << 20, timeout: Duration::from_secs(20) }
+    }
+}
+
+/// How operations are carried that are not understood: files, audio, pictures, batches, realtime, pass-through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Relay {
+    /// For the whole of a request: its body, the provider's work, and the answer.
+    pub timeout: Duration,
+    /// From the end of the request to the first byte of the answer, where the provider's own limit is not longer.
+    pub first_byte: Duration,
+    /// Bytes of a body that flows through.
+    pub body_bytes: u64,
+    /// Whether `/v1/fine_tuning` is served.
+    pub fine_tuning: bool,
+    /// Whether callers see and use what others keep at a provider.
+    pub shared_storage: bool,
+    /// How long a realtime conversation may go on without a word from either side.
+    pub realtime_idle: Duration,
+}
+
+impl Default for Relay {
+    fn default() -> Self {
+        Self {
+            timeout: Duration::from_secs(3_600),
+            first_byte: Duration::from_secs(300),
+            body_bytes: 4 << 30,
+            fine_tuning: false,
+            shared_storage: false,
+            realtime_idle: Duration::from_secs(300),
+        }
     }
 }
 
@@ -233,6 +265,8 @@ pub struct Provider {
     pub proxy: Option<Proxy>,
     /// Which HTTP version is spoken to it.
     pub http_version: HttpVersion,
+    /// Whether callers may use all of its own API with its credential; with a key of their own only if `None`.
+    pub passthrough: Option<bool>,
     /// What is changed in the parameters of requests.
     pub parameters: Parameters,
     /// What is peculiar to some of its models, in the order of the file.
@@ -421,6 +455,7 @@ impl Config {
             translation: Translation::default(),
             price_overrides: Vec::new(),
             catalog: CatalogUpdate::default(),
+            relay: Relay::default(),
             logging: Logging { format: LogFormat::Pretty, level: "info".to_owned(), requests: true },
             metrics: Metrics { enabled: true, listen: None, path: "/metrics".to_owned() },
         }
@@ -450,6 +485,7 @@ impl Provider {
             parameters: Parameters::default(),
             model_settings: Vec::new(),
             emulate_tools: false,
+            passthrough: None,
         }
     }
 }

@@ -65,12 +65,16 @@ error_codes! {
     InvalidApiKey, Client, 401, "invalid_api_key";
     /// The request comes from a web page of another origin, or under a host name that is not this machine's.
     ForeignOrigin, Client, 403, "foreign_origin";
+    /// The operator has not switched this operation on.
+    OperationDisabled, Client, 403, "operation_disabled";
     /// No configured provider serves the model.
     ModelNotFound, Client, 404, "model_not_found";
     /// No answer is kept under this id, or not for this key.
     ResponseNotFound, Client, 404, "response_not_found";
     /// No conversation is kept under this id, or not for this key; or it has no such item.
     ConversationNotFound, Client, 404, "conversation_not_found";
+    /// The file, batch or job is not known here as one that this caller made.
+    ObjectNotFound, Client, 404, "object_not_found";
     /// There is nothing at this path.
     RouteNotFound, Client, 404, "route_not_found";
     /// The path exists, but not for this method.

@@ -80,6 +80,32 @@ dialects! {
     VoyageEmbeddings, "voyage_embeddings", Embeddings;
     /// Voyage's reranking.
     VoyageRerank, "voyage_rerank", Rerank;
+    /// OpenAI's batches.
+    OpenAiBatches, "openai_batches", Batches;
+    /// OpenAI's files.
+    OpenAiFiles, "openai_files", Files;
+    /// OpenAI's fine-tuning jobs.
+    OpenAiFineTuning, "openai_fine_tuning", FineTuning;
+    /// OpenAI's changes of pictures.
+    OpenAiImageEdits, "openai_image_edits", Images;
+    /// OpenAI's variations of pictures.
+    OpenAiImageVariations, "openai_image_variations", Images;
+    /// OpenAI's pictures.
+    OpenAiImages, "openai_images", Images;
+    /// OpenAI's Realtime, over WebSocket.
+    OpenAiRealtime, "openai_realtime", Realtime;
+    /// OpenAI's speech.
+    OpenAiSpeech, "openai_speech", Speech;
+    /// OpenAI's transcriptions.
+    OpenAiTranscriptions, "openai_transcriptions", Transcription;
+    /// OpenAI's transcriptions into English.
+    OpenAiTranslations, "openai_translations", Transcription;
+    /// OpenAI's uploads of large files in parts.
+    OpenAiUploads, "openai_uploads", Files;
+    /// OpenAI's films.
+    OpenAiVideos, "openai_videos", Videos;
+    /// A provider's own API, whatever that is.
+    Raw, "raw", Passthrough;
     /// IBM watsonx.ai's chat.
     WatsonxChat, "watsonx_chat", Chat;
 }
@@ -133,6 +159,20 @@ impl DialectId {
             | Self::VoyageEmbeddings
             | Self::VoyageRerank
             | Self::WatsonxChat => Family::OpenAiChat,
+            // What is carried is not said in anybody's words; its errors are OpenAI's.
+            Self::OpenAiBatches
+            | Self::OpenAiFiles
+            | Self::OpenAiFineTuning
+            | Self::OpenAiImageEdits
+            | Self::OpenAiImageVariations
+            | Self::OpenAiImages
+            | Self::OpenAiRealtime
+            | Self::OpenAiSpeech
+            | Self::OpenAiTranscriptions
+            | Self::OpenAiTranslations
+            | Self::OpenAiUploads
+            | Self::OpenAiVideos
+            | Self::Raw => Family::OpenAiChat,
         }
     }
 

@@ -9,6 +9,8 @@
 
 pub mod anthropic_messages;
 pub mod bedrock_converse;
+pub mod carried;
+pub mod carried_usage;
 pub mod chat;
 pub mod cohere_chat;
 pub mod dashscope_chat;
@@ -20,6 +22,7 @@ pub mod event_stream;
 pub mod gemini;
 pub mod head;
 pub mod mistral_chat;
+pub mod multipart;
 pub mod ndjson;
 pub mod ollama_chat;
 mod openai;
@@ -34,6 +37,7 @@ mod skip;
 pub mod sse;
 pub mod unary;
 pub mod watsonx_chat;
+pub mod websocket;
 
 pub use dialect::DialectId;
 pub use openai::{error, request, response, stream, usage};

@@ -12,6 +12,10 @@ mod chat_requests;
 mod chat_streams;
 #[path = "checks/event_stream.rs"]
 mod event_stream;
+#[path = "checks/form.rs"]
+mod form;
+#[path = "checks/frames.rs"]
+mod frames;
 #[path = "checks/request.rs"]
 mod request;
 #[path = "checks/stream.rs"]
@@ -64,6 +68,16 @@ fn every_answer_in_pieces_of_the_corpus_means_the_same_however_it_is_cut() {
 #[test]
 fn every_stream_of_messages_of_the_corpus_is_written_as_it_came() {
     replay("event_stream", event_stream::check);
+}
+
+#[test]
+fn every_form_of_the_corpus_is_read_the_same_in_any_pieces() {
+    replay("multipart", form::check);
+}
+
+#[test]
+fn every_frame_of_the_corpus_is_read_the_same_in_any_pieces() {
+    replay("websocket", frames::check);
 }
 
 /// A new dialect moves those behind it in the list: the first bytes of their seeds move along.

@@ -37,7 +37,7 @@ const HELD_ANSWER_BYTES_MAX: usize = 1 << 20;
 const ERROR_BYTES_MAX: usize = 64 << 10;
 
 /// What of a client's headers a provider is told. Everything else stays here: cookies, the gateway's key, addresses.
-const FORWARDED: [HeaderName; 6] = [
+pub(crate) const FORWARDED: [HeaderName; 6] = [
     header::ACCEPT,
     header::USER_AGENT,
     HeaderName::from_static("idempotency-key"),
@@ -46,7 +46,7 @@ const FORWARDED: [HeaderName; 6] = [
     HeaderName::from_static("tracestate"),
 ];
 /// What is told besides where the client's own key is used: these belong to the account of the key.
-const FORWARDED_WITH_KEY: [HeaderName; 2] =
+pub(crate) const FORWARDED_WITH_KEY: [HeaderName; 2] =
     [HeaderName::from_static("openai-organization"), HeaderName::from_static("openai-project")];
 
 /// What is told besides where Anthropic's format goes through: which of its versions the client speaks.
@@ -399,6 +399,7 @@ impl Attempt<'_> {
             AttemptError::Invalid(_) => (ErrorCode::ProviderInvalidResponse, "sent what is not an answer"),
             AttemptError::Timeout(_) => (ErrorCode::ProviderTimeout, "did not answer in time"),
             AttemptError::Deadline => (ErrorCode::DeadlineExceeded, "did not answer in time"),
+            AttemptError::Interrupted => (ErrorCode::ClientClosed, "was not sent the whole request"),
         };
         Error::new(code, format!("provider \"{provider}\" {what}: {error}"))
     }

@@ -20,6 +20,7 @@ use crate::cost;
 use crate::dispatch;
 use crate::meter::Meter;
 use crate::models::Choice;
+use crate::relay::Homes;
 use crate::reply::Reply;
 use crate::snapshot::{Handle, Settings, Snapshot};
 
@@ -64,6 +65,8 @@ pub struct Ports {
     pub in_flight: Arc<Budget>,
     /// Conversations that clients continue by the id of an answer.
     pub conversations: Arc<Conversations>,
+    /// Where files, batches and jobs are kept, and whose they are.
+    pub homes: Arc<Homes>,
 }
 
 impl Ports {
@@ -175,7 +178,7 @@ impl Engine {
         Ok(resolved)
     }
 
-    fn prepare(
+    pub(crate) fn prepare(
         &self,
         snapshot: &Snapshot,
         operation: Operation,

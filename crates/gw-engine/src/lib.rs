@@ -23,6 +23,8 @@ pub mod meter;
 pub mod models;
 mod operations;
 pub mod pricing;
+pub mod realtime;
+pub mod relay;
 pub mod reply;
 mod sending;
 mod settings;

@@ -157,7 +157,7 @@ impl Meter {
         let choice = &resolved.choice;
         self.record.provider = Some(Arc::clone(&choice.provider.name));
         self.record.provider_type = Some(Arc::clone(&choice.provider.type_id));
-        self.record.model_used = Some(Arc::clone(&choice.model));
+        self.record.model_used = Some(Arc::clone(&choice.model)).filter(|model| !model.is_empty());
         self.resolved = Some(Rc::clone(resolved));
     }
 

@@ -51,9 +51,7 @@ impl Attempt<'_> {
         match call.dialect.operation() {
             Operation::Embeddings => Box::pin(self.run_unary::<Embed>(call, head, meter)).await,
             Operation::Rerank => Box::pin(self.run_unary::<Rerank>(call, head, meter)).await,
-            Operation::Chat | Operation::Completion | Operation::CountTokens | Operation::Moderations => {
-                Err(not_spoken(&self.resolved.choice.provider, call))
-            }
+            _ => Err(not_spoken(&self.resolved.choice.provider, call)),
         }
     }
 

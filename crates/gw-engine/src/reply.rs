@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use gw_core::{Error, ErrorCode};
+use gw_dialects::carried_usage::Learner;
 use gw_dialects::error as dialect_error;
 use gw_dialects::response::TailScan;
 use gw_dialects::stream::StreamScan;
@@ -43,6 +44,8 @@ pub enum Content {
     Events(Answer, StreamScan),
     /// A stream that is said in other words, or read along with.
     Translated(Answer, Box<Translation>),
+    /// What is carried without being understood.
+    Carried(Answer, Box<Learner>),
 }
 
 /// The body of an answer. The meter settles when it is dropped.
@@ -57,6 +60,7 @@ enum State {
     Flowing(Box<Flowing>),
     Events(Box<Events>),
     Translated(Box<Translated>),
+    Carried(Box<Carried>),
     Ended,
 }
 
@@ -71,6 +75,11 @@ struct Events {
     scan: StreamScan,
     ready: VecDeque<Bytes>,
     over: bool,
+}
+
+struct Carried {
+    answer: Answer,
+    learner: Box<Learner>,
 }
 
 struct Translated {
@@ -116,6 +125,16 @@ impl ReplyBody {
                 meter.stream_opened();
                 State::Translated(Box::new(Translated { answer, translation, told: false, over: false }))
             }
+            Content::Carried(answer, learner) => {
+                if learner.is_stream() {
+                    meter.stream_opened();
+                }
+                if answer.is_end() {
+                    // Nobody asks for the bytes of an empty body.
+                    meter.completed();
+                }
+                State::Carried(Box::new(Carried { answer, learner }))
+            }
         };
         Self { meter: Some(meter), state }
     }
@@ -139,7 +158,10 @@ impl State {
             (Self::Flowing(flowing), Some(meter)) => flowing.poll(meter, context),
             (Self::Events(events), Some(meter)) => events.poll(meter, context).map(|bytes| bytes.map(Ok)),
             (Self::Translated(stream), Some(meter)) => stream.poll(meter, context).map(|bytes| bytes.map(Ok)),
-            (Self::Flowing(_) | Self::Events(_) | Self::Translated(_), None) | (Self::Ended, _) => Poll::Ready(None),
+            (Self::Carried(carried), Some(meter)) => carried.poll(meter, context),
+            (Self::Flowing(_) | Self::Events(_) | Self::Translated(_) | Self::Carried(_), None) | (Self::Ended, _) => {
+                Poll::Ready(None)
+            }
         }
     }
 
@@ -151,7 +173,9 @@ impl State {
         match std::mem::replace(self, Self::Ended) {
             Self::Events(_) => Some(Ok(dialect_error::stream_error(&error, meter.request_id().as_str()))),
             // Who was saying it may be what broke.
-            Self::Whole { .. } | Self::Flowing(_) | Self::Translated(_) | Self::Ended => Some(Err(Broken)),
+            Self::Whole { .. } | Self::Flowing(_) | Self::Translated(_) | Self::Carried(_) | Self::Ended => {
+                Some(Err(Broken))
+            }
         }
     }
 }
@@ -179,6 +203,32 @@ impl Flowing {
         // Nobody asks for more than the length that was told.
         if piece.is_none() || self.begun.is_empty() && self.answer.is_end() {
             meter.used(self.tail.usage());
+            meter.completed();
+        }
+        Poll::Ready(piece.map(Ok))
+    }
+}
+
+impl Carried {
+    /// What breaks off is cut: where an error could be said in it is not known.
+    fn poll(&mut self, meter: &mut Meter, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Broken>>> {
+        let piece = match self.answer.poll_data(context) {
+            Poll::Pending => return Poll::Pending,
+            Poll::Ready(Some(Err(error))) => {
+                meter.used(self.learner.usage());
+                meter.interrupted(interrupted(&error).code);
+                return Poll::Ready(Some(Err(Broken)));
+            }
+            Poll::Ready(Some(Ok(piece))) => Some(piece),
+            Poll::Ready(None) => None,
+        };
+        if let Some(piece) = &piece {
+            meter.received();
+            self.learner.feed(piece);
+        }
+        // Nobody asks for more than the length that was told.
+        if piece.is_none() || self.answer.is_end() {
+            meter.used(self.learner.usage());
             meter.completed();
         }
         Poll::Ready(piece.map(Ok))
@@ -302,6 +352,7 @@ fn interrupted(error: &AttemptError) -> Error {
     let code = match error {
         AttemptError::Timeout(_) => ErrorCode::ProviderTimeout,
         AttemptError::Deadline => ErrorCode::DeadlineExceeded,
+        AttemptError::Interrupted => ErrorCode::ClientClosed,
         AttemptError::Unreachable(_) | AttemptError::Disconnected(_) | AttemptError::Invalid(_) => {
             ErrorCode::ProviderStreamInterrupted
         }
@@ -345,6 +396,7 @@ impl Body for ReplyBody {
                 let begun: usize = flowing.begun.iter().map(Bytes::len).sum();
                 flowing.answer.length().map_or_else(SizeHint::default, |rest| SizeHint::with_exact(rest + begun as u64))
             }
+            State::Carried(carried) => carried.answer.length().map_or_else(SizeHint::default, SizeHint::with_exact),
             State::Events(_) | State::Translated(_) => SizeHint::default(),
             State::Ended => SizeHint::with_exact(0),
         }

@@ -5,7 +5,7 @@ use gw_core::{Error, ErrorCode};
 use gw_http::RequestBody;
 use gw_providers::attempt::{self, Answer};
 use gw_providers::auth::{AuthError, Authenticator, Used};
-use http::{Request, Response};
+use http::{HeaderMap, Request, Response, StatusCode};
 use tokio::time::timeout_at;
 
 use crate::dispatch::{Attempt, AttemptCredential, provider_request_id};
@@ -31,7 +31,11 @@ impl Attempt<'_> {
         self.transmitted(request, used).await
     }
 
-    async fn authenticated(&self, request: &mut Request<RequestBody>) -> Result<Option<(&Authenticator, Used)>, Error> {
+    /// Authenticates a request that is complete but for that.
+    pub(crate) async fn authenticated(
+        &self,
+        request: &mut Request<RequestBody>,
+    ) -> Result<Option<(&Authenticator, Used)>, Error> {
         let authenticator = match &self.credential {
             AttemptCredential::Configured => self.resolved.choice.provider.authenticator.as_deref(),
             AttemptCredential::Client(..) => None,
@@ -52,10 +56,15 @@ impl Attempt<'_> {
         let sending =
             attempt::send(&provider.destination, &self.ports.pools, request, provider.timeouts, self.deadline);
         let response = sending.await.map_err(|error| self.failed(&error))?;
-        if let Some((authenticator, used)) = used {
-            authenticator.answered(&used, response.status(), response.headers(), self.ports.clock);
-        }
+        self.accepted(used, response.status(), response.headers());
         Ok(response)
+    }
+
+    /// Learns from an answer whether the credential was accepted.
+    pub(crate) fn accepted(&self, used: Option<(&Authenticator, Used)>, status: StatusCode, headers: &HeaderMap) {
+        if let Some((authenticator, used)) = used {
+            authenticator.answered(&used, status, headers, self.ports.clock);
+        }
     }
 
     /// Adds to a refused credential what is known of the reason.

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
+use crate::body::Interrupted;
 use crate::connect::ConnectError;
 use crate::http1::AnswerBody;
 use crate::http2::CountedStream;
@@ -26,6 +27,9 @@ pub enum SendError {
     /// The other side does not take the request.
     #[error("the request could not be sent in time")]
     WriteTimeout,
+    /// The request's body, which flowed in from elsewhere, broke off.
+    #[error("{0}")]
+    Interrupted(#[from] Interrupted),
 }
 
 impl SendError {

@@ -170,7 +170,7 @@ async fn ask(
         }
         SendError::Unreachable(ConnectError::Tls(_)) => FetchError::Tls(error),
         SendError::Unreachable(_) => FetchError::Unreachable(error),
-        SendError::Disconnected => FetchError::Interrupted,
+        SendError::Disconnected | SendError::Interrupted(_) => FetchError::Interrupted,
         SendError::Invalid(_) => FetchError::NotHttp,
     })
 }

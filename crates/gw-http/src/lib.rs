@@ -2,7 +2,7 @@
 //!
 //! In, in this order: [`listen`] (sockets), [`workers`] (one thread, one runtime for each), [`serve`] (a connection),
 //! [`watch`] (slow clients), [`panics`], [`tls`]. Out: [`origin`] (where), [`pool`] (connections; `http1` and `http2` are the two kinds),
-//! [`connect`] and [`proxy`] (new ones), [`client`] (one exchange). [`body`] is what goes through.
+//! [`connect`] and [`proxy`] (new ones), [`client`] (one exchange). [`body`] is what goes through, [`upgrade`] what is spoken after HTTP.
 //! Out, but to wherever a client says: [`fetch`](mod@fetch), which [`address_guard`] keeps out of our own network.
 //!
 //! **Invariants.**
@@ -30,14 +30,16 @@ pub mod proxy;
 pub mod serve;
 mod stream;
 pub mod tls;
+pub mod upgrade;
 pub mod watch;
 pub mod workers;
 
 pub use address_guard::AddressGuard;
-pub use body::RequestBody;
+pub use body::{Flow, Interrupted, RequestBody};
 pub use client::{SendError, UpstreamBody};
 pub use fetch::{FetchError, FetchLimits, Fetched, fetch};
 pub use observer::Observer;
 pub use origin::{Origin, OriginId, Origins};
 pub use pool::Pools;
 pub use serve::{Connection, Limits, Service};
+pub use upgrade::{Switched, Takeover, Upgraded};

@@ -15,6 +15,7 @@ use crate::http1::{Exclusive, Idle, ReadBuffer, Unsent};
 use crate::http2::Shared;
 use crate::observer::Observer;
 use crate::origin::Origin;
+use crate::upgrade::Switched;
 
 /// Idle HTTP/1.1 connections kept per origin and worker.
 const IDLE_COUNT_MAX: usize = 1_024;
@@ -73,6 +74,18 @@ impl Pools {
             Err(Unsent::Gone(error)) => Err(error),
             Err(Unsent::Whole(_)) => Err(SendError::Disconnected),
         }
+    }
+
+    /// Asks an origin, which must be one of HTTP/1.1, to speak another protocol, on a connection of its own. There is no
+    /// time limit but for connecting and for a stalled write.
+    ///
+    /// # Errors
+    /// Why there is no answer.
+    pub async fn switch(&self, origin: &Arc<Origin>, request: Request<RequestBody>) -> Result<Switched, SendError> {
+        let connected = connect::connect(origin).await?;
+        self.observer.upstream_opened(&origin.settings.label);
+        let exclusive = Exclusive::new(connected, self.buffer.clone(), &self.observer, origin);
+        exclusive.switch(request, origin).await
     }
 
     /// Lets go of connections that were closed by the other side or have been idle for too long, and of the pools of

@@ -30,7 +30,11 @@ use crate::observer::Observer;
 use crate::panics::{CatchPanic, guard};
 use crate::stream::Stream;
 use crate::tls::ServerCertificate;
+use crate::upgrade::{Takeover, Upgraded};
 use crate::watch::{Expired, Watch, Watches};
+
+/// How long what a client still sends after its answer is read and thrown away.
+const LINGER: Duration = Duration::from_secs(5);
 
 /// What answers requests. One for each worker; it need not be `Send`.
 pub trait Service: 'static {
@@ -67,12 +71,19 @@ pub enum Refusal {
 }
 
 /// What is known of the connection a request came on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Connection {
     /// The other end.
     pub peer: SocketAddr,
     /// Whether TLS is spoken on it.
     pub secure: bool,
+    /// What becomes of it when HTTP is done with it.
+    pub takeover: Takeover,
+}
+
+impl Connection {
+    fn new(peer: SocketAddr, secure: bool) -> Rc<Self> {
+        Rc::new(Self { peer, secure, takeover: Takeover::default() })
+    }
 }
 
 /// What clients are allowed, shared by all workers.
@@ -152,7 +163,7 @@ impl<S: Service> Door<S> {
                 Ok(Err(_)) | Err(_) => return,
             };
             let io = self.io(Stream::Clear(stream), &watch);
-            return self.speak_http(io, http2, Rc::new(Connection { peer, secure: false }), watch).await;
+            return self.speak_http(io, http2, Connection::new(peer, false), watch).await;
         };
         // In a box, like the HTTP/2 connection below: most connections are the third kind and need not carry their size.
         let handshake = Box::pin(TlsAcceptor::from(certificate.current()).accept(stream));
@@ -161,7 +172,7 @@ impl<S: Service> Door<S> {
         };
         let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
         let io = self.io(Stream::Tls(Box::new(stream.into())), &watch);
-        self.speak_http(io, http2, Rc::new(Connection { peer, secure: true }), watch).await;
+        self.speak_http(io, http2, Connection::new(peer, true), watch).await;
     }
 
     async fn speak_http(self: &Rc<Self>, io: ClientIo, http2: bool, connection: Rc<Connection>, watch: Rc<Watch>) {
@@ -200,6 +211,12 @@ impl<S: Service> Door<S> {
                 stream.shutdown().await
             })
             .await;
+        } else if let Some(next) = connection.takeover.take().filter(|_| expired.is_none()) {
+            let parts = serving.into_parts();
+            next(Upgraded::new(parts.io.into_inner().into_stream(), parts.read_buf, None)).await;
+        } else if expired.is_none() && watch.lingers() {
+            let stream = serving.into_parts().io.into_inner().into_stream();
+            Box::pin(drain(stream)).await;
         }
     }
 
@@ -247,13 +264,20 @@ impl<S: Service> Door<S> {
         };
         let closes = serving.0.is_draining();
         let mut response = match answered {
-            Ok(response) => response.map(|inner| GuardedBody::Service { inner }),
+            Ok(response) => {
+                if response.headers().contains_key(header::CONNECTION)
+                    && response.status() != StatusCode::SWITCHING_PROTOCOLS
+                {
+                    serving.0.linger();
+                }
+                response.map(|inner| GuardedBody::Service { inner })
+            }
             Err(_) => {
                 self.observer.panic_caught();
                 self.service.refuse(Refusal::Panicked).map(|bytes| GuardedBody::Door { bytes })
             }
         };
-        if closes && version <= Version::HTTP_11 {
+        if closes && version <= Version::HTTP_11 && response.status() != StatusCode::SWITCHING_PROTOCOLS {
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         let observer = Rc::clone(&self.observer);
@@ -286,6 +310,13 @@ impl<S: Service> Door<S> {
         })
         .await;
     }
+}
+
+/// Reads what a client still sends after its answer. Closing with something unread would reset the connection, and the
+/// answer with it.
+async fn drain(mut stream: Stream) {
+    let mut unwanted = [0u8; 16 << 10];
+    let _ = timeout(LINGER, async { while stream.read(&mut unwanted).await.is_ok_and(|count| count > 0) {} }).await;
 }
 
 /// Whether the client begins with HTTP/2's preface (RFC 9113 §3.4). Waits for as many bytes as it takes to know.

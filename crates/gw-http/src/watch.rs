@@ -44,6 +44,8 @@ pub(crate) struct Watch {
     /// Whether the service has been called since the last complete answer: if not, what hyper writes is its own.
     called: Cell<bool>,
     expired: Cell<Option<Expired>>,
+    /// Whether the last answer ended the connection while the client may still be sending.
+    lingers: Cell<bool>,
     waker: RefCell<Option<Waker>>,
 }
 
@@ -98,6 +100,16 @@ impl Watch {
             *waker = Some(context.waker().clone());
         }
         self.expired.get()
+    }
+
+    /// The answer ends the connection, and may have overtaken its request.
+    pub(crate) fn linger(&self) {
+        self.lingers.set(true);
+    }
+
+    /// Whether the client may still be sending when the connection ends.
+    pub(crate) fn lingers(&self) -> bool {
+        self.lingers.get()
     }
 
     /// Whether a request has come on it.
@@ -157,6 +169,7 @@ impl Watches {
             served: Cell::new(false),
             called: Cell::new(false),
             expired: Cell::new(None),
+            lingers: Cell::new(false),
             waker: RefCell::new(None),
         });
         self.list.borrow_mut().push(Rc::downgrade(&watch));

@@ -1,19 +1,23 @@
 //! One try at one provider: sends a request there and hands back the answer as it arrives.
 
-use std::pin::Pin;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use gw_http::client::BodyError;
-use gw_http::{Origin, Pools, RequestBody, SendError, UpstreamBody};
-use http::{Request, Response};
+use gw_http::{Origin, Pools, RequestBody, SendError, Switched, Upgraded, UpstreamBody};
+use http::{HeaderMap, Request, Response};
 use http_body::Body;
 use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
 
 use crate::sandbox::{self, SandboxBody, SandboxFault};
+
+/// What the sandbox keeps of a body that flows.
+const SANDBOX_BYTES_MAX: usize = 1 << 20;
 
 /// Where a provider is reached.
 #[derive(Clone)]
@@ -51,6 +55,9 @@ pub enum AttemptError {
     /// The request's total time is over.
     #[error("the request's total time is over")]
     Deadline,
+    /// The request's body, which flowed in while it was sent, broke off.
+    #[error("the request's body broke off")]
+    Interrupted,
 }
 
 /// Sends `request`, whose URI is a path, and waits for the head of the answer.
@@ -70,31 +77,114 @@ pub async fn send(
     } else {
         (deadline, AttemptError::Deadline)
     };
-    let exchange = async {
-        match destination {
-            Destination::Origin(origin) => {
-                let response = pools.send(origin, request).await.map_err(AttemptError::from)?;
-                Ok(response.map(AnswerBody::Upstream))
-            }
-            Destination::Sandbox => {
-                let response = sandbox::respond(collect(request)).await.map_err(AttemptError::from)?;
-                Ok(response.map(|body| AnswerBody::Sandbox(Box::pin(body))))
-            }
-        }
-    };
-    let response = timeout_at(until, exchange).await.unwrap_or(Err(late))?;
+    let response = timeout_at(until, exchange(destination, pools, request)).await.unwrap_or(Err(late))?;
     Ok(response.map(|body| Answer { body, idle: timeouts.idle, deadline, patience: None }))
 }
 
-/// The sandbox takes its request whole.
-fn collect(request: Request<RequestBody>) -> Request<Bytes> {
-    request.map(|body| {
+/// Sends `request` like [`send`], with a body that flows in while it is sent. The provider's time for the first byte of
+/// its answer begins when the body has come to its end: `body_ended` tells when that was.
+///
+/// # Errors
+/// Why there is no answer; `Interrupted` if the body broke off. Dropping the future cancels the attempt.
+pub async fn send_flowing(
+    destination: &Destination,
+    pools: &Rc<Pools>,
+    request: Request<RequestBody>,
+    body_ended: impl Fn() -> Option<Instant>,
+    timeouts: AttemptTimeouts,
+    deadline: Instant,
+) -> Result<Response<Answer>, AttemptError> {
+    let mut exchange = pin!(exchange(destination, pools, request));
+    let mut timer = pin!(sleep_until(deadline.min(Instant::now() + timeouts.first_byte)));
+    let response = poll_fn(|context| {
+        if let Poll::Ready(done) = exchange.as_mut().poll(context) {
+            return Poll::Ready(done);
+        }
+        while timer.as_mut().poll(context).is_ready() {
+            let now = Instant::now();
+            if now >= deadline {
+                return Poll::Ready(Err(AttemptError::Deadline));
+            }
+            let late = body_ended().unwrap_or(now) + timeouts.first_byte;
+            if now >= late {
+                return Poll::Ready(Err(AttemptError::Timeout(timeouts.first_byte)));
+            }
+            timer.as_mut().reset(late.min(deadline));
+        }
+        Poll::Pending
+    });
+    let response = response.await?;
+    Ok(response.map(|body| Answer { body, idle: timeouts.idle, deadline, patience: None }))
+}
+
+/// What became of a request to speak another protocol.
+pub enum Conversation {
+    /// It is spoken; the headers with which it was agreed to.
+    Open(Upgraded, HeaderMap),
+    /// It is not.
+    Refused(Response<Answer>),
+}
+
+/// Asks an origin of HTTP/1.1 to speak another protocol.
+///
+/// # Errors
+/// Why there is no answer. Dropping the future cancels the attempt.
+pub async fn converse(
+    origin: &Arc<Origin>,
+    pools: &Rc<Pools>,
+    request: Request<RequestBody>,
+    timeouts: AttemptTimeouts,
+    deadline: Instant,
+) -> Result<Conversation, AttemptError> {
+    let late = AttemptError::Timeout(timeouts.first_byte);
+    let answered = timeout_at(deadline.min(Instant::now() + timeouts.first_byte), pools.switch(origin, request));
+    Ok(match answered.await.map_err(|_| late)?? {
+        Switched::Done(upgraded, headers) => Conversation::Open(upgraded, headers),
+        Switched::Refused(response) => Conversation::Refused(response.map(|body| {
+            let body = AnswerBody::Upstream(body);
+            Answer { body, idle: timeouts.idle, deadline, patience: None }
+        })),
+    })
+}
+
+async fn exchange(
+    destination: &Destination,
+    pools: &Rc<Pools>,
+    request: Request<RequestBody>,
+) -> Result<Response<AnswerBody>, AttemptError> {
+    match destination {
+        Destination::Origin(origin) => {
+            let response = pools.send(origin, request).await.map_err(AttemptError::from)?;
+            Ok(response.map(AnswerBody::Upstream))
+        }
+        Destination::Sandbox => {
+            let response = sandbox::respond(collect(request).await?).await.map_err(AttemptError::from)?;
+            Ok(response.map(|body| AnswerBody::Sandbox(Box::pin(body))))
+        }
+    }
+}
+
+/// The sandbox takes its request whole. Of a body that flows it keeps the beginning, which is all that it looks at.
+async fn collect(request: Request<RequestBody>) -> Result<Request<Bytes>, AttemptError> {
+    let (parts, mut body) = request.into_parts();
+    let bytes = {
         let mut pieces = body.pieces();
         match (pieces.next(), pieces.next()) {
-            (Some(only), None) => only.clone(),
-            _ => body.pieces().flat_map(|piece| piece.iter().copied()).collect(),
+            _ if body.is_flowing() => None,
+            (Some(only), None) => Some(only.clone()),
+            _ => Some(body.pieces().flat_map(|piece| piece.iter().copied()).collect()),
         }
-    })
+    };
+    if let Some(bytes) = bytes {
+        return Ok(Request::from_parts(parts, bytes));
+    }
+    let mut begun = BytesMut::new();
+    while let Some(piece) = body.data().await {
+        let piece = piece.map_err(SendError::from)?;
+        let room = SANDBOX_BYTES_MAX - begun.len();
+        begun.extend_from_slice(&piece[..piece.len().min(room)]);
+    }
+    Ok(Request::from_parts(parts, begun.freeze()))
 }
 
 enum AnswerBody {
@@ -143,7 +233,7 @@ impl Answer {
 
     /// The next piece; `None` at the end.
     pub async fn data(&mut self) -> Option<Result<Bytes, AttemptError>> {
-        std::future::poll_fn(|context| self.poll_data(context)).await
+        poll_fn(|context| self.poll_data(context)).await
     }
 
     /// All that matters has come: the end is waited for no longer than this, so that the connection can be used again.
@@ -195,6 +285,7 @@ impl From<SendError> for AttemptError {
             SendError::Unreachable(why) => Self::Unreachable(why.to_string()),
             SendError::Disconnected => Self::Disconnected(error.to_string()),
             SendError::Invalid(_) => Self::Invalid(error.to_string()),
+            SendError::Interrupted(_) => Self::Interrupted,
             SendError::WriteTimeout => Self::Disconnected(error.to_string()),
         }
     }

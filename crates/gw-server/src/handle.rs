@@ -47,7 +47,7 @@ pub struct Api {
 impl Service for Api {
     type Body = ReplyBody;
 
-    async fn call(self: Rc<Self>, request: Request<Incoming>, _connection: Rc<Connection>) -> Response<ReplyBody> {
+    async fn call(self: Rc<Self>, request: Request<Incoming>, connection: Rc<Connection>) -> Response<ReplyBody> {
         let snapshot = self.engine.ports().snapshot.load();
         let (parts, incoming) = request.into_parts();
         let upgrade = if parts.headers.contains_key(header::UPGRADE) { Upgrade::Asked } else { Upgrade::No };
@@ -58,6 +58,9 @@ impl Service for Api {
             _ if parts.method == Method::OPTIONS && allowed_origin.is_some() => self.preflight(&parts),
             Route::Operation(addressed) => self.operation(&snapshot, addressed, &parts, incoming).await,
             Route::State(resource) => self.state(&snapshot, resource, &parts, incoming).await,
+            // In a box: it is larger than the path of most requests, which need not carry its size.
+            Route::Relay(asked) => Box::pin(self.relay(&snapshot, asked, &parts, incoming)).await,
+            Route::Realtime(carried) => Box::pin(self.realtime(&snapshot, carried, &parts, &connection)).await,
             other => self.other(&snapshot, other, &parts).await,
         };
         if let Some(origin) = allowed_origin {
@@ -105,13 +108,9 @@ impl Api {
         meter: &mut Meter,
     ) -> Result<Reply, Error> {
         let ports = self.engine.ports();
-        self.check_origin(snapshot, parts)?;
-        // Asked before the body is read: who may not call may not make the gateway read.
         let presented = presented_key(parts);
         let presented = presented.as_deref();
-        let identified = snapshot.identity.identify(presented)?;
-        meter.caller(identified.caller.key_name);
-        meter.occupy(ports.in_flight.take(1)?);
+        let is_foreign = self.admit(snapshot, parts, presented, meter)?;
         let limits = BodyLimits {
             bytes_max: snapshot.body_bytes_max,
             timeout: snapshot.body_timeout,
@@ -119,11 +118,27 @@ impl Api {
         };
         let (body, held) = body::read(incoming, &parts.headers, limits, &ports.held_bytes).await?;
         meter.request_body(body.len());
-        let foreign_key = presented.filter(|_| identified.foreign_key);
+        let foreign_key = presented.filter(|_| is_foreign);
         let Addressed { dialect, model, stream } = addressed;
         let json_array = gemini::wants_array(dialect, stream, parts.uri.query());
         let call = Call { dialect, model, stream, json_array, foreign_key, headers: &parts.headers, body, held };
         self.engine.run(snapshot, &call, meter).await
+    }
+
+    /// Lets a request in, and says whether the presented key is not ours. Asked before the body is read: who may not call
+    /// may not make the gateway read.
+    pub(crate) fn admit(
+        &self,
+        snapshot: &Snapshot,
+        parts: &Parts,
+        presented: Option<&str>,
+        meter: &mut Meter,
+    ) -> Result<bool, Error> {
+        self.check_origin(snapshot, parts)?;
+        let identified = snapshot.identity.identify(presented)?;
+        meter.caller(identified.caller.key_name);
+        meter.occupy(self.engine.ports().in_flight.take(1)?);
+        Ok(identified.foreign_key)
     }
 
     /// Everything that is not an operation. None of it is recorded.
@@ -149,7 +164,9 @@ impl Api {
                 "this endpoint does not speak WebSocket; send the request as HTTP POST",
             )),
             Route::WrongMethod(allowed) => Err(wrong_method(parts, allowed)),
-            Route::Unknown | Route::Operation(_) | Route::State(_) => Err(unknown_path(parts)),
+            Route::Unknown | Route::Operation(_) | Route::State(_) | Route::Relay(_) | Route::Realtime(_) => {
+                Err(unknown_path(parts))
+            }
         };
         respond::own(answered, Shape::of(parts).dialect(), request_id)
     }
@@ -175,7 +192,7 @@ impl Api {
         let mut response =
             respond::own(Ok(respond::empty(StatusCode::NO_CONTENT)), DialectId::OpenAiChat, self.next_id());
         let headers = response.headers_mut();
-        headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST, DELETE"));
+        headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST, PUT, PATCH, DELETE"));
         if let Some(asked) = parts.headers.get(header::ACCESS_CONTROL_REQUEST_HEADERS) {
             headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, asked.clone());
         }

@@ -11,6 +11,7 @@ pub mod handle;
 pub mod health;
 pub mod models;
 pub mod origin;
+mod relay;
 pub mod respond;
 pub mod routes;
 mod state;

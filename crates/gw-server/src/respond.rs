@@ -62,6 +62,13 @@ pub fn reply(reply: Reply, dialect: DialectId, mut meter: Box<Meter>) -> Respons
     build(status, headers, ReplyBody::new(content, meter))
 }
 
+/// The agreement to speak another protocol. What was asked for is settled when that is over.
+pub fn switching(mut headers: HeaderMap, meter: &mut Meter) -> Response<ReplyBody> {
+    told_by_meter(&mut headers, meter);
+    meter.status(StatusCode::SWITCHING_PROTOCOLS.as_u16());
+    build(StatusCode::SWITCHING_PROTOCOLS, headers, ReplyBody::unmetered(Bytes::new()))
+}
+
 /// An error on the request path, in the client's format.
 pub fn failure(error: &Error, dialect: DialectId, mut meter: Box<Meter>) -> Response<ReplyBody> {
     let (status, mut headers, body) = render(error, dialect, meter.request_id());
@@ -230,7 +237,9 @@ fn told_by_meter(headers: &mut HeaderMap, meter: &Meter) {
         let provider = &resolved.choice.provider;
         headers.insert(X_PROVIDER_USED, provider.name_header.clone());
         headers.insert(X_PROVIDER_TYPE, provider.type_header.clone());
-        headers.insert(X_MODEL_USED, resolved.model_header.clone());
+        if !resolved.model_header.is_empty() {
+            headers.insert(X_MODEL_USED, resolved.model_header.clone());
+        }
     }
 }
 

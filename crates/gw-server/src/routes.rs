@@ -1,7 +1,10 @@
 //! What a path means.
 
+use gw_dialects::DialectId;
+use gw_dialects::carried::{self, Carried, Found};
 use gw_dialects::openai_responses::resource::Resource;
 use gw_dialects::paths::{self, Addressed};
+use gw_engine::relay::Asked;
 use http::Method;
 
 /// What a request asks for.
@@ -11,6 +14,10 @@ pub enum Route<'a> {
     Operation(Addressed<'a>),
     /// What the Responses API keeps.
     State(Resource<'a>),
+    /// What is carried rather than understood.
+    Relay(Asked<'a>),
+    /// A conversation in both directions, over WebSocket.
+    Realtime(Carried<'a>),
     /// The list of models.
     Models,
     /// One model.
@@ -50,10 +57,21 @@ pub fn route<'a>(method: &Method, path: &'a str, upgrade: Upgrade, metrics_path:
         _ => match models(path) {
             Some(found) => found,
             None if paths::route(path_asked).is_some() => return Route::WrongMethod("POST"),
-            None => return Route::Unknown,
+            None => return carried(method, path_asked),
         },
     };
     if reads { found } else { Route::WrongMethod("GET, HEAD") }
+}
+
+/// What is carried rather than understood.
+fn carried<'a>(method: &Method, path: &'a str) -> Route<'a> {
+    match carried::route(method.as_str(), path) {
+        Found::Carried(found) if found.dialect == DialectId::OpenAiRealtime => Route::Realtime(found),
+        Found::Carried(found) => Route::Relay(Asked::Operation(found)),
+        Found::Raw { provider, path } => Route::Relay(Asked::Raw { provider, path }),
+        Found::WrongMethod(allowed) => Route::WrongMethod(allowed),
+        Found::Nothing => Route::Unknown,
+    }
 }
 
 /// Whether the client asks to speak another protocol on the connection.
@@ -85,8 +103,6 @@ fn trimmed(path: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use gw_dialects::DialectId;
-
     use super::*;
 
     #[test]

@@ -6,6 +6,7 @@ mod credentials;
 mod later;
 mod parameters;
 mod providers;
+mod relay;
 mod routes;
 mod server;
 mod telemetry;
@@ -25,6 +26,7 @@ pub(crate) use credentials::{Credentials, GoogleCredentials};
 use later::{access, caching, cost as budgets, observe, routing};
 pub(crate) use parameters::{Json, ModelSettings, Parameters};
 pub(crate) use providers::{Provider, Timeout, Tls as ProviderTls};
+pub(crate) use relay::Relay;
 pub(crate) use routes::{JsonTarget, Route, Strategy, StrategyMode};
 pub(crate) use server::{Limits, Server, ServerTimeouts, Tls};
 pub(crate) use telemetry::{Logging, Metrics};
@@ -57,6 +59,8 @@ section! {
         cost_management: CostManagement;
         /// Models and prices that are newer than the ones built in.
         catalog: Catalog;
+        /// Operations that are carried rather than understood: files, audio, pictures, batches, realtime, pass-through.
+        relay: Relay;
         /// The gateway's log.
         logging: Logging;
         /// Metrics in the Prometheus format.

@@ -62,6 +62,9 @@ section! {
         /// Whether tools are described to its models in words, and their calls read from their text: for models that know
         /// no tools.
         emulate_tools: bool, default "false";
+        /// Whether callers may use all of its own API under `/passthrough/NAME/`, with the credential configured here. If
+        /// left out, they may with a key of their own only.
+        passthrough: bool;
     }
     planned: [
         planned("max_requests_per_minute", &INTEGER, "How many requests a minute it gets."),

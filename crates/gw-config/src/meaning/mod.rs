@@ -6,6 +6,7 @@ mod cost;
 mod credentials;
 mod parameters;
 mod providers;
+mod relay;
 mod routes;
 mod server;
 mod translation;
@@ -57,6 +58,7 @@ pub(crate) fn mean(file: &File, files: Vec<PathBuf>, meaning: &mut Meaning<'_>) 
         translation: translation::translation(file.translation.value()),
         price_overrides: Meaning::price_overrides(file),
         catalog,
+        relay: relay::relay(file.relay.value()),
         metrics: meaning.metrics(file.metrics.value(), &listen),
         logging: logging(file, profile),
         listen,

@@ -45,7 +45,8 @@ impl Meaning<'_> {
         let tls = self.provider_tls(&written.tls, &subject);
         let (models, descriptions) = self.models(&written.models, &subject);
         let only = written.stream_only.value().into_iter().flatten();
-        let stream_only = only.map(|model| Spanned { value: model.value.0.clone(), place: model.place.clone() }).collect();
+        let stream_only =
+            only.map(|model| Spanned { value: model.value.0.clone(), place: model.place.clone() }).collect();
         let parameters = self.parameters(&written.parameters, &subject);
         let model_settings = self.model_settings(&written.model_settings, &subject);
         let (name, kind) = self.name_and_type(written, place)?;
@@ -71,6 +72,7 @@ impl Meaning<'_> {
             parameters,
             model_settings,
             emulate_tools: written.emulate_tools.value().copied().unwrap_or(false),
+            passthrough: written.passthrough.value().copied(),
         })
     }
 

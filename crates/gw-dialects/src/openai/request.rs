@@ -35,7 +35,8 @@ pub fn scan(dialect: DialectId, body: &Bytes) -> Result<Head, Error> {
 
     let model = value(model).map(|raw| name(raw, MODEL)).transpose()?;
     let stream = flag(value(stream), STREAM)?;
-    if stream && !dialect.operation().streams() {
+    let operation = dialect.operation();
+    if stream && !operation.streams() && !operation.is_carried() {
         return Err(refused(STREAM, "`stream` must not be true here: only chat and completions stream"));
     }
     let include_usage = asks_for_usage(value(stream_options))?;

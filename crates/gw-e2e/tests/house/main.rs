@@ -27,6 +27,16 @@ mod limits;
 #[cfg(test)]
 mod protocols;
 #[cfg(test)]
+mod relay_flow;
+#[cfg(test)]
+mod relay_forms;
+#[cfg(test)]
+mod relay_objects;
+#[cfg(test)]
+mod relay_raw;
+#[cfg(test)]
+mod relay_realtime;
+#[cfg(test)]
 mod reload;
 #[cfg(test)]
 mod rerank;

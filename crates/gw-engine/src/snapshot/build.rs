@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use gw_config::config::{self, Config, HttpVersion, Spanned};
 use gw_config::diagnostic::{Diagnostic, Diagnostics};
-use gw_http::Origins;
-use gw_http::origin::{Identity as ClientIdentity, OriginSettings, Version};
+use gw_dialects::DialectId;
+use gw_http::origin::{Identity as ClientIdentity, OriginError, OriginSettings, Version};
 use gw_http::proxy::ProxyChoice;
+use gw_http::{Origin, Origins};
 use gw_providers::attempt::{AttemptTimeouts, Destination};
 use gw_providers::auth::{self, Authenticators};
 use gw_providers::catalog::models::Update;
@@ -77,6 +78,7 @@ pub fn build(config: &Config, resources: &Resources<'_>, generation: u64) -> Res
         body_timeout: config.server.timeouts.body,
         request_timeout: config.server.timeouts.request,
         unsupported: config.translation.unsupported,
+        relay: config.relay,
         media: MediaFetch::new(&config.translation.media),
         cors_origins: config.server.cors_origins.clone(),
     })
@@ -137,12 +139,14 @@ fn provider(settings: &config::Provider, resources: &Resources<'_>) -> Result<Pr
         models: settings.models.iter().map(|model| Arc::from(model.value.as_str())).collect(),
         stream_only: settings.stream_only.iter().map(|model| Arc::from(model.value.as_str())).collect(),
         described: settings.descriptions.iter().map(described).collect::<Result<_, _>>()?,
+        upgrades_at: upgrades_at(entry, &destination, resources).map_err(|error| fail(error.to_string()))?,
         destination,
         timeouts: AttemptTimeouts { first_byte: settings.timeouts.first_byte, idle: settings.timeouts.idle },
         total_timeout: settings.timeouts.total,
         credential: prepared.credential,
         authenticator: prepared.authenticator,
         hint: prepared.hint,
+        passthrough: settings.passthrough,
         credential_header: entry.auth.header(),
         headers,
         endpoints,
@@ -156,6 +160,21 @@ fn provider(settings: &config::Provider, resources: &Resources<'_>) -> Result<Pr
 
 fn described(description: &config::ModelDescription) -> Result<Described, Box<Diagnostic>> {
     Described::new(description).map_err(|what| Box::new(Diagnostic::error(&description.name.place, what)))
+}
+
+/// The same place over HTTP/1.1, if anything is spoken there over WebSocket.
+fn upgrades_at(
+    entry: &ProviderType,
+    destination: &Destination,
+    resources: &Resources<'_>,
+) -> Result<Option<Arc<Origin>>, OriginError> {
+    match destination {
+        Destination::Origin(origin) if entry.dialects().any(|(dialect, _)| dialect == DialectId::OpenAiRealtime) => {
+            let settings = OriginSettings { version: Version::Http1, ..origin.settings.clone() };
+            resources.origins.intern(settings).map(Some)
+        }
+        Destination::Origin(_) | Destination::Sandbox => Ok(None),
+    }
 }
 
 fn extra_headers(settings: &config::Provider) -> Result<HeaderMap, Box<Diagnostic>> {

@@ -7,7 +7,7 @@ mod provider;
 mod settings;
 mod watsonx;
 
-use gw_config::config::Unsupported;
+use gw_config::config::{Relay, Unsupported};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,6 +41,8 @@ pub struct Snapshot {
     pub request_timeout: Duration,
     /// What becomes of a parameter that a provider's format cannot say.
     pub unsupported: Unsupported,
+    /// How operations are carried that are not understood.
+    pub relay: Relay,
     /// How media are fetched for providers that take only bytes.
     pub media: MediaFetch,
     /// Web origins whose pages may call.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use gw_core::Operation;
 use gw_dialects::DialectId;
 use gw_dialects::chat::{self, Egress};
+use gw_http::Origin;
 use gw_providers::attempt::{AttemptTimeouts, Destination};
 use gw_providers::auth::Authenticator;
 use gw_providers::catalog::models::{Model, ProviderModels, Task};
@@ -49,6 +50,8 @@ pub struct Provider {
     pub described: Vec<Described>,
     /// Where it is reached.
     pub destination: Destination,
+    /// Where it is reached over HTTP/1.1, from which WebSocket begins; `None` if it speaks nothing over that.
+    pub upgrades_at: Option<Arc<Origin>>,
     /// How long an attempt may take.
     pub timeouts: AttemptTimeouts,
     /// For a whole attempt.
@@ -59,6 +62,8 @@ pub struct Provider {
     pub authenticator: Option<Arc<Authenticator>>,
     /// What a person should know where the provider refuses the credential.
     pub hint: Option<Arc<str>>,
+    /// Whether callers may use all of its own API with its credential; with a key of their own only if `None`.
+    pub passthrough: Option<bool>,
     /// The header that carries a credential, and what stands before the key in it.
     pub credential_header: Option<(HeaderName, &'static str)>,
     /// Headers of every request to it, a constant credential among them.

@@ -26,11 +26,11 @@ pub(crate) struct AnswerHead {
     pub(crate) reusable_for: Option<Duration>,
 }
 
-/// Writes the head of a request with a body of that length. Where `forward` is given, the request goes to a proxy that
+/// Writes the head of a request with a body of that length, or of one that nobody knows. Where `forward` is given, the request goes to a proxy that
 /// wants the whole URL and a credential of its own (RFC 9112 §3.2.2).
 pub(crate) fn write_request<B>(
     request: &Request<B>,
-    length: u64,
+    length: Option<u64>,
     origin: &Origin,
     forward: Option<&ForwardProxy>,
 ) -> Bytes {
@@ -53,8 +53,10 @@ pub(crate) fn write_request<B>(
     if let Some(value) = forward.and_then(|forward| forward.authorization.as_ref()) {
         write_header(&mut head, &header::PROXY_AUTHORIZATION, value);
     }
-    if length > 0 || request.method() == Method::POST || request.method() == Method::PUT {
-        write_header(&mut head, &header::CONTENT_LENGTH, &HeaderValue::from(length));
+    match length {
+        None => write_header(&mut head, &header::TRANSFER_ENCODING, &HeaderValue::from_static("chunked")),
+        Some(0) if request.method() != Method::POST && request.method() != Method::PUT => {}
+        Some(length) => write_header(&mut head, &header::CONTENT_LENGTH, &HeaderValue::from(length)),
     }
     head.put_slice(b"\r\n");
     head.freeze()
@@ -248,11 +250,11 @@ mod tests {
             .header("transfer-encoding", "chunked")
             .body(())
             .unwrap();
-        let head = write_request(&request, 12, &origin, None);
+        let head = write_request(&request, Some(12), &origin, None);
         assert_eq!(head, "POST /v1/chat?x=1 HTTP/1.1\r\nhost: 127.0.0.1:8080\r\nx-a: 1\r\ncontent-length: 12\r\n\r\n");
         let request = Request::get("/").body(()).unwrap();
         let forward = ForwardProxy { authorization: Some(HeaderValue::from_static("Basic eA==")) };
-        let head = write_request(&request, 0, &origin, Some(&forward));
+        let head = write_request(&request, Some(0), &origin, Some(&forward));
         assert_eq!(
             head,
             "GET http://127.0.0.1:8080/ HTTP/1.1\r\nhost: 127.0.0.1:8080\r\nproxy-authorization: Basic eA==\r\n\r\n"

@@ -16,7 +16,7 @@ use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Method, Request, Response};
+use http::{Method, Request, Response, StatusCode};
 use tokio::io::{AsyncRead, ReadBuf};
 
 use crate::body::RequestBody;
@@ -29,6 +29,7 @@ use crate::observer::Observer;
 use crate::origin::Origin;
 use crate::pool::{Counted, HEAD_BYTES_MAX, Pool};
 use crate::stream::Stream;
+use crate::upgrade::{Switched, Upgraded};
 
 /// What is read from a socket at once, at most.
 const READ_BYTES: usize = 64 << 10;
@@ -105,6 +106,32 @@ impl Exclusive {
         Ok(response)
     }
 
+    /// Asks for another protocol, and waits for the head of the answer.
+    pub(crate) async fn switch(
+        mut self: Box<Self>,
+        mut request: Request<RequestBody>,
+        origin: &Origin,
+    ) -> Result<Switched, SendError> {
+        let head = head::write_request(&request, request.body().length(), origin, self.forward.as_ref());
+        let mut outgoing = Outgoing::new(head, std::mem::take(request.body_mut()), origin.settings.write_timeout);
+        let mut incoming = Incoming { switches: true, ..Incoming::default() };
+        let read = poll_fn(|context| self.poll_exchange(context, &mut outgoing, &mut incoming, request.method()));
+        let (head, begun) = read.await?;
+        if head.status == StatusCode::SWITCHING_PROTOCOLS {
+            let Self { stream, counted, .. } = *self;
+            return Ok(Switched::Done(Upgraded::new(stream, begun, Some(counted)), head.headers));
+        }
+        let lease = Lease { connection: self, pool: Weak::new() };
+        let body = AnswerBody::new(lease, head.framing, begun).map_err(|unsent| match unsent {
+            Unsent::Gone(error) => error,
+            Unsent::Whole(_) => SendError::Disconnected,
+        })?;
+        let mut response = Response::new(UpstreamBody::leased(body));
+        *response.status_mut() = head.status;
+        *response.headers_mut() = head.headers;
+        Ok(Switched::Refused(response))
+    }
+
     /// Writes what is left of the request, and reads the head of the answer, which may come before all is written.
     fn poll_exchange(
         &mut self,
@@ -114,8 +141,10 @@ impl Exclusive {
         method: &Method,
     ) -> Poll<Result<(AnswerHead, Bytes), SendError>> {
         let written = outgoing.poll_write(&mut self.stream, context);
-        if let Poll::Ready(Err(WriteError::Timeout)) = written {
-            return Poll::Ready(Err(SendError::WriteTimeout));
+        match written {
+            Poll::Ready(Err(WriteError::Timeout)) => return Poll::Ready(Err(SendError::WriteTimeout)),
+            Poll::Ready(Err(WriteError::Interrupted(why))) => return Poll::Ready(Err(why.into())),
+            Poll::Ready(Ok(()) | Err(WriteError::Broken)) | Poll::Pending => {}
         }
         // A server that refuses a long request answers, closes, and leaves the rest unread: its answer counts.
         let polled = self.poll_answer(context, incoming, method);
@@ -163,6 +192,8 @@ fn poll_read<'a>(
 #[derive(Default)]
 struct Incoming {
     begun: Vec<u8>,
+    /// Whether another protocol was asked for: 101 is then the last head.
+    switches: bool,
 }
 
 impl Incoming {
@@ -181,7 +212,9 @@ impl Incoming {
         loop {
             match head::read_answer(&bytes, method)? {
                 // 100 Continue, 103 Early Hints: another head follows.
-                Some((head, length)) if head.status.is_informational() => drop(bytes.split_to(length)),
+                Some((head, length)) if head.status.is_informational() && !self.is_switch(head.status) => {
+                    drop(bytes.split_to(length));
+                }
                 Some((_, length)) if length > HEAD_BYTES_MAX => return Err(TOO_LONG),
                 Some((head, length)) => return Ok(Some((head, bytes.slice(length..)))),
                 None => {
@@ -190,6 +223,10 @@ impl Incoming {
                 }
             }
         }
+    }
+
+    fn is_switch(&self, status: StatusCode) -> bool {
+        self.switches && status == StatusCode::SWITCHING_PROTOCOLS
     }
 
     fn wait<T>(&self) -> Result<Option<T>, Malformed> {

@@ -10,7 +10,7 @@ use smallvec::SmallVec;
 use tokio::io::AsyncWrite;
 use tokio::time::{Sleep, sleep};
 
-use crate::body::RequestBody;
+use crate::body::{Interrupted, RequestBody};
 
 /// Pieces written with one call.
 const PIECES_AT_ONCE: usize = 8;
@@ -21,6 +21,8 @@ pub(super) enum WriteError {
     Broken,
     /// The other side takes nothing.
     Timeout,
+    /// The body broke off before it was whole.
+    Interrupted(Interrupted),
 }
 
 /// A request of which a part may have been written.
@@ -41,7 +43,7 @@ impl Outgoing {
 
     /// Whether all of it was written.
     pub(super) fn is_done(&self) -> bool {
-        self.done
+        self.done && !self.body.is_flowing()
     }
 
     /// The body, if no byte of the request was written.
@@ -55,25 +57,32 @@ impl Outgoing {
         stream: &mut (impl AsyncWrite + Unpin),
         context: &mut Context<'_>,
     ) -> Poll<Result<(), WriteError>> {
-        match self.poll_pieces(stream, context) {
-            Poll::Ready(result) => {
-                self.stalled = None;
-                Poll::Ready(result.map_err(|_| WriteError::Broken))
+        loop {
+            match self.poll_pieces(stream, context) {
+                Poll::Ready(Ok(())) => self.stalled = None,
+                Poll::Ready(Err(_)) => return Poll::Ready(Err(WriteError::Broken)),
+                Poll::Pending => {
+                    let timer = self.stalled.get_or_insert_with(|| Box::pin(sleep(self.timeout)));
+                    ready!(timer.as_mut().poll(context));
+                    return Poll::Ready(Err(WriteError::Timeout));
+                }
             }
-            Poll::Pending => {
-                let timer = self.stalled.get_or_insert_with(|| Box::pin(sleep(self.timeout)));
-                ready!(timer.as_mut().poll(context));
-                Poll::Ready(Err(WriteError::Timeout))
+            if !self.body.is_flowing() {
+                return Poll::Ready(Ok(()));
             }
+            // While the body's source brings nothing there is no time limit here: the source has its own.
+            ready!(self.body.poll_refill(context)).map_err(WriteError::Interrupted)?;
+            self.done = false;
         }
     }
 
+    /// Writes what is here.
     fn poll_pieces(
         &mut self,
         stream: &mut (impl AsyncWrite + Unpin),
         context: &mut Context<'_>,
     ) -> Poll<io::Result<()>> {
-        while self.head.has_remaining() || self.body.length() > 0 {
+        while self.head.has_remaining() || self.body.has_pieces() {
             let count = {
                 let head = std::iter::once(&self.head).filter(|head| head.has_remaining());
                 let pieces = head.chain(self.body.pieces()).take(PIECES_AT_ONCE);

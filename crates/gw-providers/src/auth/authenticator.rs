@@ -57,6 +57,9 @@ impl Authenticator {
             Method::Query { name, value } => add_to_query(request, name, value)?,
             Method::Aws(signer) => {
                 let Destination::Origin(origin) = destination else { return Ok(Used(Secret::Constant)) };
+                if request.body().is_flowing() {
+                    return Err(AuthError::unsignable());
+                }
                 let keys = match &signer.keys {
                     KeySource::Given(keys) => keys.clone(),
                     KeySource::Renewed(held) => held.get(pools, clock).await?,

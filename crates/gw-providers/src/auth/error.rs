@@ -10,7 +10,7 @@ use gw_core::ErrorCode;
 /// message holds no secret and nothing that a stranger wrote but short codes.
 #[derive(Debug, Clone)]
 pub struct AuthError {
-    /// `provider_credential_refused` or `provider_credential_unavailable`.
+    /// `provider_credential_refused` or `provider_credential_unavailable`; `invalid_request` for what cannot be signed.
     pub code: ErrorCode,
     /// What was wrong, where, and what to do; follows the provider's name.
     pub message: Arc<str>,
@@ -19,6 +19,12 @@ pub struct AuthError {
 }
 
 impl AuthError {
+    /// What flows is not there to be signed.
+    pub(crate) fn unsignable() -> Self {
+        let message = "the signature covers the body, which flows and is not held; use a Bedrock API key for this";
+        Self { code: ErrorCode::InvalidRequest, message: message.into(), retry_after: None }
+    }
+
     /// Whoever gives out tokens does not accept the credential.
     pub(crate) fn refused(message: impl Into<Arc<str>>) -> Self {
         Self { code: ErrorCode::ProviderCredentialRefused, message: message.into(), retry_after: None }

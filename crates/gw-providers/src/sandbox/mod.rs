@@ -1,8 +1,8 @@
 //! The built-in sample provider: answers as an OpenAI-compatible upstream would, in process and without a key.
 //!
 //! Reading order: [`model`] (what a model's name asks for), [`request`] (what is read of a body), [`reply`] with [`tool`]
-//! and [`instance`] (what is said), [`chat`], [`completion`] and [`embedding`] (how it is written), [`problem`] (errors),
-//! [`body`] (how it flows).
+//! and [`instance`] (what is said), [`chat`], [`completion`] and [`embedding`] (how it is written), [`carried`] (pictures,
+//! audio and files), [`problem`] (errors), [`body`] (how it flows).
 //!
 //! **Invariants.**
 //! - The same request gives the same bytes: no clock, no dice, no state.
@@ -10,6 +10,7 @@
 //! - An answer is made while it is read; what is held is bounded, whatever is asked for.
 
 mod body;
+mod carried;
 mod chat;
 mod completion;
 mod embedding;
@@ -66,7 +67,9 @@ pub async fn respond(request: Request<Bytes>) -> Result<Response<SandboxBody>, S
         "/chat/completions" => (Method::POST, Some(Operation::Chat)),
         "/completions" => (Method::POST, Some(Operation::Completion)),
         "/embeddings" => (Method::POST, Some(Operation::Embeddings)),
-        _ => return Ok(Problem::unknown_path(path).into_response()),
+        "/images/generations" => (Method::POST, Some(Operation::Images)),
+        "/audio/speech" => (Method::POST, Some(Operation::Speech)),
+        _ => return Ok(carried::respond(request.method(), path, request.body())),
     };
     if request.method() != method {
         return Ok(Problem::method_not_allowed(&method).into_response());
@@ -109,6 +112,16 @@ fn answer(answering: Answering, operation: Operation, body: &Bytes) -> Response<
         }
         Operation::Completion => completion::respond(answering, body),
         Operation::Embeddings => embedding::respond(answering, body),
+        Operation::Images => Ok(carried::images()),
+        Operation::Speech => Ok(carried::speech()),
+        // Their paths name no model, or name it in a form.
+        Operation::Transcription
+        | Operation::Videos
+        | Operation::Files
+        | Operation::Batches
+        | Operation::FineTuning
+        | Operation::Realtime
+        | Operation::Passthrough => Err(Problem::unknown_path("/")),
     };
     answered.unwrap_or_else(Problem::into_response)
 }

@@ -18,7 +18,7 @@ pub(crate) use config::{CLIENT_KEY, PROVIDER_KEY, config, provider, scripted};
 pub(crate) use gateway::{Finished, Gateway, Launch};
 pub(crate) use tls::{Authority, http2_client, tls_stream};
 pub(crate) use upstream::{Peer, Recorded, Upstream};
-pub(crate) use wire::{Cut, Head, Wire};
+pub(crate) use wire::{Cut, Framing, Head, Wire};
 
 /// Longer than anything that works may take, even on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(20);

@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
 use super::wire::Framing;
-use super::{Head, Wire, beside, within};
+use super::{Cut, Head, Wire, beside, within};
 
 /// A listening script.
 pub(crate) struct Upstream {
@@ -187,6 +187,18 @@ impl Peer {
         let request = Recorded { head, body };
         self.journal.count(|entries| entries.requests.push(request.clone()));
         Some(request)
+    }
+
+    /// Reads the head of a request only; `None` if the gateway went instead.
+    pub(crate) async fn head(&mut self) -> Option<(Head, Framing)> {
+        let head = self.wire.head().await.ok().flatten()?;
+        let framing = head.framing(Framing::Ended);
+        Some((head, framing))
+    }
+
+    /// The next piece of a request's body; `None` at its end.
+    pub(crate) async fn piece(&mut self, framing: &mut Framing) -> Result<Option<Vec<u8>>, Cut> {
+        self.wire.piece(framing).await
     }
 
     /// Sends bytes; tells whether the gateway still takes them.

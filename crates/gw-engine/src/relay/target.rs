@@ -1,0 +1,184 @@
+//! Which provider a request is carried to.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use gw_core::{Error, ErrorCode};
+use gw_dialects::carried::{self, Carried, ModelPlace};
+use gw_dialects::scan::Object;
+use gw_dialects::{DialectId, request};
+use gw_telemetry::bank::SeriesKey;
+use gw_telemetry::registry::NONE;
+use http::HeaderValue;
+use http::uri::PathAndQuery;
+
+use super::homes::Asker;
+use super::{Asked, Body, RelayCall, sent};
+use crate::dispatch::{Attempt, AttemptCredential};
+use crate::engine::{Engine, Resolved};
+use crate::models::Choice;
+use crate::snapshot::{Provider, Settings, Snapshot};
+
+/// Members of a request that name what was made before.
+const NAMES_OBJECT: [&str; 3] = ["input_file_id", "training_file", "validation_file"];
+
+/// Where a request is carried.
+pub(crate) struct Target {
+    pub(crate) resolved: Rc<Resolved>,
+    pub(crate) path: PathAndQuery,
+}
+
+impl Engine {
+    pub(crate) fn target(
+        &self,
+        snapshot: &Snapshot,
+        call: &RelayCall<'_>,
+        body: &Body,
+        asker: Asker<'_>,
+    ) -> Result<Target, Error> {
+        let carried = match call.asked {
+            Asked::Raw { provider, path } => return self.raw_target(snapshot, call, provider, path),
+            Asked::Operation(carried) => carried,
+        };
+        if carried.dialect == DialectId::OpenAiFineTuning && !snapshot.relay.fine_tuning {
+            let message = "fine-tuning is not served here; the operator may switch it on (relay.fine_tuning)";
+            return Err(Error::new(ErrorCode::OperationDisabled, message));
+        }
+        if !carried.rest.is_empty() && !carried::is_plain_path(carried.rest) {
+            return Err(unplain());
+        }
+        let resolved = match carried.model {
+            ModelPlace::None => self.without_model(carried.dialect, self.keeper(snapshot, call, carried, body, asker)?),
+            ModelPlace::Body | ModelPlace::Path(_) | ModelPlace::Query => {
+                let prefer = call.provider.or(match body {
+                    Body::Json(_, head) => head.prefer_provider.as_deref(),
+                    Body::Form(_) | Body::Flow(_) | Body::Empty => None,
+                });
+                self.prepare(snapshot, carried.dialect.operation(), call.model.as_deref(), prefer)?
+            }
+        };
+        let path = sent::path(&resolved.choice.provider, call, carried)?;
+        Ok(Target { resolved, path })
+    }
+
+    /// The provider of a request that names no model: who is named, who keeps what it is about, or the first who offers it.
+    fn keeper(
+        &self,
+        snapshot: &Snapshot,
+        call: &RelayCall<'_>,
+        carried: Carried<'_>,
+        body: &Body,
+        asker: Asker<'_>,
+    ) -> Result<Choice, Error> {
+        let homes = &self.ports().homes;
+        let mut home = None;
+        for id in object_id(carried.dialect, carried.rest).map(str::to_owned).into_iter().chain(objects_named(body)) {
+            home = homes.find(&id, asker)?.or(home);
+        }
+        let providers = snapshot.models.providers();
+        let offers = |provider: &&Arc<Provider>| provider.endpoint(carried.dialect).is_some();
+        let choice = |provider: &Arc<Provider>, provider_named| Choice {
+            provider: Arc::clone(provider),
+            model: Arc::from(""),
+            provider_named,
+        };
+        if let Some(reference) = call.provider {
+            let named: Vec<_> =
+                snapshot.models.named(reference).into_iter().filter_map(|at| providers.get(at)).collect();
+            let found =
+                named.iter().find(|one| offers(one) && one.is_usable()).or(named.iter().find(|one| offers(one)));
+            return found.map(|one| choice(one, true)).ok_or_else(|| nobody(carried, " by that name"));
+        }
+        if let Some(name) = home {
+            let found = providers.iter().find(|provider| provider.name == name).filter(offers);
+            return found.map(|one| choice(one, true)).ok_or_else(|| nobody(carried, " any more where this is kept"));
+        }
+        let usable = providers.iter().filter(|provider| offers(provider) && provider.is_usable());
+        let first = usable.min_by_key(|provider| provider.priority);
+        first.map(|one| choice(one, false)).ok_or_else(|| nobody(carried, ""))
+    }
+
+    fn raw_target(
+        &self,
+        snapshot: &Snapshot,
+        call: &RelayCall<'_>,
+        reference: &str,
+        path: &str,
+    ) -> Result<Target, Error> {
+        let path = if path.is_empty() { "/" } else { path };
+        if !carried::is_plain_path(path) {
+            return Err(unplain());
+        }
+        let reference = request::model_in_path(reference)?;
+        let named = snapshot.models.named(&reference);
+        let mut named = named.into_iter().filter_map(|index| snapshot.models.providers().get(index)).peekable();
+        let first = named.peek().copied();
+        let provider = named.find(|provider| provider.is_usable()).or(first).ok_or_else(|| {
+            Error::new(ErrorCode::RouteNotFound, "no provider is called what stands behind /passthrough/")
+        })?;
+        let choice = Choice { provider: Arc::clone(provider), model: Arc::from(""), provider_named: true };
+        let path = sent::raw_path(path, call.query)?;
+        Ok(Target { resolved: self.without_model(DialectId::Raw, choice), path })
+    }
+
+    fn without_model(&self, dialect: DialectId, choice: Choice) -> Rc<Resolved> {
+        let provider = Arc::clone(&choice.provider.name);
+        let key = SeriesKey { operation: dialect.operation(), provider, model: Arc::from(NONE) };
+        let series = self.ports().bank.series(key);
+        Rc::new(Resolved {
+            choice,
+            model_header: HeaderValue::from_static(""),
+            model_json: None,
+            only_streams: false,
+            series,
+            settings: Settings::default(),
+            price: Arc::default(),
+        })
+    }
+}
+
+impl Target {
+    /// A provider's own API is for callers whom the operator gave its credential, or who bring their own.
+    pub(crate) fn check_permission(&self, call: &RelayCall<'_>, attempt: &Attempt<'_>) -> Result<(), Error> {
+        let provider = &self.resolved.choice.provider;
+        let brings_own = matches!(attempt.credential, AttemptCredential::Client(..));
+        if matches!(call.asked, Asked::Operation(_)) || provider.passthrough.unwrap_or(brings_own) {
+            return Ok(());
+        }
+        let message = format!(
+            "the own API of provider \"{0}\" is not open here; the operator may open it (passthrough: true at provider \
+             \"{0}\")",
+            provider.name
+        );
+        Err(Error::new(ErrorCode::OperationDisabled, message))
+    }
+}
+
+/// The id that a path below an operation names.
+pub(crate) fn object_id(dialect: DialectId, rest: &str) -> Option<&str> {
+    let mut names = rest.split('/').skip(1);
+    if dialect == DialectId::OpenAiFineTuning {
+        // `/jobs/ID`, `/checkpoints/ID`
+        names.next();
+    }
+    names.next().filter(|id| !id.is_empty())
+}
+
+/// What of what was made before a JSON body is about.
+fn objects_named(body: &Body) -> Vec<String> {
+    let Body::Json(bytes, _) = body else { return Vec::new() };
+    let Some(object) = std::str::from_utf8(bytes).ok().and_then(|text| Object::parse(text).ok()) else {
+        return Vec::new();
+    };
+    NAMES_OBJECT.iter().filter_map(|name| object.string(name)).collect()
+}
+
+fn nobody(carried: Carried<'_>, which: &str) -> Error {
+    let message = format!("no configured provider{which} offers {}", carried.dialect.operation().name());
+    Error::new(ErrorCode::InvalidRequest, message)
+}
+
+fn unplain() -> Error {
+    let message = "the path holds `.`, `..`, or a slash or control character in disguise; write it plainly";
+    Error::new(ErrorCode::InvalidRequest, message)
+}
