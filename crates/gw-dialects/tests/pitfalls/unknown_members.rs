@@ -141,7 +141,9 @@ fn a_member_that_nobody_knows_goes_back_to_its_own_dialect_and_is_named_to_every
             let encoded = egress.encode_request(&request, &target).unwrap();
             let written: Value = serde_json::from_slice(&encoded.body).unwrap();
             let place = format!("{dialect:?} to {other:?}: {written:#}\n{:#?}", encoded.losses);
-            if *other == dialect {
+            // DashScope reads OpenAI's members, and leaves out what it does not know.
+            let is_own = *other == dialect || (dialect, *other) == (DialectId::OpenAiChat, DialectId::DashScopeChat);
+            if is_own {
                 assert_eq!(names(&written), names(&body), "{place}");
                 assert!(encoded.losses.iter().all(|loss| !loss.param.contains("unheard")), "{place}");
                 continue;
