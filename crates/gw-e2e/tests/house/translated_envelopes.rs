@@ -130,7 +130,7 @@ async fn claude_on_vertex_gets_its_clients_requests_byte_for_byte_but_for_the_en
         let path = format!("{VERTEX}/publishers/anthropic/models/{CLAUDE_ON_VERTEX}:{verb}");
         assert_eq!(request.head.first_line, format!("POST {path} HTTP/1.1"));
         assert_eq!(request.head.get("anthropic-beta"), Some("a-1,b-2"));
-        assert_eq!(request.head.get("authorization"), Some(format!("Bearer {PROVIDER_KEY}").as_str()));
+        assert_eq!(request.head.get("x-goog-api-key"), Some(PROVIDER_KEY));
         let file = if stream { "streams/text.sse" } else { "answers/text.json" };
         assert_eq!(answer.text(), fixture(&format!("anthropic_messages/{file}")));
         cloud.assert_recorded(&answer).await;
