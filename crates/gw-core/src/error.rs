@@ -75,6 +75,8 @@ error_codes! {
     ConversationNotFound, Client, 404, "conversation_not_found";
     /// The file, batch or job is not known here as one that this caller made.
     ObjectNotFound, Client, 404, "object_not_found";
+    /// The request continues a thread that is not kept, or not for this key.
+    ThreadNotFound, Client, 404, "thread_not_found";
     /// There is nothing at this path.
     RouteNotFound, Client, 404, "route_not_found";
     /// The path exists, but not for this method.

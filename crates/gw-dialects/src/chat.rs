@@ -79,6 +79,8 @@ pub struct Origin {
     pub model: Rc<str>,
     /// Names of tools that had to be written in another way.
     pub names: Rc<ToolNames>,
+    /// The gateway's id of the request: what ids are made from where the provider gives none.
+    pub request_id: Option<RequestId>,
 }
 
 /// A dialect as applications speak it to us.

@@ -9,7 +9,7 @@ use gw_dialects::head::Head;
 use gw_dialects::openai_responses::{self, State};
 use serde_json::{Map, Value, json};
 
-use crate::conversations::{Item, Kept, Key, Owner, Record, Remember};
+use crate::conversations::{Item, Kept, KeptResponse, Key, Owner, Record, Remember};
 use crate::dispatch::Attempt;
 use crate::engine::Call;
 use crate::meter::Meter;
@@ -89,7 +89,7 @@ impl Attempt<'_> {
         request.messages.splice(start..start, said);
 
         let is_kept = state.store || state.conversation.is_some();
-        let kept = is_kept.then(|| Kept {
+        let response = is_kept.then(|| KeptResponse {
             id: state.store.then(|| openai_responses::response_id(meter.request_id())),
             conversation: state.conversation,
             earlier,
@@ -98,7 +98,7 @@ impl Attempt<'_> {
             owner,
             now: self.ports.clock.now(),
         });
-        Ok((kept, own))
+        Ok((response.map(Kept::Response), own))
     }
 
     /// What was said before.

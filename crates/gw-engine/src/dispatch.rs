@@ -110,7 +110,7 @@ impl Attempt<'_> {
                     && fits(entry, call)
                     && !self.emulates(call)
                     && !self.renames_inside(call)
-                    && !self.is_ours(call, head, meter).await =>
+                    && !self.is_ours(entry, call, head, meter).await =>
             {
                 entry
             }
@@ -173,9 +173,15 @@ impl Attempt<'_> {
     }
 
     /// Whether a request continues what the gateway keeps.
-    async fn is_ours(&self, call: &Call<'_>, head: &Head, meter: &Meter) -> bool {
-        // Of one dialect alone: it does not weigh on every request's future.
-        call.dialect == DialectId::OpenAiResponses && Box::pin(self.continues_ours(call, head, meter)).await
+    async fn is_ours(&self, entry: &DialectEntry, call: &Call<'_>, head: &Head, meter: &Meter) -> bool {
+        // Of these dialects alone: it does not weigh on every request's future.
+        match call.dialect {
+            DialectId::OpenAiResponses => Box::pin(self.continues_ours(call, head, meter)).await,
+            DialectId::AnthropicMessages if head.fields.get(&call.body, "thread").is_some() => {
+                Box::pin(self.holds_thread(entry, call, head, meter)).await
+            }
+            _ => false,
+        }
     }
 
     /// The request as the provider gets it, and whether it was asked for usage that the client did not ask for. What the
@@ -467,7 +473,11 @@ pub(crate) fn provider_request_id(headers: &HeaderMap) -> Option<&str> {
 /// Whether the client brings back state that another provider gave it through us: its owner's name must come off before it
 /// goes anywhere, and who is not the owner must not get it.
 fn carries_foreign_state(call: &Call<'_>) -> bool {
-    !call.dialect.is_plain_openai() && memchr::memmem::find(&call.body, SEAL.as_bytes()).is_some()
+    let mark = match call.dialect {
+        DialectId::Gemini | DialectId::GeminiCountTokens => gemini::SEALED_STATE,
+        _ => SEAL,
+    };
+    !call.dialect.is_plain_openai() && memchr::memmem::find(&call.body, mark.as_bytes()).is_some()
 }
 
 /// Whether the provider can be given the request as the client wrote it.

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use gw_core::Error;
 use gw_core::chat::{ChatAnswer, Collector};
 use gw_dialects::chat::{self, Asked, DecodeEvents, Egress, Ingress, Origin};
+use gw_dialects::edit::Edits;
 use gw_dialects::head::Head;
 use gw_dialects::{DialectId, openai_responses};
 use gw_providers::attempt::Answer;
@@ -55,6 +56,7 @@ impl Attempt<'_> {
         let origin = Origin {
             provider: Rc::from(&*self.resolved.choice.provider.name),
             model: Rc::from(&*self.resolved.choice.model),
+            request_id: Some(meter.request_id()),
             ..Origin::default()
         };
         let Gathered { answer, held } = self.gather(egress.decoder(origin), stream, meter).await?;
@@ -62,7 +64,7 @@ impl Attempt<'_> {
         if let Some(remember) = self.remember(call, meter) {
             remember.under(&answer.id);
         }
-        let request = translate::decode(ingress, call, head)?;
+        let request = translate::decode(ingress, call, head, Edits::new())?;
         let now_s = self.ports.clock.now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         let asked = Asked { request: Rc::new(request), request_id: meter.request_id(), now_s };
         let body = ingress.encode_answer(&answer, &asked);

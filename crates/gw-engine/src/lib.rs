@@ -30,6 +30,7 @@ mod sending;
 mod settings;
 pub mod snapshot;
 pub mod state;
+mod threads;
 mod translate;
 mod translation;
 

@@ -59,7 +59,8 @@ impl Attempt<'_> {
         let (provider, model) = (&self.resolved.choice.provider, &self.resolved.choice.model);
         let spoken = self.spoken_unary::<O>(call)?;
         let line = RequestLine { model: call.model, stream: None, headers: Some(call.headers) };
-        let mut request = spoken.ingress.decode_request(&line, &translate::without_extensions(call, head))?;
+        let mut request =
+            spoken.ingress.decode_request(&line, &translate::edited(call, head, gw_dialects::edit::Edits::new()))?;
         if self.snapshot.unsupported == Unsupported::Pass {
             // As if the client had spoken the provider's dialect: what has no meaning here goes through.
             O::extra(&mut request).family = spoken.dialect.family();

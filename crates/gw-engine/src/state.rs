@@ -73,7 +73,7 @@ impl Engine {
                 }
                 return Ok(answer);
             }
-            Some(Record::Conversation(_)) | None => return Err(no_response()),
+            Some(Record::Conversation(_) | Record::Thread(_)) | None => return Err(no_response()),
         };
         match call.resource {
             Resource::InputItems(_) => {

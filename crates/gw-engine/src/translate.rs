@@ -77,9 +77,11 @@ impl Attempt<'_> {
     pub(crate) async fn run_translated(&self, call: &Call<'_>, head: &Head, meter: &mut Meter) -> Result<Reply, Error> {
         let provider = &self.resolved.choice.provider;
         let mut spoken = self.spoken(call)?;
-        let mut request = decode(spoken.ingress, call, head)?;
+        let (edits, thread) = Box::pin(self.threaded(call, head, meter)).await?;
+        let mut request = decode(spoken.ingress, call, head, edits)?;
         request.include_usage |= meter.tells_cost();
         let (kept, own) = self.continued(spoken.dialect, call, head, &mut request, meter).await?;
+        let kept = kept.or(thread);
         let mut held = self.ports.held_bytes.nothing();
         if !spoken.takes_urls() {
             // Rare, and large: it does not weigh on every request's future.
@@ -116,6 +118,7 @@ impl Attempt<'_> {
             provider: Rc::from(&*provider.name),
             model: Rc::from(&*self.resolved.choice.model),
             names: Rc::new(names),
+            request_id: Some(meter.request_id()),
         };
         let now_s = self.ports.clock.now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         let asked = Asked { request: Rc::new(request), request_id: meter.request_id(), now_s };
@@ -285,19 +288,24 @@ fn stream_media_type(ingress: &dyn Ingress, call: &Call<'_>) -> &'static str {
     if call.json_array { "application/json" } else { ingress.stream_media_type() }
 }
 
-/// What is asked, without what only the gateway understands.
-pub(crate) fn decode(ingress: &dyn Ingress, call: &Call<'_>, head: &Head) -> Result<ChatRequest, Error> {
+/// What is asked, with these changes and without what only the gateway understands.
+pub(crate) fn decode(
+    ingress: &dyn Ingress,
+    call: &Call<'_>,
+    head: &Head,
+    edits: edit::Edits,
+) -> Result<ChatRequest, Error> {
     let line = RequestLine { model: call.model, stream: call.stream, headers: Some(call.headers) };
-    ingress.decode_request(&line, &without_extensions(call, head))
+    ingress.decode_request(&line, &edited(call, head, edits))
 }
 
-/// The body without what only the gateway understands.
-pub(crate) fn without_extensions<'a>(call: &'a Call<'_>, head: &Head) -> Cow<'a, [u8]> {
-    let extensions: edit::Edits = request::remove_extensions(head, &call.body).collect();
-    if extensions.is_empty() {
+/// The body with these changes and without what only the gateway understands.
+pub(crate) fn edited<'a>(call: &'a Call<'_>, head: &Head, mut edits: edit::Edits) -> Cow<'a, [u8]> {
+    edits.extend(request::remove_extensions(head, &call.body));
+    if edits.is_empty() {
         return Cow::Borrowed(&call.body);
     }
-    Cow::Owned(edit::apply(&call.body, extensions).concat())
+    Cow::Owned(edit::apply(&call.body, edits).concat())
 }
 
 /// Refuses a request of which something would be left out.

@@ -46,8 +46,6 @@ const AGENTS = {
     env: () => ({
       GEMINI_API_KEY: house.key, GOOGLE_GEMINI_BASE_URL: house.gateway, GEMINI_CLI_TRUST_WORKSPACE: "true",
     }),
-    // It shows no thoughts again, and so not what another format's provider signed of them.
-    forgets: true,
     settings: [".gemini/settings.json", { security: { auth: { selectedType: "gemini-api-key" } } }],
     show: (file) => ({ name: "run_shell_command", arguments: { command: `cat ${file}`, description: "Show a file" } }),
   },
@@ -98,8 +96,7 @@ for (const [name, agent] of Object.entries(AGENTS)) {
       assert.ok(last, "the results of all commands arrive at the provider");
       for (const hidden of Object.values(HIDDEN)) assert.equal(last.split(hidden).length, 2, hidden);
       assert.ok(last.replaceAll("-", "+").replaceAll("_", "/").includes(PIXEL), "the picture arrives at the provider");
-      const signed = agent.forgets ? provider === "gemini" : SIGNING.includes(provider);
-      if (signed) assert.ok(last.includes(SIGNATURE), "the signature returns to the provider");
+      if (SIGNING.includes(provider)) assert.ok(last.includes(SIGNATURE), "the signature returns to the provider");
     });
   }
 }

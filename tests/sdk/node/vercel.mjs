@@ -37,14 +37,6 @@ export function readsThoughts(speaker, provider) {
   return speaker !== "chat" && !(speaker === "responses" && tellsItself);
 }
 
-/** Why the thoughts of a provider are expected not to be seen. */
-export function hidesThoughts(speaker, provider) {
-  const claude = ["claude", "anthropic", "bedrock"].includes(provider);
-  return speaker === "responses" && claude
-    ? "Claude's thoughts are summaries by Anthropic's documents, but stand where Responses has raw reasoning"
-    : undefined;
-}
-
 /** What a stream comes to, in the form of a whole answer; what went wrong in it is thrown. */
 export async function readStream(request) {
   const result = streamText({ ...request, onError: () => {} });

@@ -108,7 +108,6 @@ def test_a_tool_is_called_and_its_result_is_answered(client, journal, mark, prov
         assert "RXJVQkNrWUlCQmdDS2tB" in after.body, "the signature of the thoughts returns to the provider as it was"
 
 
-@pytest.mark.xfail(strict=True, reason="the escapes of the client's JSON reach providers that take results as text")
 @pytest.mark.parametrize("provider", [provider for provider in PROVIDERS if provider not in ("gemini", "bedrock")])
 def test_a_result_of_several_members_arrives_in_its_own_letters(client, journal, mark, provider):
     model = named(provider, "tool-call", mark)

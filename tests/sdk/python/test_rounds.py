@@ -136,16 +136,11 @@ def test_every_round_has_the_results_of_those_before_it(client, house, journal, 
         assert signatures == [0, 1, 2], "what was signed returns to the provider in every round"
 
 
-# Anthropic's loop leaves the history to the server (`thread`), and sends what is new alone, unless it is told that the
-# server does not hold threads. The scripted provider says so.
-UNHELD = pytest.mark.xfail(
-    strict=True, reason="`thread` is neither kept nor refused where the provider is not Anthropic")
-
-
+# Anthropic's loop leaves the history to the server (`thread`) and sends what is new alone, unless it is told that the
+# server does not hold threads. The scripted Anthropic says so; for the others the gateway holds them.
 @pytest.mark.parametrize("stream", [False, True])
-@pytest.mark.parametrize("provider", [
-    provider if provider == "claude" else pytest.param(provider, marks=UNHELD) for provider in PROVIDERS])
-def test_a_thread_that_nobody_holds_is_told_to_anthropics_loop(house, journal, mark, provider, stream):
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_the_history_that_anthropics_loop_leaves_to_the_server_is_not_lost(house, journal, mark, provider, stream):
     model = named(provider, "plan", mark)
     tell(house, model, rounds())
     with new_anthropic(house) as client:
@@ -155,3 +150,26 @@ def test_a_thread_that_nobody_holds_is_told_to_anthropics_loop(house, journal, m
         *_, last = (answer.get_final_message() if stream else answer for answer in runner)
     assert "".join(block.text for block in last.content if block.type == "text") == ANSWER
     assert_looped([request for request in journal(model) if "thread" not in json.loads(request.body)])
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("provider", [provider for provider in PROVIDERS if provider != "claude"])
+def test_a_thread_is_held_and_one_that_is_not_is_begun_anew(house, journal, mark, provider, stream):
+    model = named(provider, "text", mark)
+
+    def say(thread, words):
+        if not stream:
+            return thread.send({"role": "user", "content": words})
+        with thread.stream({"role": "user", "content": words}) as events:
+            return events.get_final_message()
+
+    with new_anthropic(house) as client:
+        thread = client.beta.messages.thread(model=f"{provider}/{model}", max_tokens=99, system="Be kind.")
+        answers = [say(thread, words) for words in ("One?", "Two?")]
+        assert thread.previous_message_id == answers[1].id
+        # Nobody holds this one.
+        thread._state._thread.previous_message_id = "msg_of_nobody"
+        say(thread, "Three?")
+    requests = [request.body for request in journal(model)]
+    told = [[words in body for words in ("Be kind.", "One?", "Two?", "Three?")] for body in requests]
+    assert told == [[True, True, False, False], [True, True, True, False], [True] * 4]

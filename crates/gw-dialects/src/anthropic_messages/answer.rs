@@ -14,6 +14,7 @@ use super::wire::Block;
 use super::{ANSWER_ID, FAMILY, citation, error};
 use crate::chat::{Asked, Origin};
 use crate::scan::Object;
+use crate::shared::json::unescaped;
 use crate::shared::refusal::invalid;
 
 /// Members of an answer that only Anthropic has.
@@ -72,7 +73,8 @@ fn part(block: &str, origin: &Origin) -> Option<Part> {
         "thinking" => {
             let signature = object.string("signature").filter(|signature| !signature.is_empty());
             let opaque = signature.map(|signature| state(OpaqueKind::Signature, signature, origin));
-            Part::Reasoning(Reasoning { text: object.string("thinking")?, opaque, ..Reasoning::default() })
+            // Anthropic calls what it shows summarized (its page "Extended thinking").
+            Part::Reasoning(Reasoning { text: object.string("thinking")?, is_summary: true, opaque, id: None })
         }
         "redacted_thinking" => {
             let opaque = Some(state(OpaqueKind::Encrypted, object.string("data")?, origin));
@@ -85,7 +87,7 @@ fn part(block: &str, origin: &Origin) -> Option<Part> {
 
 /// A call, or the answer in JSON for which a call stands.
 fn call(object: &Object<'_>, origin: &Origin) -> Option<Part> {
-    let (sent, input) = (object.string("name")?, object.get("input").unwrap_or("{}").to_owned());
+    let (sent, input) = (object.string("name")?, unescaped(object.get("input").unwrap_or("{}")).into_owned());
     let name = origin.names.original(&sent);
     if is_answer(name) {
         return Some(Part::from(input));

@@ -32,11 +32,12 @@ fn object(error: &Error, status: StatusCode, request_id: &str) -> Value {
     } else {
         error.message.to_string()
     };
-    json!({
-        "type": "error",
-        "error": {"type": kind(status), "message": message},
-        "request_id": request_id,
-    })
+    let mut told = json!({"type": kind(status), "message": message});
+    if error.code == ErrorCode::ThreadNotFound {
+        // Anthropic's SDKs begin the thread anew where they are told so.
+        told["details"] = json!({"error_code": error.code.name()});
+    }
+    json!({"type": "error", "error": told, "request_id": request_id})
 }
 
 fn is_own_format(body: &[u8]) -> bool {

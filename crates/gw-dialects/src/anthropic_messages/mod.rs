@@ -1,5 +1,5 @@
 //! Anthropic's Messages, both ends. Read in this order: `request` (what is asked), `answer` (what comes back whole),
-//! `stream` (and in pieces), `error`; then what they share: `models` (what a model allows, told by its name), `schema`
+//! `stream` (and in pieces), `error`, `thread` (what the server holds); then what they share: `models` (what a model allows, told by its name), `schema`
 //! (Anthropic's subset of JSON Schema), `usage`, `citation`, `wire` (blocks, and objects that are looked into).
 
 mod addresses;
@@ -10,6 +10,7 @@ mod models;
 mod request;
 mod schema;
 mod stream;
+pub mod thread;
 mod usage;
 mod wire;
 

@@ -31,7 +31,7 @@ fn encoded(request: &ChatRequest, model: &str) -> (Value, Vec<String>) {
 }
 
 fn origin() -> Origin {
-    Origin { provider: Rc::from("p"), model: Rc::from("claude-x"), names: Rc::default() }
+    Origin { provider: Rc::from("p"), model: Rc::from("claude-x"), ..Origin::default() }
 }
 
 fn asked() -> Asked {

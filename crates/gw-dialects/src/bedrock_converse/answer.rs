@@ -10,7 +10,9 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::FAMILY;
+use super::model::Model;
 use crate::chat::Origin;
+use crate::shared::json::unescaped;
 use crate::shared::refusal;
 
 /// A whole answer.
@@ -269,7 +271,7 @@ fn part(raw: &RawValue, number: usize, origin: &Origin) -> Option<Part> {
 
 /// A call, or the answer itself where it was asked for as a call.
 fn tool_call(call: ToolUse<'_>, number: usize, origin: &Origin) -> Part {
-    let input = call.input.map_or("{}", RawValue::get).to_owned();
+    let input = unescaped(call.input.map_or("{}", RawValue::get)).into_owned();
     let name = origin.names.original(&call.name);
     if name.is_empty() {
         return input.into();
@@ -292,7 +294,13 @@ fn reasoning(thoughts: ReasoningContent, origin: &Origin) -> Option<Part> {
         }
         ReasoningContent { .. } => return None,
     };
-    Some(Part::Reasoning(Reasoning { text, opaque, ..Reasoning::default() }))
+    let is_summary = !text.is_empty() && summarizes(origin);
+    Some(Part::Reasoning(Reasoning { text, is_summary, opaque, id: None }))
+}
+
+/// Whether the thoughts that the model shows are a summary of them: Claude's, which Anthropic calls summarized.
+pub(super) fn summarizes(origin: &Origin) -> bool {
+    matches!(Model::of(&origin.model), Model::Claude { .. })
 }
 
 #[cfg(test)]

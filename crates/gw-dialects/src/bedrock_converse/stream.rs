@@ -175,9 +175,10 @@ impl Decoder {
     }
 
     fn thought(&mut self, thought: Thought, place: u64, events: &mut Vec<Event>) -> Result<(), Error> {
+        let is_summary = thought.text.is_some() && answer::summarizes(&self.origin);
         let begin = || {
             let kind = Kind::Reasoning { signature: String::new(), redacted: Vec::new() };
-            (kind, Block::Reasoning { id: None, is_summary: false })
+            (kind, Block::Reasoning { id: None, is_summary })
         };
         let index = self.within(place, events, |kind| matches!(kind, Kind::Reasoning { .. }), begin);
         if let Some(text) = thought.text.filter(|text| !text.is_empty()) {

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use gw_core::chat::{Candidate, ChatAnswer, Citation, Extra, FinishReason, Part as Said, ToolCall};
 use serde_json::{Map, Value, json};
 
+use super::carried::Waiting;
 use super::part::{Fields, FunctionCall, Part, medium, raw};
 use super::{FAMILY, finish, grounding, signature, usage};
 use crate::chat::Asked;
@@ -85,8 +86,9 @@ fn is_withheld(candidate: &Candidate) -> bool {
 
 fn whole(index: usize, candidate: &Candidate, mut more: Map<String, Value>) -> String {
     let (mut parts, mut citations) = (Vec::new(), Vec::new());
+    let mut waiting = Waiting::default();
     for said in &candidate.parts {
-        let Some(part) = part(said) else { continue };
+        let Some(part) = part(said, &mut waiting) else { continue };
         if let Said::Text(text) = said {
             citations.extend(text.citations.iter().map(|citation| (parts.len(), text.text.as_str(), citation)));
         }
@@ -123,7 +125,7 @@ pub(super) fn content(index: usize, parts: &[Part<'_>], more: &Map<String, Value
 }
 
 /// A part of an answer; `None` for what Google's dialect has no word for.
-fn part(said: &Said) -> Option<Part<'_>> {
+fn part<'a>(said: &'a Said, waiting: &mut Waiting) -> Option<Part<'a>> {
     match said {
         Said::Text(text) => {
             let thought_signature = text.opaque.as_ref().map(signature);
@@ -134,8 +136,11 @@ fn part(said: &Said) -> Option<Part<'_>> {
             let thought_signature = media.opaque.as_ref().map(signature);
             Fields { thought_signature, ..fields }.into()
         }),
-        Said::ToolCall(call) => Some(call_part(call)),
+        Said::ToolCall(call) => Some(call_part(call, waiting.take())),
         Said::Reasoning(reasoning) => {
+            if let Some(opaque) = &reasoning.opaque {
+                waiting.add(&reasoning.text, opaque);
+            }
             let thought_signature = reasoning.opaque.as_ref().map(signature);
             // A signature without thoughts is the model's own word, not a thought.
             let thought = !reasoning.text.is_empty();
@@ -148,9 +153,10 @@ fn part(said: &Said) -> Option<Part<'_>> {
     }
 }
 
-/// A call. Its id goes with it, so that the result can say which call it belongs to.
-pub(super) fn call_part(call: &ToolCall) -> Part<'_> {
-    let thought_signature = call.opaque.as_ref().map(signature);
+/// A call, with its own signature or else with the thoughts that it carries. Its id goes with it, so that the result can say
+/// which call it belongs to.
+pub(super) fn call_part(call: &ToolCall, carried: Option<String>) -> Part<'_> {
+    let thought_signature = call.opaque.as_ref().map(signature).or(carried);
     let (name, args) = (Cow::Borrowed(call.name.as_str()), raw(call.input.object()));
     let function_call = Some(FunctionCall { id: &call.id, name, args, more: Map::new() });
     Fields { function_call, thought_signature, ..Fields::default() }.into()

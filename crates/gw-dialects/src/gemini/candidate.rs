@@ -19,7 +19,6 @@ const CITED_BYTES_MAX: usize = 256 << 10;
 /// What the candidates of an answer share.
 pub(super) struct Context<'c> {
     pub(super) origin: &'c Origin,
-    pub(super) response_id: &'c str,
     /// Blocks begun so far.
     pub(super) blocks: &'c mut u32,
     /// Calls that were given an id so far.
@@ -230,13 +229,13 @@ impl Context<'_> {
         index
     }
 
-    /// An id for a call without one, which no other answer's calls have.
+    /// An id for a call without one, which no other answer's calls have: some providers repeat the id of their answer.
     fn new_id(&mut self) -> String {
         *self.calls += 1;
-        if self.response_id.is_empty() {
-            return format!("call_{}", self.calls);
+        match self.origin.request_id {
+            Some(request_id) => format!("call_{request_id}_{}", self.calls),
+            None => format!("call_{}", self.calls),
         }
-        format!("call_{}_{}", self.response_id, self.calls)
     }
 }
 

@@ -12,6 +12,7 @@ use gw_core::{Error, Usage};
 use serde_json::{Map, Value};
 
 use super::answer::{OwnExtra, about, call_part, cite, content};
+use super::carried::Waiting;
 use super::part::{Fields, Part, medium};
 use super::{FAMILY, error, finish, grounding, signature, usage};
 use crate::chat::{Asked, EncodeEvents};
@@ -24,6 +25,8 @@ pub(super) struct Encoder {
     finishes: BTreeMap<u32, Finish>,
     /// Citations that were not in Google's words, by candidate: with the text they are of.
     cited: BTreeMap<u32, Vec<(String, Vec<Citation>)>>,
+    /// Thoughts that the next call carries, by candidate.
+    waiting: BTreeMap<u32, Waiting>,
     extra: OwnExtra,
     usage: Option<Usage>,
     has_content: bool,
@@ -58,6 +61,7 @@ impl Encoder {
             open: BTreeMap::new(),
             finishes: BTreeMap::new(),
             cited: BTreeMap::new(),
+            waiting: BTreeMap::new(),
             extra: OwnExtra::default(),
             usage: None,
             has_content: false,
@@ -97,6 +101,9 @@ impl Encoder {
             (Delta::Text(text), Kind::Call(_) | Kind::Media { .. }) => open.text.push_str(text),
             (Delta::Opaque(opaque), Kind::Text | Kind::Thoughts) => {
                 let thought = matches!(open.kind, Kind::Thoughts) && !open.text.is_empty();
+                if matches!(open.kind, Kind::Thoughts) {
+                    open.opaque = Some(opaque.clone());
+                }
                 let thought_signature = Some(signature(opaque));
                 let part = Fields { text: Some(Cow::Borrowed("")), thought, thought_signature, ..Fields::default() };
                 self.part(candidate, &part.into(), out);
@@ -121,7 +128,8 @@ impl Encoder {
                 let (ToolInput::Json(input) | ToolInput::Text(input)) = &mut call.input;
                 *input = text;
                 call.opaque = opaque;
-                self.part(candidate, &call_part(&call), out);
+                let carried = self.waiting.get_mut(&candidate).and_then(Waiting::take);
+                self.part(candidate, &call_part(&call, carried), out);
             }
             Kind::Media { kind, media_type } => {
                 let source = MediaSource::Inline { media_type, data: text };
@@ -131,7 +139,12 @@ impl Encoder {
                     self.part(candidate, &Fields { thought_signature, ..fields }.into(), out);
                 }
             }
-            Kind::Text | Kind::Thoughts | Kind::Said => {}
+            Kind::Thoughts => {
+                if let Some(opaque) = opaque {
+                    self.waiting.entry(candidate).or_default().add(&text, &opaque);
+                }
+            }
+            Kind::Text | Kind::Said => {}
         }
     }
 

@@ -5,6 +5,7 @@
 mod answer;
 mod array;
 mod candidate;
+mod carried;
 mod encoder;
 mod error;
 mod finish;
@@ -33,6 +34,10 @@ pub use array::{ArrayFraming, wants_array};
 
 /// Whose words these are.
 const FAMILY: Family = Family::Gemini;
+
+/// How the field of a signature begins in JSON that holds another vendor's state: the seal of [`Opaque::seal`] in base64,
+/// as far as it does not depend on what follows.
+pub const SEALED_STATE: &str = "\"Z3cxL";
 
 /// Put in place of a signature that is not known, it makes Gemini 3 go on without one (ai.google.dev, "Thought
 /// signatures"). Not base64 of anything: written as it is.

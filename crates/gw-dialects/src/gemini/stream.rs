@@ -87,7 +87,6 @@ impl DecodeEvents for Decoder {
 struct Reader {
     origin: Origin,
     has_begun: bool,
-    response_id: String,
     candidates: BTreeMap<u32, Candidate>,
     blocks: u32,
     calls: u32,
@@ -96,15 +95,7 @@ struct Reader {
 
 impl Reader {
     fn new(origin: Origin) -> Self {
-        Self {
-            origin,
-            has_begun: false,
-            response_id: String::new(),
-            candidates: BTreeMap::new(),
-            blocks: 0,
-            calls: 0,
-            usage: None,
-        }
+        Self { origin, has_begun: false, candidates: BTreeMap::new(), blocks: 0, calls: 0, usage: None }
     }
 
     fn unreadable(&self) -> Error {
@@ -152,9 +143,8 @@ impl Reader {
         if std::mem::replace(&mut self.has_begun, true) {
             return;
         }
-        self.response_id = id.unwrap_or_default();
         let model = model.filter(|model| !model.is_empty()).unwrap_or_else(|| self.origin.model.to_string());
-        events.push(Event::Start { id: self.response_id.clone(), model, created_s: None });
+        events.push(Event::Start { id: id.unwrap_or_default(), model, created_s: None });
     }
 
     fn candidate(
@@ -167,13 +157,7 @@ impl Reader {
         let index = object.number("index").unwrap_or(place as u64);
         let index = u32::try_from(index).ok().filter(|index| *index < CANDIDATES_MAX);
         let index = index.ok_or_else(|| invalid(&self.origin.provider, "more candidates than there can be"))?;
-        let mut context = Context {
-            origin: &self.origin,
-            response_id: &self.response_id,
-            blocks: &mut self.blocks,
-            calls: &mut self.calls,
-            events,
-        };
+        let mut context = Context { origin: &self.origin, blocks: &mut self.blocks, calls: &mut self.calls, events };
         let candidate = self.candidates.entry(index).or_insert_with(|| Candidate::new(index));
         candidate.read(&mut object, &mut context)?;
         let rest = object.readable().into_iter().map(|(name, value)| (format!("candidates[{index}].{name}"), value));

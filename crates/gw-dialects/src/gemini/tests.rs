@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 
 use super::Gemini;
 use crate::chat::{Asked, Egress, Ingress, Origin, ToolNames};
+use crate::shared::media;
 
 /// A stream as AI Studio sends one: thoughts, text in pieces, calls that are laid out, usage with each piece.
 const STREAM: &str = concat!(
@@ -27,7 +28,8 @@ const STREAM: &str = concat!(
 
 fn origin() -> Origin {
     let names = ToolNames(vec![("sent".to_owned(), "the original".to_owned())]);
-    Origin { provider: "google".into(), model: "asked".into(), names: Rc::new(names) }
+    let request_id = Some(RequestId::from_u128(7));
+    Origin { provider: "google".into(), model: "asked".into(), names: Rc::new(names), request_id }
 }
 
 fn asked() -> Asked {
@@ -66,7 +68,12 @@ fn answer_of_stream() -> ChatAnswer {
     let parts = vec![
         Part::Reasoning(Reasoning { text: "Hm".to_owned(), is_summary: true, ..Reasoning::default() }),
         Part::Text(text),
-        called("call_r1_1", "the original", r#"{"n":123456789012345678901234567890,"s":"a b"}"#, own("YWJj")),
+        called(
+            &format!("call_{}_1", RequestId::from_u128(7)),
+            "the original",
+            r#"{"n":123456789012345678901234567890,"s":"a b"}"#,
+            own("YWJj"),
+        ),
         called("own", "g", "{}", None),
     ];
     let usage =
@@ -229,12 +236,15 @@ fn a_client_gets_calls_whole_and_the_reason_with_the_last_piece() {
         )
     };
     let sealed = super::signature(&foreign);
+    // For clients that keep calls and drop thoughts.
+    let carried = media::encoded(r#"gw1.[["gw1.anthropic.s.a.s","hm"]]"#);
     let usage = r#","usageMetadata":{"promptTokenCount":3,"candidatesTokenCount":2,"totalTokenCount":5}}"#;
     let expected = [
         piece(json!({"text": "hm", "thought": true}), "") + "}",
         piece(json!({"text": "", "thought": true, "thoughtSignature": sealed}), "") + "}",
         piece(json!({"text": "Hi"}), "") + "}",
-        piece(json!({"functionCall": {"id": "c1", "name": "f", "args": {"a": 1}}}), "") + "}",
+        piece(json!({"functionCall": {"id": "c1", "name": "f", "args": {"a": 1}}, "thoughtSignature": carried}), "")
+            + "}",
         piece(json!({"text": ""}), ",\"finishReason\":\"STOP\"") + usage,
     ];
     assert_eq!(written(&events), expected.join("\n\n") + "\n\n");

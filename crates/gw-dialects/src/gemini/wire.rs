@@ -9,6 +9,8 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
+use crate::shared::json::unescaped;
+
 /// An object that is taken apart. Of members that stand twice, the last counts.
 #[derive(Debug, Default)]
 pub(super) struct Object<'a> {
@@ -199,8 +201,10 @@ fn integer(raw: &RawValue) -> Option<i64> {
     })
 }
 
-/// A JSON text without the white space between its words: Google's answers are laid out for readers.
+/// A JSON text without the white space between its words, since Google's answers are laid out for readers, and without
+/// escapes for what can stand for itself.
 pub(super) fn compact(json: &str) -> String {
+    let json = unescaped(json);
     let mut compact = String::with_capacity(json.len());
     let (mut in_string, mut escaped) = (false, false);
     for c in json.chars() {
@@ -240,5 +244,6 @@ mod tests {
     fn layout_is_taken_out_and_words_are_kept() {
         let text = "{ \"a \\\" b\\\\\" : [ 1 ,\n 12345678901234567890123 ] }";
         assert_eq!(compact(text), "{\"a \\\" b\\\\\":[1,12345678901234567890123]}");
+        assert_eq!(compact(r#"{ "sky": "\u6674\u308c" }"#), r#"{"sky":"晴れ"}"#);
     }
 }

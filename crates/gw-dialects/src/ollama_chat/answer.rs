@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 use crate::chat::Origin;
 use crate::ollama_chat::error::code_of_text;
 use crate::plain::blocks::{Blocks, Kind};
+use crate::shared::json::unescaped;
 use crate::shared::{media, refusal};
 
 /// Reads a whole answer.
@@ -157,7 +158,7 @@ fn finish(said: Option<String>, called: bool) -> Finish {
 fn arguments(written: Option<Box<RawValue>>) -> String {
     let Some(written) = written else { return "{}".to_owned() };
     let held = serde_json::from_str::<String>(written.get());
-    let json = held.unwrap_or_else(|_| written.get().to_owned());
+    let json = held.unwrap_or_else(|_| unescaped(written.get()).into_owned());
     if json.trim().is_empty() { "{}".to_owned() } else { json }
 }
 

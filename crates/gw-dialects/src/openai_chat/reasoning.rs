@@ -95,8 +95,11 @@ pub(super) fn details(thought: &Reasoning) -> Vec<Value> {
         None if text.is_empty() => {}
         None => entries.push(shown(text)),
         Some(opaque) if opaque.family == FAMILY => own_entries(opaque, text, shown, &mut entries),
-        // Whoever reads the entry opens the seal; a signature stands beside its text.
-        Some(opaque) if opaque.kind == OpaqueKind::Signature && !is_summary => {
+        // Whoever reads the entry opens the seal; a signature stands beside its text, Claude's (as at OpenRouter) in any case.
+        Some(opaque)
+            if opaque.kind == OpaqueKind::Signature
+                && (!is_summary || matches!(opaque.family, Family::Anthropic | Family::Bedrock)) =>
+        {
             entries.push(json!({"type": "reasoning.text", "text": text, "signature": opaque.seal(FAMILY)}));
         }
         Some(opaque) => {

@@ -15,10 +15,10 @@ pub(crate) mod testing {
     use gw_core::chat::{ChatAnswer, ChatRequest, Collector, Event};
     use serde_json::Value;
 
-    use crate::chat::{Egress, Origin, Target, ToolNames};
+    use crate::chat::{Egress, Origin, Target};
 
     pub(crate) fn origin() -> Origin {
-        Origin { provider: "p".into(), model: "m".into(), names: ToolNames::default().into() }
+        Origin { provider: "p".into(), model: "m".into(), ..Origin::default() }
     }
 
     /// The body of a request, and what it could not say.

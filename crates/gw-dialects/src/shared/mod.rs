@@ -1,9 +1,10 @@
 //! What several dialects need: conversations put in strict order, media told by their bytes, ids and names made to fit,
-//! custom tools as functions, tools as text, and what could not be said.
+//! custom tools as functions, tools and JSON as text, and what could not be said.
 
 pub mod custom;
 pub mod emulation;
 pub mod ids;
+pub mod json;
 pub(crate) mod losses;
 pub mod media;
 pub mod refusal;

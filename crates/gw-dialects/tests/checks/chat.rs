@@ -7,7 +7,7 @@ use bytes::BytesMut;
 use gw_core::chat::event;
 use gw_core::chat::{ChatRequest, Event, FinishReason};
 use gw_core::{Error, RequestId};
-use gw_dialects::chat::{Asked, Egress, Ingress, Origin, ToolNames};
+use gw_dialects::chat::{Asked, Egress, Ingress, Origin};
 use gw_dialects::{DialectId, sse};
 use serde::de::IgnoredAny;
 
@@ -30,7 +30,16 @@ pub(crate) fn choose<'a, T: Copy>(list: &[(DialectId, T)], input: &'a [u8]) -> O
 
 /// Where answers come from.
 pub(crate) fn origin() -> Origin {
-    Origin { provider: PROVIDER.into(), model: "model-of-the-provider".into(), names: Rc::new(ToolNames::default()) }
+    Origin {
+        provider: PROVIDER.into(),
+        model: "model-of-the-provider".into(),
+        request_id: Some(request_id()),
+        ..Origin::default()
+    }
+}
+
+fn request_id() -> RequestId {
+    RequestId::from_u128(0x0193_5f00_0000_7000_8000_0000_0000_00ff)
 }
 
 /// What answers are given to.
@@ -38,7 +47,7 @@ pub(crate) fn asked(stream: bool) -> Asked {
     let model = "model-of-the-client".to_owned();
     Asked {
         request: Rc::new(ChatRequest { model, stream, include_usage: true, ..ChatRequest::default() }),
-        request_id: RequestId::from_u128(0x0193_5f00_0000_7000_8000_0000_0000_00ff),
+        request_id: request_id(),
         now_s: 1_790_000_000,
     }
 }

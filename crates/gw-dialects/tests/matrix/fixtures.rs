@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use gw_core::RequestId;
 use gw_core::chat::ChatRequest;
-use gw_dialects::chat::{Asked, Origin, RequestLine, ToolNames};
+use gw_dialects::chat::{Asked, Origin, RequestLine};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 
@@ -111,7 +111,16 @@ impl Line {
 
 /// Where the answers of every case come from.
 pub(crate) fn origin() -> Origin {
-    Origin { provider: PROVIDER.into(), model: "model-of-the-provider".into(), names: Rc::new(ToolNames::default()) }
+    Origin {
+        provider: PROVIDER.into(),
+        model: "model-of-the-provider".into(),
+        request_id: Some(request_id()),
+        ..Origin::default()
+    }
+}
+
+fn request_id() -> RequestId {
+    RequestId::from_u128(0x0193_5f00_0000_7000_8000_0000_0000_00ff)
 }
 
 /// What the answers of every case are given to.
@@ -119,7 +128,7 @@ pub(crate) fn asked(stream: bool) -> Asked {
     let model = "model-of-the-client".to_owned();
     Asked {
         request: Rc::new(ChatRequest { model, stream, include_usage: true, ..ChatRequest::default() }),
-        request_id: RequestId::from_u128(0x0193_5f00_0000_7000_8000_0000_0000_00ff),
+        request_id: request_id(),
         now_s: 1_790_000_000,
     }
 }

@@ -51,6 +51,8 @@ mod stream_ends;
 #[cfg(test)]
 mod stream_faults;
 #[cfg(test)]
+mod threads;
+#[cfg(test)]
 mod translated;
 #[cfg(test)]
 mod translated_agents;

@@ -4,13 +4,22 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use gw_core::chat::{Collector, Event};
+use gw_dialects::anthropic_messages::thread::{self, Fixed};
 use gw_dialects::chat::{Asked, Ingress};
 use gw_dialects::openai_responses::answered_items;
 
-use super::{Change, Conversations, Item, Key, Owner, Record, Response};
+use super::{Change, Conversations, Item, Key, Owner, Record, Response, Thread};
 
 /// What is to be kept once there is an answer.
-pub(crate) struct Kept {
+pub(crate) enum Kept {
+    /// Of the Responses API.
+    Response(KeptResponse),
+    /// Of Anthropic's Messages.
+    Thread(KeptThread),
+}
+
+/// An answer of the Responses API that is to be kept.
+pub(crate) struct KeptResponse {
     pub(crate) conversations: Arc<Conversations>,
     pub(crate) owner: Owner,
     pub(crate) now: SystemTime,
@@ -24,9 +33,39 @@ pub(crate) struct Kept {
     pub(crate) input: Vec<Arc<Item>>,
 }
 
+/// A thread of Anthropic's Messages that is to be kept.
+pub(crate) struct KeptThread {
+    pub(crate) conversations: Arc<Conversations>,
+    pub(crate) owner: Owner,
+    pub(crate) now: SystemTime,
+    /// What every request of the thread has besides its messages.
+    pub(crate) fixed: Arc<[Fixed]>,
+    /// Everything that was said and is asked.
+    pub(crate) messages: Vec<Arc<Item>>,
+}
+
 impl Kept {
     /// The answer is whole: this is its object.
     pub(crate) fn keep(self, body: &[u8]) {
+        match self {
+            Self::Response(response) => response.keep(body),
+            Self::Thread(thread) => thread.keep(body),
+        }
+    }
+}
+
+impl KeptThread {
+    fn keep(self, body: &[u8]) {
+        let Self { conversations, owner, now, fixed, mut messages } = self;
+        if let Some((id, answer)) = thread::answered(body) {
+            messages.extend(conversations.messages(answer.into_iter().collect()));
+            conversations.store().put(Key::new(&owner, &id), Record::Thread(Thread { fixed, messages }), now);
+        }
+    }
+}
+
+impl KeptResponse {
+    fn keep(self, body: &[u8]) {
         let Self { conversations, owner, now, id, conversation, earlier, input } = self;
         let output = conversations.items(answered_items(body));
         let store = conversations.store();

@@ -52,6 +52,10 @@ impl Memory {
                 said.sum::<usize>() + conversation.items.len() * size_of::<Arc<Item>>()
             }
             Record::Elsewhere(_) => 0,
+            Record::Thread(thread) => {
+                let fixed: usize = thread.fixed.iter().map(|(_, value)| value.len()).sum();
+                fixed + thread.messages.len() * size_of::<Arc<Item>>()
+            }
         };
         kept.writes += 1;
         let _held = self.bytes.hold(RECORD_BYTES + own);
@@ -120,7 +124,7 @@ mod tests {
     use gw_dialects::openai_responses::StoredItem;
     use serde_json::Map;
 
-    use super::super::{Conversations, Owner, Response};
+    use super::super::{Conversations, Owner, Response, Thread};
     use super::*;
 
     const NOW: SystemTime = SystemTime::UNIX_EPOCH;
@@ -186,6 +190,10 @@ mod tests {
         say(&house, &key(None, "a"), None);
         say(&house, &key(None, "a"), Some(&key(None, "a")));
         house.store().remove(&key(None, "a"));
+        let (fixed, messages) = ([("system", "x".repeat(50).into())].into(), house.messages(vec!["{}".to_owned()]));
+        house.store().put(key(None, "thread"), Record::Thread(Thread { fixed, messages }), NOW);
+        assert!(house.bytes.total() > RECORD_BYTES + 50);
+        house.store().remove(&key(None, "thread"));
         assert_eq!(house.bytes.total(), 0);
     }
 

@@ -1,4 +1,5 @@
-//! What the Responses API keeps: answers, conversations, and which provider keeps what the gateway does not.
+//! What the Responses API keeps: answers, conversations, and which provider keeps what the gateway does not; and threads of
+//! Anthropic's Messages.
 //!
 //! It stands behind a port, [`Store`]: the one that there is keeps everything in memory ([`memory`]), the oldest go first,
 //! and a restart forgets it all. Who presents another key does not find it.
@@ -13,10 +14,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::SystemTime;
 
 use bytes::Bytes;
+use gw_dialects::anthropic_messages::thread::Fixed;
 use gw_dialects::openai_responses::StoredItem;
 use serde_json::{Map, Value};
 
-pub(crate) use keeper::{Keeper, Kept, Remember};
+pub(crate) use keeper::{Keeper, Kept, KeptResponse, KeptThread, Remember};
 
 use memory::Memory;
 
@@ -58,6 +60,17 @@ pub enum Record {
     Conversation(Conversation),
     /// An answer that a provider keeps under the same id: the provider's configured name.
     Elsewhere(Arc<str>),
+    /// A conversation in Anthropic's Messages, up to an answer.
+    Thread(Thread),
+}
+
+/// A conversation in Anthropic's Messages, up to an answer.
+#[derive(Debug)]
+pub struct Thread {
+    /// What every request that continues it has besides.
+    pub fixed: Arc<[Fixed]>,
+    /// The messages; they have no ids.
+    pub messages: Vec<Arc<Item>>,
 }
 
 /// An answer and what it was one to.
@@ -138,6 +151,11 @@ impl Conversations {
     /// Where it is kept.
     pub fn store(&self) -> &dyn Store {
         &*self.store
+    }
+
+    /// Messages to be kept.
+    pub fn messages(&self, messages: Vec<String>) -> Vec<Arc<Item>> {
+        self.items(messages.into_iter().map(|json| StoredItem { id: String::new(), json }).collect())
     }
 
     /// Items to be kept.

@@ -129,6 +129,9 @@ pub struct DialectEntry {
     /// How usage is learned from a stream.
     #[serde(default)]
     pub stream_usage: StreamUsage,
+    /// Whether the provider holds conversations (`thread` of Anthropic's Messages); the gateway does it for others.
+    #[serde(default)]
+    pub holds_threads: bool,
     /// What is changed in a request.
     #[serde(default)]
     pub quirks: Vec<Quirk>,

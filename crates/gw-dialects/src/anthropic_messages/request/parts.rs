@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::super::wire::Reader;
 use super::super::{FAMILY, citation};
+use crate::shared::json::unescaped;
 use crate::shared::media;
 
 /// Blocks within blocks: a document made of texts, in the result of a tool. What is deeper is kept as it is.
@@ -64,7 +65,7 @@ fn part(block: &Reader<'_>, depth: usize) -> Result<Part, Error> {
             Part::ToolCall(ToolCall {
                 id: block.need("id", "a string")?,
                 name: block.need("name", "a string")?,
-                input: ToolInput::Json(input.to_owned()),
+                input: ToolInput::Json(unescaped(input).into_owned()),
                 opaque: None,
                 cache: block.cache()?,
                 unknown: unknown(block, &["type", "id", "name", "input", "cache_control"])?,

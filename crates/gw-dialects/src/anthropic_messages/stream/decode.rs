@@ -181,7 +181,7 @@ impl Decoder {
             "thinking" => {
                 first.extend(said(&block, "thinking"));
                 let signature = block.string("signature").unwrap_or_default();
-                (Kind::Thinking { signature }, Some(Block::Reasoning { id: None, is_summary: false }))
+                (Kind::Thinking { signature }, Some(Block::Reasoning { id: None, is_summary: true }))
             }
             "redacted_thinking" => {
                 let data = block.string("data").ok_or_else(unreadable)?;

@@ -9,7 +9,7 @@ use crate::chat::ToolNames;
 
 fn origin() -> Origin {
     let names = ToolNames(vec![("shape".to_owned(), String::new()), ("a_b".to_owned(), "a.b".to_owned())]);
-    Origin { provider: "aws".into(), model: "m".into(), names: Rc::new(names) }
+    Origin { provider: "aws".into(), model: "m".into(), names: Rc::new(names), ..Origin::default() }
 }
 
 fn read(stop: &str, content: Value) -> ChatAnswer {
@@ -129,5 +129,21 @@ proptest! {
     fn no_body_makes_it_panic(body: Vec<u8>, content in "\\PC{0,40}") {
         let _ = decode(&body, &origin());
         let _ = decode(format!(r#"{{"output":{{"message":{{"content":[{{{content}}}]}}}}}}"#).as_bytes(), &origin());
+    }
+}
+
+#[test]
+fn what_claude_shows_of_its_thoughts_is_a_summary_and_what_others_show_is_not() {
+    let body = json!({"stopReason": "end_turn", "output": {"message": {"role": "assistant", "content": [
+        {"reasoningContent": {"reasoningText": {"text": "hm"}}}, {"reasoningContent": {"redactedContent": "AAEC"}},
+    ]}}});
+    for (model, expected) in [("eu.anthropic.claude-sonnet-5-5", [true, false]), ("deepseek.r1-v1:0", [false, false])] {
+        let origin = Origin { model: model.into(), ..origin() };
+        let answer = decode(body.to_string().as_bytes(), &origin).unwrap();
+        let summaries = answer.candidates[0].parts.iter().map(|part| match part {
+            Part::Reasoning(thought) => thought.is_summary,
+            other => panic!("{other:?}"),
+        });
+        assert_eq!(summaries.collect::<Vec<_>>(), expected, "{model}");
     }
 }

@@ -24,7 +24,7 @@ const RECORDED: &str = "000000800000005251a15f230b3a6576656e742d7479706507000c6d
 
 fn origin() -> Origin {
     let names = ToolNames(vec![("shape".to_owned(), String::new()), ("a_b".to_owned(), "a.b".to_owned())]);
-    Origin { provider: "aws".into(), model: "m".into(), names: Rc::new(names) }
+    Origin { provider: "aws".into(), model: "m".into(), names: Rc::new(names), ..Origin::default() }
 }
 
 fn frames(events: &[(&str, Value)]) -> Vec<u8> {

@@ -1,5 +1,7 @@
 //! Contents of requests, as clients write them.
 
+use std::collections::VecDeque;
+
 use gw_core::Error;
 use gw_core::chat::{
     Media, MediaKind, MediaSource, Message, Native, Opaque, Part, Reasoning, Role, Text, ToolCall, ToolInput,
@@ -9,6 +11,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::calls::Calls;
+use crate::gemini::carried;
 use crate::gemini::part::kind_of;
 use crate::gemini::wire::{Object, compact, invalid};
 use crate::gemini::{FAMILY, is_googles_own, state};
@@ -19,7 +22,7 @@ const BESIDE: [&str; 4] = ["thought", "thoughtSignature", "partMetadata", "video
 
 /// Reads `systemInstruction` and `contents`, and notes what of them has no word of ours.
 pub(super) fn read(top: &mut Object<'_>, unsaid: &mut Map<String, Value>) -> Result<Vec<Message>, Error> {
-    let mut reader = Reader { unsaid, messages: Vec::new(), calls: Calls::default() };
+    let mut reader = Reader { unsaid, messages: Vec::new(), calls: Calls::default(), carried: VecDeque::new() };
     if let Some(raw) = top.take("systemInstruction") {
         let said = reader.content(raw, top.place_of("systemInstruction"))?;
         reader.messages.push(Message { role: Role::System, ..said });
@@ -41,19 +44,29 @@ struct Reader<'u> {
     unsaid: &'u mut Map<String, Value>,
     messages: Vec<Message>,
     calls: Calls,
+    /// The thoughts that calls of the turn carry, with the id of the call, in order.
+    carried: VecDeque<(String, Vec<Reasoning>)>,
 }
 
 impl Reader<'_> {
     /// Adds a turn. Clients that read streams keep each piece of an answer as a turn of its own: the model's are joined.
     fn turn(&mut self, raw: &RawValue, place: String) -> Result<(), Error> {
+        self.carried.clear();
         let said = self.content(raw, place)?;
-        match self.messages.last_mut() {
-            Some(last) if said.role == Role::Assistant && last.role == said.role => {
-                last.unknown.absorb(&said.unknown);
-                said.parts.into_iter().for_each(|part| join(&mut last.parts, part));
+        let is_next_piece =
+            self.messages.last().is_some_and(|last| said.role == Role::Assistant && last.role == said.role);
+        let mut message =
+            self.messages.pop_if(|_| is_next_piece).unwrap_or_else(|| Message::new(said.role, Vec::new()));
+        message.unknown.absorb(&said.unknown);
+        for part in said.parts {
+            if let Part::ToolCall(call) = &part
+                && let Some((_, thoughts)) = self.carried.pop_front_if(|(of, _)| *of == call.id)
+            {
+                carried::restore(&mut message.parts, thoughts);
             }
-            _ => self.messages.push(said),
+            join(&mut message.parts, part);
         }
+        self.messages.push(message);
         Ok(())
     }
 
@@ -99,8 +112,14 @@ impl Reader<'_> {
     fn part(&mut self, raw: &RawValue, place: String) -> Result<Part, Error> {
         let mut part = Object::at(raw, place)?;
         if let Some(call) = part.object("functionCall")? {
-            let opaque = part.string("thoughtSignature")?.map(state);
-            return self.call(part, call, opaque).map(Part::ToolCall);
+            let signature = part.string("thoughtSignature")?;
+            let thoughts = signature.as_deref().and_then(carried::read);
+            let opaque = signature.filter(|_| thoughts.is_none()).map(state);
+            let call = self.call(part, call, opaque)?;
+            if let Some(thoughts) = thoughts {
+                self.carried.push_back((call.id.clone(), thoughts));
+            }
+            return Ok(Part::ToolCall(call));
         }
         if let Some(response) = part.object("functionResponse")? {
             return self.response(part, response).map(Part::ToolResult);
