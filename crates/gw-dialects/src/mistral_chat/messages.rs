@@ -162,7 +162,7 @@ fn is_part(part: &mut Value, role: &str, losses: &mut Losses) -> bool {
 }
 
 /// Leaves out what Mistral would refuse.
-fn keep(object: &mut Value, known: &[&str], place: &str, losses: &mut Losses) {
+pub(super) fn keep(object: &mut Value, known: &[&str], place: &str, losses: &mut Losses) {
     let Some(members) = object.as_object_mut() else { return };
     members.retain(|name, _| {
         let is_known = known.contains(&name.as_str());

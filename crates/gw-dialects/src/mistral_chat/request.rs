@@ -177,8 +177,6 @@ fn is_tool(tool: &mut Value, losses: &mut Losses) -> bool {
         }
         is_known && !value.is_null()
     });
-    if let Some(tool) = tool.as_object_mut() {
-        tool.retain(|name, _| matches!(name.as_str(), "type" | "function"));
-    }
+    messages::keep(tool, &["type", "function"], "tools[]", losses);
     true
 }
