@@ -17,7 +17,7 @@ const { house } = await import("./house.mjs");
 const SPEAKERS = speakersOf(house);
 // A real model of each, because what a model can do is told by its name.
 const MODELS = {
-  openai: "gpt-5.5", anthropic: "claude-sonnet-5-5", gemini: "gemini-3-pro", bedrock: "eu.anthropic.claude-sonnet-5-5",
+  openai: "gpt-5.5", anthropic: "claude-sonnet-5-5", gemini: "gemini-3-pro", bedrock: "claude-sonnet-5-5-of-our-own",
   cohere: "command-a-plus-05-2026", "ollama-native": "qwen3",
 };
 const call = (city) => ({ name: "get_weather", arguments: { city } });
