@@ -26,6 +26,7 @@ use gw_telemetry::log::{self, Format, LogControl};
 use gw_telemetry::request_log::RequestLog;
 use parking_lot::Mutex;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::Instant;
 
 use crate::catalog::Newest;
 use crate::cli::{Options, say};
@@ -101,6 +102,7 @@ async fn live(
         control,
         metrics_path: metrics_path(config),
         loopback_only: config.listen.iter().all(|address| address.ip().is_loopback()),
+        epoch: Instant::now(),
     });
     let certificate = certificate(config)?;
     let workers = Workers::start(&worker_settings(config, certificate.clone()), &house)?;
@@ -131,7 +133,7 @@ async fn live(
     tasks.spawn_until_stop("reload", reloader.run(hangup));
 
     models(&tasks, config, &published, &house, Arc::clone(&lasting.newest));
-    let source = settings::describe(settings.found.as_ref());
+    let source = settings::describe(&settings);
     say(&banner::banner(config, &published.current(), workers.addresses(), &source));
     // What is left of it holds the mailbox of records open, whose end the request log waits for.
     drop(house);
@@ -176,6 +178,8 @@ struct House {
     control: Control,
     metrics_path: Option<Arc<str>>,
     loopback_only: bool,
+    /// From when on time is counted for how providers stand.
+    epoch: Instant,
 }
 
 impl Application for House {
@@ -196,9 +200,10 @@ impl Application for House {
             conversations: Arc::clone(&self.conversations),
             homes: Arc::clone(&self.homes),
             in_flight: Arc::clone(&self.in_flight),
+            epoch: self.epoch,
         };
         Rc::new(Api {
-            engine: Engine::new(Rc::new(ports)),
+            engine: Engine::new(Rc::new(ports), worker.index as u64),
             health: Arc::clone(&self.health),
             control: self.control.clone(),
             metrics_path: self.metrics_path.clone(),

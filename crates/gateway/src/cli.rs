@@ -25,6 +25,9 @@ pub(crate) struct Options {
     /// The configuration file [default: $AI_GATEWAY_CONFIG, ai-gateway-config.yaml, gateway-config.json]
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+    /// The environment whose keys are laid over the file's [default: $GATEWAY_ENV, $NODE_ENV, `environment` in the file]
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) environment: Option<String>,
     /// Serve beyond this machine without asking for keys. Whoever reaches the port then spends your money
     #[arg(long = "i-know", global = true)]
     pub(crate) allow_unauthenticated: bool,

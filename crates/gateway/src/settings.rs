@@ -9,6 +9,7 @@ use gw_config::diagnostic::{Diagnostic, Diagnostics};
 use gw_config::{Found, FoundBecause};
 use gw_config::{LoadOptions, Loaded};
 use gw_engine::Snapshot;
+use gw_engine::routing::standing::Standings;
 use gw_engine::snapshot::{self, Resources};
 use gw_http::Origins;
 use gw_providers::auth::Authenticators;
@@ -36,6 +37,8 @@ pub(crate) struct Lasting {
     pub(crate) authenticators: Authenticators,
     /// The newest models and prices.
     pub(crate) newest: Arc<Newest>,
+    /// How providers stand.
+    pub(crate) standings: Standings,
 }
 
 /// Reads the configuration that is to be used, or the one of a gateway that was given none.
@@ -49,6 +52,7 @@ pub(crate) fn read(options: &Options, environment: &Environment) -> Result<Setti
         provider_types: &types,
         unsupported_provider_types: &[],
         allow_unauthenticated: options.allow_unauthenticated,
+        environment: options.environment.as_deref(),
     };
     let Loaded { config, warnings } = gw_config::load(&found.path, environment, &load)?;
     Ok(Settings { config, warnings, found: Some(found) })
@@ -61,6 +65,7 @@ pub(crate) fn build(config: &Config, lasting: &Lasting, generation: u64) -> Resu
         origins: &lasting.origins,
         authenticators: &lasting.authenticators,
         update: lasting.newest.of(&config.catalog)?,
+        standings: &lasting.standings,
         variable: &|name| std::env::var(name).ok().filter(|value| !value.is_empty()),
     };
     snapshot::build(config, &resources, generation)
@@ -77,14 +82,14 @@ pub(crate) fn check(options: &Options, environment: &Environment) -> Result<Stri
     for warning in &snapshot.warnings {
         report.push_str(&format!("{warning}\n"));
     }
-    let source = describe(settings.found.as_ref());
+    let source = describe(&settings);
     report.push_str(&format!("{source}: fine, {} providers", snapshot.providers().len()));
     Ok(report)
 }
 
-/// Where the configuration came from, for a person.
-pub(crate) fn describe(found: Option<&Found>) -> String {
-    let Some(Found { path, because }) = found else {
+/// Where the configuration came from, and the environment that is in force, for a person.
+pub(crate) fn describe(settings: &Settings) -> String {
+    let Some(Found { path, because }) = &settings.found else {
         return "no configuration file; running with the defaults of a laptop".to_owned();
     };
     let why = match because {
@@ -92,7 +97,10 @@ pub(crate) fn describe(found: Option<&Found>) -> String {
         FoundBecause::Variable => "named by AI_GATEWAY_CONFIG",
         FoundBecause::UsualName => "found in the working directory",
     };
-    format!("{} ({why})", display(path))
+    match &settings.config.environment {
+        Some(environment) => format!("{} ({why}), environment {environment}", display(path)),
+        None => format!("{} ({why})", display(path)),
+    }
 }
 
 fn display(path: &Path) -> String {

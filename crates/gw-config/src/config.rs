@@ -2,6 +2,8 @@
 //!
 //! The file *as written* becomes this; the engine joins it with the catalogue and makes the snapshot *as running*.
 
+mod routing;
+
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,6 +12,10 @@ use gw_core::price::Rates;
 
 use crate::diagnostic::Place;
 use crate::secret::Secret;
+pub use routing::{
+    Canary, HealthCheck, HealthChecks, Notice, ProviderRouting, Resume, Route, RouteGroup, RouteNode, RouteStrategy,
+    Routing, Rule, Slow, SlowAction, Target,
+};
 
 /// A value and where in the configuration it stands, so that a later step can still name the line.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,6 +29,8 @@ pub struct Spanned<T> {
 /// Everything that can be configured.
 #[derive(Debug, Clone)]
 pub struct Config {
+    /// The environment whose keys are in force, such as `production`; none if `None`.
+    pub environment: Option<String>,
     /// Files that were read for it: the configuration itself and every `${file:…}`. A change in any is a reload.
     pub files: Vec<PathBuf>,
     /// What kind of place this gateway runs in.
@@ -41,6 +49,12 @@ pub struct Config {
     pub default_route: Option<usize>,
     /// Whether `default_route` also takes the requests that do name one (the single-target JSON form does this).
     pub default_route_overrides: bool,
+    /// How targets are chosen, and what follows a failure.
+    pub routing: Routing,
+    /// Who is asked for their health; nobody if `None`.
+    pub health_checks: Option<HealthChecks>,
+    /// New providers that get a share of the requests.
+    pub canaries: Vec<Canary>,
     /// What becomes of a request for a provider that does not speak the client's format.
     pub translation: Translation,
     /// Prices in place of the catalogue's, by provider and model.
@@ -265,6 +279,8 @@ pub struct Provider {
     pub proxy: Option<Proxy>,
     /// Which HTTP version is spoken to it.
     pub http_version: HttpVersion,
+    /// How it is tried again, and when it is left out.
+    pub routing: ProviderRouting,
     /// Whether callers may use all of its own API with its credential; with a key of their own only if `None`.
     pub passthrough: Option<bool>,
     /// What is changed in the parameters of requests.
@@ -390,24 +406,6 @@ pub enum HttpVersion {
     Http2,
 }
 
-/// A name for a model and what it stands for.
-#[derive(Debug, Clone)]
-pub struct Route {
-    /// What applications write as the model.
-    pub name: Spanned<String>,
-    /// Where such requests go. This version knows one target.
-    pub targets: Vec<Target>,
-}
-
-/// A provider and the model's name there.
-#[derive(Debug, Clone)]
-pub struct Target {
-    /// Name or type of a provider; found by the model's name if `None`.
-    pub provider: Option<Spanned<String>>,
-    /// The model's name there; the client's own if `None`.
-    pub model: Option<Spanned<String>>,
-}
-
 /// The gateway's log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Logging {
@@ -443,6 +441,7 @@ impl Config {
     /// The configuration of a gateway that was given none: the local profile with no provider in it.
     pub fn local() -> Self {
         Self {
+            environment: None,
             files: Vec::new(),
             profile: Profile::Local,
             listen: vec![SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8787)],
@@ -452,6 +451,9 @@ impl Config {
             routes: Vec::new(),
             default_route: None,
             default_route_overrides: false,
+            routing: Routing::default(),
+            health_checks: None,
+            canaries: Vec::new(),
             translation: Translation::default(),
             price_overrides: Vec::new(),
             catalog: CatalogUpdate::default(),
@@ -486,6 +488,7 @@ impl Provider {
             model_settings: Vec::new(),
             emulate_tools: false,
             passthrough: None,
+            routing: ProviderRouting::default(),
         }
     }
 }

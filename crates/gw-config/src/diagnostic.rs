@@ -157,6 +157,18 @@ impl Report {
         }
     }
 
+    /// Adds everything that another report holds.
+    pub(crate) fn append(&mut self, other: Self) {
+        other.told.into_iter().for_each(|diagnostic| self.add(diagnostic));
+        self.untold += other.untold;
+        self.failed |= other.failed;
+    }
+
+    /// Whether there is a mistake among it.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.failed
+    }
+
     /// Whether what is added now is only counted.
     pub(crate) fn is_full(&self) -> bool {
         self.told.len() >= TOLD_MAX

@@ -2,9 +2,9 @@
 //!
 //! Reading order: [`config`] is the result. [`find`](fn@find) says which file is taken and [`load`](fn@load) makes the
 //! result of it, in four steps: `node` parses YAML or JSON into a tree of values with places (`manifest` takes it out
-//! of a Kubernetes ConfigMap), `decode` reads the tree as the sections that `file` declares (`interpolate` replaces
+//! of a Kubernetes ConfigMap, `overlay` lays the environment's keys over it), `decode` reads the tree as the sections that `file` declares (`interpolate` replaces
 //! `${…}`, `planned` refuses what cannot be executed yet), and `meaning` applies defaults and the rules between keys.
-//! Single values are in `scalar`, `names`, `url` and `values`. `shape` holds the keys as data, from which
+//! Single values are in `scalar`, `quantities`, `names`, `url`, `free` and `values`. `shape` holds the keys as data, from which
 //! [`schema`](fn@schema) and [`reference`](fn@reference) are drawn too.
 //!
 //! **Invariants**
@@ -19,14 +19,19 @@ pub mod diagnostic;
 mod environment;
 mod file;
 mod find;
+mod free;
 mod interpolate;
+mod lint;
 mod load;
 mod manifest;
 mod meaning;
 mod names;
 mod node;
+mod overlay;
 mod planned;
+mod quantities;
 mod reference;
+mod repair;
 mod scalar;
 mod schema;
 pub mod secret;
@@ -39,6 +44,7 @@ mod values;
 pub use diagnostic::{Diagnostic, Diagnostics};
 pub use environment::Environment;
 pub use find::{Found, FoundBecause, find};
+pub use lint::downgrades;
 pub use load::{LoadOptions, Loaded, load, load_str};
 pub use reference::reference;
 pub use schema::schema;

@@ -12,7 +12,9 @@ use crate::file::File;
 use crate::interpolate::References;
 use crate::manifest::{self, Content};
 use crate::meaning::{self, Meaning};
-use crate::node::{Node, Origin, parse};
+use crate::node::{Node, Origin};
+use crate::overlay;
+use crate::repair::parse;
 use crate::text::reason;
 
 /// The most bytes of a configuration file.
@@ -27,6 +29,8 @@ pub struct LoadOptions<'a> {
     pub unsupported_provider_types: &'a [&'a str],
     /// Whether the command line allows to serve other machines without keys.
     pub allow_unauthenticated: bool,
+    /// The environment that the command line names; `GATEWAY_ENV`, `NODE_ENV` or the file says it if `None`.
+    pub environment: Option<&'a str>,
 }
 
 /// A configuration that can be used.
@@ -92,14 +96,17 @@ fn read(text: &str, path: &Path, environment: &Environment, options: &LoadOption
     let directory = path.parent().unwrap_or(Path::new(""));
     let references = References { environment, directory, files: BTreeSet::new() };
     let mut decoder = Decoder::new(references, report);
-    let (file, root) = match document(text, &origin, decoder.report) {
+    let (file, root, active) = match document(text, &origin, decoder.report) {
         // An empty file is a configuration in which nothing is set.
-        None => (File::default(), Place::whole(path)),
-        Some(node) => (File::decode(&node, &mut decoder).unwrap_or_default(), node.place),
+        None => (File::default(), Place::whole(path), None),
+        Some(mut node) => {
+            let active = overlay::lay(&mut node, options.environment, &mut decoder);
+            (File::decode(&node, &mut decoder).unwrap_or_default(), node.place, active)
+        }
     };
     let Decoder { references, report, shown, .. } = decoder;
     let profile = file.profile.value().copied().unwrap_or(Profile::Local);
-    let mut meaning = Meaning { options, report, root: &root, profile, shown: &shown };
+    let mut meaning = Meaning { options, report, root: &root, profile, shown: &shown, active };
     let files = std::iter::once(path.to_owned()).chain(references.files).collect();
     meaning::mean(&file, files, &mut meaning)
 }

@@ -3,7 +3,8 @@
 use granit_parser::ScalarStyle;
 
 use crate::diagnostic::{Diagnostic, Report};
-use crate::node::{Entry, Node, Origin, Value, parse};
+use crate::node::{Entry, Node, Origin, Value};
+use crate::repair::parse;
 use crate::text::{one_of, quote};
 
 /// The key of the configuration, where a ConfigMap has several.

@@ -61,6 +61,26 @@ impl Scalar for KeyName {
     }
 }
 
+/// An environment's name, such as `production`.
+pub(crate) struct EnvironmentName;
+
+impl Scalar for EnvironmentName {
+    const NAME: &'static str = "the name of an environment";
+    const JSON: Json = Json::Pattern("^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$");
+
+    fn parse(text: &str) -> Result<Self, Fault> {
+        let fits = |letter: u8| letter.is_ascii_alphanumeric() || matches!(letter, b'.' | b'_' | b'-');
+        let begins = text.bytes().next().is_some_and(|first| first.is_ascii_alphanumeric());
+        if begins && text.len() <= 64 && text.bytes().all(fits) {
+            return Ok(Self);
+        }
+        Err(Fault::new(
+            "is not the name of an environment",
+            "write at most 64 letters, digits, \".\", \"_\" and \"-\", beginning with a letter or a digit",
+        ))
+    }
+}
+
 /// A listener's address; what is not written follows the profile.
 #[derive(Clone, Copy)]
 pub(crate) struct Address {

@@ -77,6 +77,11 @@ pub(crate) enum Origin {
 }
 
 impl Origin {
+    /// The beginning of one of its lines, counted from 1.
+    pub(crate) fn line(&self, line: usize) -> Place {
+        self.place(&Marker::new(0, line, 0))
+    }
+
     fn place(&self, marker: &Marker) -> Place {
         match self {
             Self::Text { file, lines_above, columns_left } => {
@@ -91,13 +96,14 @@ impl Origin {
 }
 
 /// Parses YAML or JSON. `None` if it is neither, or if nothing stands in it; the report then knows the difference.
-pub(crate) fn parse(text: &str, origin: &Origin, report: &mut Report) -> Option<Node> {
+/// `added_line` is a line that does not stand in the file, counted from 1.
+pub(crate) fn parse(text: &str, origin: &Origin, added_line: Option<usize>, report: &mut Report) -> Option<Node> {
     let options = granit_parser::options! {
         emit_unresolved_aliases: true,
         flow_nesting_limit: DEPTH_MAX,
         block_nesting_limit: DEPTH_MAX,
     };
-    let mut builder = Builder { origin, report, open: Vec::new(), root: None, nodes: 0, documents: 0 };
+    let mut builder = Builder { origin, added_line, report, open: Vec::new(), root: None, nodes: 0, documents: 0 };
     for event in Parser::new_from_str_with_options(text, options) {
         let carry_on = match event {
             Ok((event, span)) => builder.event(event, &span),
@@ -113,6 +119,8 @@ pub(crate) fn parse(text: &str, origin: &Origin, report: &mut Report) -> Option<
 /// Builds the tree without recursion, so that no input can exhaust the stack.
 struct Builder<'a> {
     origin: &'a Origin,
+    /// A line that does not stand in the file.
+    added_line: Option<usize>,
     report: &'a mut Report,
     open: Vec<Open>,
     root: Option<Node>,
@@ -140,7 +148,7 @@ enum Awaiting {
 impl Builder<'_> {
     /// Takes the next event; false to stop.
     fn event(&mut self, event: Event<'_>, span: &Span) -> bool {
-        let place = self.origin.place(&span.start);
+        let place = self.place(&span.start);
         match event {
             Event::DocumentStart(..) => self.document(&place),
             Event::Scalar(text, style, _, tag) => {
@@ -163,6 +171,16 @@ impl Builder<'_> {
             }
             // The parser's list of events may grow by ones that carry no value.
             _ => true,
+        }
+    }
+
+    /// Where something stands in the file.
+    fn place(&self, marker: &Marker) -> Place {
+        let place = self.origin.place(marker);
+        let is_below = self.added_line.is_some_and(|added| marker.line() > added);
+        match self.origin {
+            Origin::Text { .. } if is_below => Place { line: place.line.saturating_sub(1), ..place },
+            Origin::Text { .. } | Origin::Point(_) => place,
         }
     }
 
@@ -259,7 +277,7 @@ impl Builder<'_> {
     }
 
     fn not_yaml(&mut self, text: &str, error: &ScanError) -> bool {
-        let place = self.origin.place(error.marker());
+        let place = self.place(error.marker());
         let line = text.lines().nth(error.marker().line().saturating_sub(1)).unwrap_or_default();
         if matches!(error.kind(), ErrorKind::RecursionLimitExceeded) {
             return self.too_deep(&place);

@@ -25,13 +25,26 @@ What this version knows and cannot execute yet is a mistake, unless it is empty 
 /// The reference page of the configuration, in Markdown.
 pub fn reference() -> String {
     let mut page = String::from(OPENING);
-    section(&mut page, "The file", "", &File::SECTION);
+    section(&mut page, "The file", "", &File::SECTION, &mut Vec::new());
     page
 }
 
+/// A section that is on the page, and where it stands.
+type Shown = (String, &'static Section);
+
 /// A section and, after it, the sections that are in it.
-fn section(page: &mut String, title: &str, path: &str, section: &Section) {
+fn section(page: &mut String, title: &str, path: &str, section: &'static Section, shown: &mut Vec<Shown>) {
     let mut inner = Vec::new();
+    if let Some((first, _)) = shown.iter().find(|(_, other)| is_same(section, other)) {
+        let _ = write!(
+            page,
+            "\n## {title}\n\n{} The same keys as [`{first}`](#{}).\n",
+            section.about.trim(),
+            anchor(first)
+        );
+        return;
+    }
+    shown.push((path.to_owned(), section));
     // Writing to a string cannot fail.
     let _ = write!(page, "\n## {title}\n\n{}\n", section.about.trim());
     if !section.fields.is_empty() {
@@ -51,8 +64,18 @@ fn section(page: &mut String, title: &str, path: &str, section: &Section) {
         }
     }
     for (path, found) in inner {
-        self::section(page, &format!("`{path}`"), &path, found);
+        self::section(page, &format!("`{path}`"), &path, found, shown);
     }
+}
+
+/// Whether two sections have the same keys for the same purpose.
+fn is_same(one: &Section, other: &Section) -> bool {
+    one.about == other.about && one.keys().eq(other.keys())
+}
+
+/// Where a heading's link leads.
+fn anchor(heading: &str) -> String {
+    heading.chars().filter(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '-')).collect()
 }
 
 fn row(page: &mut String, field: &Field) {

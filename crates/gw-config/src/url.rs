@@ -28,6 +28,26 @@ impl Scalar for BaseUrl {
     }
 }
 
+/// A URL that is asked as it stands, with a query if it has one.
+pub(crate) struct CheckUrl(pub(crate) String);
+
+impl Scalar for CheckUrl {
+    const NAME: &'static str = "a URL";
+    const JSON: Json = Json::Pattern("^https?://");
+
+    fn may_show(text: &str) -> bool {
+        !text.contains(['@', '?'])
+    }
+
+    fn parse(text: &str) -> Result<Self, Fault> {
+        let url = check_url(text)?;
+        if url.authority().is_some_and(|authority| authority.as_str().contains('@')) {
+            return Err(Fault::new("has a user name in it", "remove it; the provider's credential is sent along"));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
 /// A URL that somebody can connect to: http or https, with a host, and nothing that two readers could read differently.
 fn check_url(text: &str) -> Result<Uri, Fault> {
     let no_url = || Fault::new("is not a URL", "write https://host, https://host:port or https://host/path");

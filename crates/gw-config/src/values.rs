@@ -7,13 +7,14 @@ use zeroize::Zeroizing;
 
 use crate::decode::{Decode, Decoder};
 use crate::file::{PerOne, PriceText};
-use crate::names::{Address, AddressRange, KeyName, LogLevel, ModelName, ProviderName};
+use crate::names::{Address, AddressRange, EnvironmentName, KeyName, LogLevel, ModelName, ProviderName};
 use crate::node::Node;
+use crate::quantities::{Growth, Jitter, Pause, Percentage, Share, Status, Times, Weight};
 use crate::scalar::{Count, Json, Kind, Milliseconds, Size, kind};
 use crate::secret::Secret;
 use crate::shape::Shape;
 use crate::text::reason;
-use crate::url::{BaseUrl, UrlPath, VariableValue, WebOrigin};
+use crate::url::{BaseUrl, CheckUrl, UrlPath, VariableValue, WebOrigin};
 
 /// A value that must not be shown, and whether it stands in the configuration file itself.
 pub(crate) struct SecretText {
@@ -71,4 +72,5 @@ macro_rules! scalars {
 scalars! {
     Address, AddressRange, BaseUrl, Count, Duration, KeyName, LogLevel, Milliseconds, ModelName, ProviderName, Size, String, UrlPath,
     VariableValue, WebOrigin, bool, i64, u16, PerOne, PriceText,
+    CheckUrl, EnvironmentName, Growth, Jitter, Pause, Percentage, Share, Status, Times, Weight,
 }

@@ -1,8 +1,8 @@
 //! The table of configurations: each file in `tests/cases` is an input, a line of dashes, and what is made of it.
 //!
 //! The input may begin with comments that set its surroundings: `#env NAME=value`, `#file /path=content` (`\n` is a
-//! newline), `#allow-unauthenticated`. Below the dashes stand the diagnostics, or how the configuration differs from the
-//! one without a file, warnings first. `UPDATE_CASES=1 cargo test -p gw-config` rewrites what is below the dashes;
+//! newline), `#allow-unauthenticated`, `#environment NAME`. Below the dashes stand the diagnostics, or how the
+//! configuration differs from the one without a file, warnings first. `UPDATE_CASES=1 cargo test -p gw-config` rewrites what is below the dashes;
 //! read the difference before keeping it.
 
 mod support;
@@ -15,8 +15,19 @@ use gw_config::{Environment, LoadOptions, load_str};
 
 const DASHES: &str = "----------------------------------------";
 
-const TYPES: &[&str] = &["openai", "azure-openai", "azure", "groq", "ollama", "openai-compatible", "sandbox"];
-const UNSUPPORTED: &[&str] = &["anthropic", "google", "watsonx", "bedrock"];
+const TYPES: &[&str] = &[
+    "openai",
+    "azure-openai",
+    "azure",
+    "anthropic",
+    "google",
+    "groq",
+    "ollama",
+    "openai-compatible",
+    "sandbox",
+    "watsonx",
+];
+const UNSUPPORTED: &[&str] = &["sagemaker"];
 
 #[test]
 fn every_configuration_of_the_table_is_read_as_written_below_it() {
@@ -44,8 +55,12 @@ fn run(path: &Path) -> io::Result<Option<String>> {
 
 fn outcome(input: &str) -> String {
     let mut environment = Environment::empty();
-    let mut options =
-        LoadOptions { provider_types: TYPES, unsupported_provider_types: UNSUPPORTED, allow_unauthenticated: false };
+    let mut options = LoadOptions {
+        provider_types: TYPES,
+        unsupported_provider_types: UNSUPPORTED,
+        allow_unauthenticated: false,
+        environment: None,
+    };
     for line in input.lines() {
         if let Some((name, value)) = line.strip_prefix("#env ").and_then(|rest| rest.split_once('=')) {
             environment = environment.with_variable(name, value);
@@ -53,6 +68,8 @@ fn outcome(input: &str) -> String {
             environment = environment.with_file(Path::new(path), content.replace("\\n", "\n").as_bytes());
         } else if line == "#allow-unauthenticated" {
             options.allow_unauthenticated = true;
+        } else if let Some(name) = line.strip_prefix("#environment ") {
+            options.environment = Some(name);
         }
     }
     match load_str(input, Path::new("/etc/gateway/config.yaml"), &environment, &options) {

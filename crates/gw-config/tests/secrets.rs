@@ -64,6 +64,14 @@ fn a_name_given_by_reference_is_not_told_by_the_rules_between_keys_either() {
         "routes: [{name: '${SECRET}', targets: []}, {name: '${SECRET}', targets: [{}, {}]}]",
         "{aliases: {a: '${SECRET}'}, routes: [{name: '${SECRET}', targets: [{model: '${SECRET}'}]}]}",
         "targets: [{provider: '${SECRET}'}]",
+        "targets: [{provider: openai, name: '${SECRET}'}, {provider: openai, name: '${SECRET}'}]",
+        "{strategy: {mode: conditional, conditions: [{query: {}, then: '${SECRET}x'}], default: nobody}, \
+          targets: [{provider: openai, name: '${SECRET}'}, {provider: openai, name: '${SECRET}'}]}",
+        "routing: {fallback_on_errors: ['${SECRET}'], rules: [{name: '${SECRET}', condition: {}, providers: [openai]}, \
+          {name: '${SECRET}', condition: {batch_size: '${SECRET}'}, providers: [openai]}]}",
+        "canary: {rollouts: [{name: '${SECRET}', provider: openai, traffic_percentage: 1, duration: 1d, \
+          success_criteria: {error_rate: '${SECRET}'}}]}",
+        "{environment: '${SECRET}', environments: {a: {}}}",
     ] {
         let told = told(text);
         assert!(!told.is_empty() && !told.contains(SECRET), "{text}: {told}");

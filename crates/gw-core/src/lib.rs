@@ -27,5 +27,5 @@ pub use id::RequestId;
 pub use money::{Nanodollars, Rate};
 pub use operation::Operation;
 pub use price::{Dimension, Price};
-pub use record::{Outcome, RequestRecord, Timings};
+pub use record::{Outcome, RequestRecord, Timings, Try};
 pub use usage::{ServiceTier, Usage};

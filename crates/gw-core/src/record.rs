@@ -46,6 +46,20 @@ pub struct Timings {
 
 /// Losses that are remembered of a request, at most.
 pub const LOSSES_MAX: usize = 64;
+/// An attempt that failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Try {
+    /// The configured provider's name.
+    pub provider: Arc<str>,
+    /// The model as the provider was asked for it.
+    pub model: Arc<str>,
+    /// What went wrong.
+    pub error: ErrorCode,
+    /// The provider's status, if it answered with one.
+    pub status: Option<u16>,
+    /// How long it took, in microseconds.
+    pub duration_us: u64,
+}
 
 /// One finished request. Holds facts about it, never its content.
 #[derive(Debug, Clone)]
@@ -94,6 +108,10 @@ pub struct RequestRecord {
     pub attempts: u32,
     /// What the provider could not be told, or was told in another way; of many, the first [`LOSSES_MAX`].
     pub losses: Vec<Loss>,
+    /// The attempts that failed, in their order.
+    pub tries: Vec<Try>,
+    /// Whether another target was asked than the first.
+    pub fallback: bool,
     /// How long things took.
     pub timings: Timings,
 }

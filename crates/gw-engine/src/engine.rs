@@ -4,24 +4,29 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
-use gw_core::{Error, Operation, Price, RequestRecord};
+use gw_core::{Error, ErrorCode, Operation, Price, RequestRecord};
+use gw_dialects::head::Head;
 use gw_dialects::{DialectId, request};
 use gw_http::Pools;
+use gw_policy::dice::Dice;
+use gw_policy::plan::{NoMatch, Plan};
+use gw_policy::retry::Retry;
 use gw_runtime::clock::Clock;
 use gw_runtime::mailbox::Sender;
 use gw_telemetry::bank::{Bank, Series, SeriesKey};
 use http::{HeaderMap, HeaderValue};
+use tokio::time::Instant;
 
 use crate::budget::{Budget, Taken};
 use crate::conversations::Conversations;
-use crate::cost;
-use crate::dispatch;
 use crate::meter::Meter;
-use crate::models::Choice;
+use crate::models::{Choice, Target, TargetSettings};
 use crate::relay::Homes;
 use crate::reply::Reply;
+use crate::routing::{Read, RequestFacts, Seen, Walk, Way};
 use crate::snapshot::{Handle, Settings, Snapshot};
 
 /// Resolved names kept by a worker for each operation; beyond, all are forgotten and found again.
@@ -39,6 +44,8 @@ pub struct Call<'a> {
     pub json_array: bool,
     /// The key that the client presented, if it is not one of ours.
     pub foreign_key: Option<&'a str>,
+    /// The path that was asked.
+    pub path: &'a str,
     /// The client's headers.
     pub headers: &'a HeaderMap,
     /// The body.
@@ -67,9 +74,16 @@ pub struct Ports {
     pub conversations: Arc<Conversations>,
     /// Where files, batches and jobs are kept, and whose they are.
     pub homes: Arc<Homes>,
+    /// From when on time is counted for how providers stand. The same for every worker.
+    pub epoch: Instant,
 }
 
 impl Ports {
+    /// The time, as providers' standings count it.
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.epoch.elapsed()
+    }
+
     /// Hands a finished request over. It never waits: where the mailbox is full, the record is counted as lost.
     pub(crate) fn remember(&self, record: impl FnOnce() -> RequestRecord) {
         if let Some(records) = &self.records
@@ -80,10 +94,12 @@ impl Ports {
     }
 }
 
-/// A model's name, resolved, and all that a request needs of it, prepared.
+/// A target, and all that a request needs of it, prepared.
 pub struct Resolved {
     /// Which provider and model.
     pub choice: Choice,
+    /// What is particular to the target.
+    pub target_settings: Arc<TargetSettings>,
     /// `X-Model-Used`.
     pub model_header: HeaderValue,
     /// The model's name as JSON, to be written over the client's; `None` where it is the same.
@@ -98,9 +114,18 @@ pub struct Resolved {
     pub price: Arc<Price>,
 }
 
+impl Resolved {
+    /// How it is tried again.
+    pub(crate) fn retry(&self) -> &Retry {
+        self.target_settings.retry.as_ref().unwrap_or(&self.choice.provider.retry)
+    }
+}
+
 /// A worker's engine.
 pub struct Engine {
     ports: Rc<Ports>,
+    /// Where this worker's turns begin.
+    begin: u64,
     resolved: RefCell<Known>,
 }
 
@@ -108,13 +133,13 @@ pub struct Engine {
 #[derive(Default)]
 struct Known {
     generation: u64,
-    by_name: [HashMap<Box<str>, Rc<Resolved>>; Operation::ALL.len()],
+    by_name: [HashMap<Box<str>, Rc<Way>>; Operation::ALL.len()],
 }
 
 impl Engine {
-    /// An engine that works with these.
-    pub fn new(ports: Rc<Ports>) -> Self {
-        Self { ports, resolved: RefCell::default() }
+    /// An engine that works with these. Where targets take turns, it begins with this one.
+    pub fn new(ports: Rc<Ports>, begin: u64) -> Self {
+        Self { ports, begin, resolved: RefCell::default() }
     }
 
     /// What it works with.
@@ -137,18 +162,36 @@ impl Engine {
         head.stream = call.stream.unwrap_or(head.stream);
         meter.asked(head.model.as_deref(), head.stream);
 
-        let resolved = self.resolve(snapshot, call, head.model.as_deref(), head.prefer_provider.as_deref())?;
-        meter.resolve(&resolved);
-
-        let credential = dispatch::credential(&resolved.choice, call.foreign_key)?;
-        meter.tell_cost(request::asks_for_cost(&head, &call.body));
-        if credential.is_callers() {
-            meter.use_callers_key();
+        let way = self.resolve(snapshot, call, head.model.as_deref(), head.prefer_provider.as_deref())?;
+        let deadline = meter.started() + snapshot.request_timeout;
+        let walk = Walk { ports: &self.ports, snapshot, call, head: &head, deadline };
+        if let Some(only) = way.only() {
+            return match walk.attempt(only, meter).await {
+                Err(error) if only.retry().retries > 0 => Box::pin(walk.again(only, error, meter)).await,
+                told => told,
+            };
         }
-        let deadline = meter.started() + snapshot.request_timeout.min(resolved.choice.provider.total_timeout);
-        let attempt = dispatch::Attempt { ports: &self.ports, snapshot, resolved: &resolved, credential, deadline };
-        let reply = attempt.run(call, &head, meter).await?;
-        Ok(cost::told_in(reply, meter))
+        // Rarer, and larger: it does not weigh on the future of a request with one target.
+        Box::pin(async {
+            let plan = self.plan(&way, call, &head, meter)?;
+            walk.along(&plan, meter).await
+        })
+        .await
+    }
+
+    /// The targets of a request, in their order.
+    fn plan(&self, way: &Way, call: &Call<'_>, head: &Head, meter: &Meter) -> Result<Plan<Rc<Resolved>>, Error> {
+        way.turn();
+        let facts = RequestFacts { call, head, path: call.path, read: Read::default() };
+        let has_foreign_key = call.foreign_key.is_some();
+        let seen = Seen { way, facts: &facts, now: self.ports.elapsed(), has_foreign_key };
+        let mut dice = Dice::of(meter.request_id().as_str().as_bytes());
+        way.node().plan(&seen, &mut dice).map_err(|NoMatch| {
+            Error::new(
+                ErrorCode::InvalidRequest,
+                "no condition of the route holds for this request, and it has no default",
+            )
+        })
     }
 
     fn resolve(
@@ -157,7 +200,7 @@ impl Engine {
         call: &Call<'_>,
         requested: Option<&str>,
         prefer: Option<&str>,
-    ) -> Result<Rc<Resolved>, Error> {
+    ) -> Result<Rc<Way>, Error> {
         let operation = call.dialect.operation();
         let (Some(name), None) = (requested, prefer) else {
             return self.prepare(snapshot, operation, requested, prefer);
@@ -178,14 +221,40 @@ impl Engine {
         Ok(resolved)
     }
 
-    pub(crate) fn prepare(
+    fn prepare(
+        &self,
+        snapshot: &Snapshot,
+        operation: Operation,
+        requested: Option<&str>,
+        prefer: Option<&str>,
+    ) -> Result<Rc<Way>, Error> {
+        let tree = snapshot.models.resolve(requested, prefer)?;
+        let mut prepared = |target: &Target| Rc::new(self.prepared(snapshot, target, operation, requested));
+        Ok(Rc::new(Way::new(tree.map(&mut prepared), self.begin)))
+    }
+
+    /// The first choice alone, for what is asked once.
+    pub(crate) fn prepare_first(
         &self,
         snapshot: &Snapshot,
         operation: Operation,
         requested: Option<&str>,
         prefer: Option<&str>,
     ) -> Result<Rc<Resolved>, Error> {
-        let choice = snapshot.models.resolve(requested, prefer)?;
+        let tree = snapshot.models.resolve(requested, prefer)?;
+        let targets = tree.targets();
+        let first = targets.first().ok_or_else(|| Error::new(ErrorCode::ModelNotFound, "the route has no target"))?;
+        Ok(Rc::new(self.prepared(snapshot, first, operation, requested)))
+    }
+
+    fn prepared(
+        &self,
+        snapshot: &Snapshot,
+        target: &Target,
+        operation: Operation,
+        requested: Option<&str>,
+    ) -> Resolved {
+        let choice = &target.choice;
         let model_header =
             HeaderValue::from_bytes(choice.model.as_bytes()).unwrap_or_else(|_| HeaderValue::from_static("?"));
         let model_json =
@@ -196,6 +265,7 @@ impl Engine {
         let only_streams = choice.provider.only_streams(&choice.model);
         let settings = choice.provider.settings.of(&choice.model).clone();
         let price = snapshot.pricing.price(&choice.provider, &choice.model);
-        Ok(Rc::new(Resolved { choice, model_header, model_json, only_streams, series, settings, price }))
+        let (choice, target_settings) = (choice.clone(), Arc::clone(&target.settings));
+        Resolved { choice, target_settings, model_header, model_json, only_streams, series, settings, price }
     }
 }

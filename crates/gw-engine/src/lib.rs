@@ -26,6 +26,7 @@ pub mod pricing;
 pub mod realtime;
 pub mod relay;
 pub mod reply;
+pub mod routing;
 mod sending;
 mod settings;
 pub mod snapshot;

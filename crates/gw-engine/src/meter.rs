@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use gw_core::chat::{Grade, Loss};
 use gw_core::record::LOSSES_MAX;
-use gw_core::{Cost, Error, ErrorCode, Operation, Outcome, RequestId, RequestRecord, ServiceTier, Timings, Usage};
+use gw_core::{Cost, Error, ErrorCode, Operation, Outcome, RequestId, RequestRecord, ServiceTier, Timings, Try, Usage};
 use http::HeaderMap;
 use tokio::time::Instant;
 
 use crate::budget::Taken;
 use crate::engine::{Ports, Resolved};
+use crate::routing::standing::Place;
 
 /// The status that is remembered for a client that left before it was sent one (nginx's convention).
 const CLIENT_CLOSED: u16 = 499;
@@ -33,6 +34,7 @@ pub struct Meter {
     tells_cost: bool,
     callers_key: bool,
     _in_flight: Option<Taken>,
+    place: Option<Place>,
 }
 
 /// When things happened.
@@ -70,6 +72,8 @@ impl Meter {
             response_bytes: 0,
             attempts: 0,
             losses: Vec::new(),
+            tries: Vec::new(),
+            fallback: false,
             timings: Timings::default(),
         };
         let marks = Marks { started: Instant::now(), body_read: None, sent: None, first_byte: None, forwarded: None };
@@ -86,6 +90,7 @@ impl Meter {
             tells_cost: false,
             callers_key: false,
             _in_flight: None,
+            place: None,
         })
     }
 
@@ -225,6 +230,36 @@ impl Meter {
     pub fn attempt(&mut self) {
         self.record.attempts += 1;
         self.marks.sent = Some(Instant::now());
+    }
+
+    /// How long the present attempt has taken so far, in microseconds.
+    pub(crate) fn attempt_us(&self) -> u64 {
+        self.marks.sent.map_or(0, |sent| micros(sent.elapsed()))
+    }
+
+    /// An attempt has failed, and something is done about it, or the client is told.
+    pub(crate) fn tried(&mut self, failed: Try) {
+        self.record.tries.push(failed);
+    }
+
+    /// Another target is asked than the first.
+    pub(crate) fn fell_back(&mut self) {
+        self.record.fallback = true;
+    }
+
+    /// Whether another target was asked than the first.
+    pub fn has_fallen_back(&self) -> bool {
+        self.record.fallback
+    }
+
+    /// The attempts that failed.
+    pub fn tries(&self) -> &[Try] {
+        &self.record.tries
+    }
+
+    /// Keeps the provider's place until this request has ended.
+    pub(crate) fn attended(&mut self, place: Option<Place>) {
+        self.place = place;
     }
 
     /// The answer is a stream of events.

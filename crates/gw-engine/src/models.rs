@@ -3,14 +3,23 @@
 //! A name is, in this order: a route or alias of the configuration; a model that a provider's `models` lists (so that
 //! `deepseek/deepseek-chat` listed at an aggregator is found as it stands); `provider/model`, where the provider is
 //! found by name and then by type; a model that the catalogue knows.
+//!
+//! It stands for a tree of targets. Most trees are one target; where several providers serve a model, they are a group
+//! that is tried as `routing` says.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use gw_core::{Error, ErrorCode};
+use gw_policy::balance::Balance;
+use gw_policy::condition::Query;
+use gw_policy::failure::Failures;
+use gw_policy::plan::{Group, Member, Node, Strategy};
 use gw_providers::catalog::Catalog;
 
-use crate::snapshot::{Credential, Provider};
+use crate::routing::target;
+pub use crate::routing::target::{Choice, Target, TargetSettings};
+use crate::snapshot::Provider;
 
 /// How many near matches an unknown name is answered with.
 const SUGGESTIONS: usize = 3;
@@ -18,26 +27,37 @@ const SUGGESTIONS: usize = 3;
 const LIKENESS_MIN: f64 = 0.72;
 
 /// Numbers a provider of the snapshot.
-type ProviderIndex = usize;
+pub type ProviderIndex = usize;
 
-/// A route of the configuration, its provider found.
+/// A target of the configuration, its provider found.
 #[derive(Debug, Clone)]
-pub struct Route {
+pub struct RouteTarget {
     /// The providers it may go to, first choice first; found by the model's name if empty.
     pub providers: Vec<ProviderIndex>,
     /// The model's name there; the client's own if `None`.
     pub model: Option<Arc<str>>,
+    /// What is particular to it.
+    pub settings: Arc<TargetSettings>,
 }
 
-/// Which provider a request goes to, and under which model name.
-#[derive(Clone)]
-pub struct Choice {
-    /// The provider.
-    pub provider: Arc<Provider>,
-    /// The model's name there.
-    pub model: Arc<str>,
-    /// Whether the request or the configuration named the provider, rather than the model's name alone finding it.
-    pub provider_named: bool,
+/// A rule of the configuration, its providers found.
+#[derive(Debug, Clone)]
+pub struct Rule {
+    /// The requests.
+    pub condition: Query,
+    /// Where they go, the first choice first.
+    pub providers: Vec<ProviderIndex>,
+}
+
+/// How several providers that serve a model are tried.
+#[derive(Debug, Clone)]
+pub struct Choosing {
+    /// In which order.
+    pub strategy: Balance,
+    /// After which failures the next is tried.
+    pub fallback: Failures,
+    /// Which requests go to which providers, whatever their model.
+    pub rules: Vec<Rule>,
 }
 
 /// A name that a client may use.
@@ -54,7 +74,9 @@ pub struct Listed {
 pub struct Models {
     providers: Vec<Arc<Provider>>,
     by_name: HashMap<Arc<str>, ProviderIndex>,
-    routes: HashMap<Box<str>, Route>,
+    routes: HashMap<Box<str>, Node<RouteTarget>>,
+    choosing: Choosing,
+    plain: Arc<TargetSettings>,
     listed: HashMap<Arc<str>, Vec<ProviderIndex>>,
     default_route: Option<Box<str>>,
     default_overrides: bool,
@@ -65,7 +87,7 @@ pub struct Models {
 #[derive(Default)]
 pub struct Routes {
     /// By name.
-    pub by_name: HashMap<Box<str>, Route>,
+    pub by_name: HashMap<Box<str>, Node<RouteTarget>>,
     /// The route of requests that name no model.
     pub default: Option<Box<str>>,
     /// Whether the default route takes those that do, too.
@@ -73,8 +95,8 @@ pub struct Routes {
 }
 
 impl Models {
-    /// The models of these providers, without routes. Providers are ordered by priority, then as configured.
-    pub fn new(providers: Vec<Arc<Provider>>, catalog: &'static Catalog) -> Self {
+    /// The models of these providers, without routes and rules. Providers are ordered by priority, then as configured.
+    pub fn new(providers: Vec<Arc<Provider>>, catalog: &'static Catalog, choosing: Choosing) -> Self {
         let by_name = providers.iter().enumerate().map(|(index, one)| (Arc::clone(&one.name), index)).collect();
         let mut listed: HashMap<Arc<str>, Vec<ProviderIndex>> = HashMap::new();
         for index in by_priority(&providers, 0..providers.len()) {
@@ -86,6 +108,8 @@ impl Models {
             by_name,
             listed,
             routes: HashMap::new(),
+            choosing,
+            plain: Arc::default(),
             default_route: None,
             default_overrides: false,
             providers,
@@ -109,13 +133,20 @@ impl Models {
         &self.providers
     }
 
-    /// The provider and model that a request goes to. `prefer` is a provider's name or type: it is taken if it serves
-    /// the model, and otherwise not insisted on.
+    /// The same models, with rules.
+    #[must_use]
+    pub fn with_rules(mut self, rules: Vec<Rule>) -> Self {
+        self.choosing.rules = rules;
+        self
+    }
+
+    /// The targets that a request may go to. `prefer` is a provider's name or type: it is tried first if it serves the
+    /// model, and otherwise not insisted on.
     ///
     /// # Errors
     /// `model_required` if the request names none and the configuration supplies none; `model_not_found` if nobody
     /// serves it, naming near matches; `provider_credential_missing` if who serves it has no credential.
-    pub fn resolve(&self, requested: Option<&str>, prefer: Option<&str>) -> Result<Choice, Error> {
+    pub fn resolve(&self, requested: Option<&str>, prefer: Option<&str>) -> Result<Node<Target>, Error> {
         let name = match (requested, self.default_route.as_deref()) {
             (_, Some(default)) if self.default_overrides => default,
             (Some(name), _) => name,
@@ -125,23 +156,64 @@ impl Models {
                 return Err(Error::new(ErrorCode::ModelRequired, message).with_param("model"));
             }
         };
-        if let Some(route) = self.routes.get(name) {
-            let model = route.model.as_deref().or(requested).unwrap_or(name);
-            if route.providers.is_empty() {
-                return self.find(model, prefer);
-            }
-            return self.pick(&route.providers, model, prefer, true);
+        let found = match self.routes.get(name) {
+            None => self.find(name, prefer, &self.plain),
+            Some(route) => target::expand(route, &mut |target| {
+                let model = target.model.as_deref().or(requested).unwrap_or(name);
+                match target.providers.as_slice() {
+                    [] => self.find(model, prefer, &target.settings),
+                    providers => self.pick(providers, model, prefer, true, &target.settings),
+                }
+            }),
+        };
+        self.ruled(name, prefer, found)
+    }
+
+    /// Puts the rules before what a name stands for otherwise.
+    fn ruled(
+        &self,
+        name: &str,
+        prefer: Option<&str>,
+        found: Result<Node<Target>, Error>,
+    ) -> Result<Node<Target>, Error> {
+        if self.choosing.rules.is_empty() {
+            return found;
         }
-        self.find(name, prefer)
+        let mut conditions = Vec::new();
+        let mut members = Vec::new();
+        for rule in &self.choosing.rules {
+            // A provider that does not serve the model is asked for the first that it serves: the rule wants it so.
+            let targets = rule.providers.iter().filter_map(|index| {
+                let provider = self.providers.get(*index)?;
+                let model =
+                    if provider.serves(name) { name } else { provider.models.first().map_or(name, |model| model) };
+                self.pick(&[*index], model, prefer, true, &self.plain).ok()
+            });
+            let targets: Vec<_> = targets.collect();
+            if !targets.is_empty() {
+                conditions.push((rule.condition.clone(), members.len()));
+                members.push(self.group(targets));
+            }
+        }
+        let default = found.as_ref().is_ok().then_some(members.len());
+        if members.is_empty() {
+            return found;
+        }
+        members.extend(found.ok());
+        let members = members.into_iter().map(|node| Member { node, weight: 1.0 }).collect();
+        let strategy = Strategy::Conditional(conditions, default);
+        Ok(Node::Group(Group { id: 0, strategy, members, fallback: Failures::NONE }))
     }
 
     /// Every name that a client may use, as `GET /v1/models` lists them. Sorted.
     pub fn list(&self) -> Vec<Listed> {
         let mut names = Vec::new();
         for (name, route) in &self.routes {
-            let first = route.providers.first().and_then(|index| self.providers.get(*index));
-            let target =
-                first.map(|provider| (Arc::clone(provider), route.model.as_deref().unwrap_or(name).to_owned()));
+            let first = route.targets().into_iter().find_map(|target| Some((*target.providers.first()?, target)));
+            let first = first.and_then(|(index, target)| Some((self.providers.get(index)?, target)));
+            let target = first
+                .map(|(provider, target)| (Arc::clone(provider), target.model.as_deref().unwrap_or(name).to_owned()));
+            let first = first.map(|(provider, _)| provider);
             let owner = first.map_or_else(|| Arc::from("gateway"), |provider| Arc::clone(&provider.type_id));
             names.push(Listed { name: name.to_string(), owner, target });
         }
@@ -162,9 +234,9 @@ impl Models {
         names
     }
 
-    fn find(&self, name: &str, prefer: Option<&str>) -> Result<Choice, Error> {
+    fn find(&self, name: &str, prefer: Option<&str>, settings: &Arc<TargetSettings>) -> Result<Node<Target>, Error> {
         if let Some(indices) = self.listed.get(name) {
-            return self.pick(indices, name, prefer, false);
+            return self.pick(indices, name, prefer, false, settings);
         }
         if let Some((provider, model)) = name.split_once('/')
             && !model.is_empty()
@@ -173,7 +245,7 @@ impl Models {
             if !named.is_empty() {
                 let serving: Vec<_> = named.into_iter().filter(|index| self.providers[*index].serves(model)).collect();
                 return match serving.is_empty() {
-                    false => self.pick(&serving, model, prefer, true),
+                    false => self.pick(&serving, model, prefer, true, settings),
                     true => Err(self.not_found(name)),
                 };
             }
@@ -190,7 +262,7 @@ impl Models {
         if candidates.is_empty() {
             return Err(self.not_found(name));
         }
-        self.pick(&candidates, name, prefer, false)
+        self.pick(&candidates, name, prefer, false, settings)
     }
 
     /// The providers that a reference means: the one of that name, else all of that type, by priority.
@@ -207,28 +279,47 @@ impl Models {
         )
     }
 
+    /// A target for each of the candidates that can be asked, those that are preferred first.
     fn pick(
         &self,
         candidates: &[ProviderIndex],
         model: &str,
         prefer: Option<&str>,
         provider_named: bool,
-    ) -> Result<Choice, Error> {
-        let preferred = prefer.map(|reference| self.named(reference)).unwrap_or_default();
-        let usable = |index: &&ProviderIndex| self.providers[**index].is_usable();
-        let chosen = candidates
-            .iter()
-            .filter(usable)
-            .find(|index| preferred.contains(index))
-            .or_else(|| candidates.iter().find(usable))
-            .or_else(|| candidates.first());
-        let Some(provider) = chosen.and_then(|index| self.providers.get(*index)) else {
-            return Err(self.not_found(model));
+        settings: &Arc<TargetSettings>,
+    ) -> Result<Node<Target>, Error> {
+        let model: Arc<str> = Arc::from(model);
+        let target = |provider: &Arc<Provider>| Target {
+            choice: Choice { provider: Arc::clone(provider), model: Arc::clone(&model), provider_named },
+            settings: Arc::clone(settings),
         };
-        if provider.credential == Credential::Missing && !provider_named {
-            return Err(missing_credential(provider));
+        let all = candidates.iter().filter_map(|index| Some((*index, self.providers.get(*index)?)));
+        let usable: Vec<_> = all.filter(|(_, provider)| provider.is_usable()).collect();
+        if usable.is_empty() {
+            // Somebody has to say what is missing; or the client brings the key.
+            let Some(provider) = candidates.first().and_then(|index| self.providers.get(*index)) else {
+                return Err(self.not_found(&model));
+            };
+            return if provider_named { Ok(Node::Target(target(provider))) } else { Err(missing_credential(provider)) };
         }
-        Ok(Choice { provider: Arc::clone(provider), model: Arc::from(model), provider_named })
+        let preferred = prefer.map(|reference| self.named(reference)).unwrap_or_default();
+        let (first, rest): (Vec<_>, Vec<_>) = usable.into_iter().partition(|(index, _)| preferred.contains(index));
+        let nodes = |found: Vec<(ProviderIndex, &Arc<Provider>)>| {
+            found.into_iter().map(|(_, provider)| Node::Target(target(provider))).collect::<Vec<_>>()
+        };
+        match (first.is_empty(), rest.is_empty()) {
+            (true, _) => Ok(self.group(nodes(rest))),
+            (false, true) => Ok(self.group(nodes(first))),
+            (false, false) => {
+                let both = vec![self.group(nodes(first)), self.group(nodes(rest))];
+                Ok(grouped(both, Balance::Priority, &self.choosing.fallback))
+            }
+        }
+    }
+
+    /// Several nodes, tried as `routing` says; one stands for itself.
+    fn group(&self, nodes: Vec<Node<Target>>) -> Node<Target> {
+        grouped(nodes, self.choosing.strategy, &self.choosing.fallback)
     }
 
     fn not_found(&self, name: &str) -> Error {
@@ -260,6 +351,17 @@ impl Models {
         near.sort_by(|one, other| other.0.total_cmp(&one.0).then_with(|| one.1.cmp(&other.1)));
         near.truncate(SUGGESTIONS);
         near.into_iter().map(|(_, candidate)| candidate).collect()
+    }
+}
+
+fn grouped(mut nodes: Vec<Node<Target>>, strategy: Balance, fallback: &Failures) -> Node<Target> {
+    match (nodes.len(), nodes.pop()) {
+        (1, Some(only)) => only,
+        (_, last) => {
+            nodes.extend(last);
+            let members = nodes.into_iter().map(|node| Member { node, weight: 1.0 }).collect();
+            Node::Group(Group { id: 0, strategy: Strategy::Balance(strategy), members, fallback: fallback.clone() })
+        }
     }
 }
 

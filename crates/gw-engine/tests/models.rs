@@ -1,11 +1,13 @@
 //! What the names of models stand for, from a configuration to a choice.
 #![expect(clippy::panic, reason = "tests fail by panicking")]
 
-use gw_config::config::{Config, Provider, Route, Spanned, Target};
+use gw_config::config::{Config, Provider, Route, RouteNode, Spanned, Target};
 use gw_config::diagnostic::Place;
 use gw_config::secret::Secret;
 use gw_core::ErrorCode;
 use gw_engine::Snapshot;
+use gw_engine::models::Target as Resolved;
+use gw_engine::routing::standing::Standings;
 use gw_engine::snapshot::{Credential, Resources, build};
 use gw_http::Origins;
 use gw_providers::auth::Authenticators;
@@ -26,8 +28,8 @@ fn provider(name: &str, kind: &str, models: &[&str], priority: i64) -> Provider 
 }
 
 fn route(name: &str, provider: Option<&str>, model: Option<&str>) -> Route {
-    let target = Target { provider: provider.map(spanned), model: model.map(spanned) };
-    Route { name: spanned(name), targets: vec![target] }
+    let target = Target { provider: provider.map(spanned), model: model.map(spanned), ..Target::default() };
+    Route { name: spanned(name), node: RouteNode::Target(target) }
 }
 
 fn snapshot(config: &Config, environment: &[(&str, &str)]) -> Snapshot {
@@ -36,16 +38,21 @@ fn snapshot(config: &Config, environment: &[(&str, &str)]) -> Snapshot {
         catalog: Catalog::builtin(),
         origins: &Origins::default(),
         authenticators: &Authenticators::default(),
+        standings: &Standings::default(),
         update: None,
         variable: &find,
     };
     build(config, &resources, 1).unwrap_or_else(|wrong| panic!("{wrong}"))
 }
 
-/// `provider model`, or the code of the error.
+fn shown(target: &Resolved) -> String {
+    format!("{} {}", target.choice.provider.name, target.choice.model)
+}
+
+/// `provider model` of the first choice, or the code of the error.
 fn resolved(snapshot: &Snapshot, requested: Option<&str>, prefer: Option<&str>) -> String {
     match snapshot.models.resolve(requested, prefer) {
-        Ok(choice) => format!("{} {}", choice.provider.name, choice.model),
+        Ok(tree) => shown(tree.targets()[0]),
         Err(error) => error.code.name().to_owned(),
     }
 }
@@ -112,6 +119,18 @@ fn a_name_is_a_route_then_a_listed_model_then_a_providers_then_the_catalogues() 
 }
 
 #[test]
+fn everybody_who_serves_a_model_is_tried_in_the_order_of_priorities() {
+    let snapshot = snapshot(&company(), &[]);
+    let all = |requested, prefer| -> Vec<String> {
+        snapshot.models.resolve(Some(requested), prefer).ok().unwrap().targets().into_iter().map(shown).collect()
+    };
+    assert_eq!(all("gpt-4", None), ["secondary gpt-4", "primary gpt-4"]);
+    assert_eq!(all("gpt-4", Some("primary")), ["primary gpt-4", "secondary gpt-4"]);
+    assert_eq!(all("renamed", None), ["secondary gpt-4", "primary gpt-4"]);
+    assert_eq!(all("primary/gpt-4", None), ["primary gpt-4"], "who names a provider gets that one");
+}
+
+#[test]
 fn a_request_without_a_model_needs_a_configuration_that_supplies_one() {
     let mut config = company();
     assert_eq!(resolved(&snapshot(&config, &[]), None, None), "model_required");
@@ -141,7 +160,8 @@ fn without_configured_providers_those_with_a_key_in_the_environment_are_found() 
     // Known, but without a key: only a request that names the provider may bring its own.
     assert_eq!(resolved(&snapshot, Some("mistral-large-latest"), None), "provider_credential_missing");
     let named = snapshot.models.resolve(Some("mistral/mistral-large-latest"), None).ok().unwrap();
-    assert_eq!((named.provider.credential, named.provider_named), (Credential::Missing, true));
+    let choice = &named.targets()[0].choice;
+    assert_eq!((choice.provider.credential, choice.provider_named), (Credential::Missing, true));
 }
 
 #[test]
@@ -168,6 +188,7 @@ fn everything_that_is_wrong_is_told_at_once() {
         catalog: Catalog::builtin(),
         origins: &Origins::default(),
         authenticators: &Authenticators::default(),
+        standings: &Standings::default(),
         update: None,
         variable: &|_| None,
     };

@@ -121,7 +121,8 @@ impl Api {
         let foreign_key = presented.filter(|_| is_foreign);
         let Addressed { dialect, model, stream } = addressed;
         let json_array = gemini::wants_array(dialect, stream, parts.uri.query());
-        let call = Call { dialect, model, stream, json_array, foreign_key, headers: &parts.headers, body, held };
+        let path = parts.uri.path();
+        let call = Call { dialect, model, stream, json_array, foreign_key, path, headers: &parts.headers, body, held };
         self.engine.run(snapshot, &call, meter).await
     }
 

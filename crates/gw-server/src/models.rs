@@ -114,7 +114,10 @@ pub fn list(snapshot: &Snapshot, shape: Shape, query: Option<&str>) -> Result<By
 /// # Errors
 /// `model_not_found`, naming near matches.
 pub fn one(snapshot: &Snapshot, id: &str, shape: Shape) -> Result<Bytes, Error> {
-    let choice = snapshot.models.resolve(Some(id), None)?;
+    let tree = snapshot.models.resolve(Some(id), None)?;
+    let Some(choice) = tree.targets().first().map(|target| &target.choice) else {
+        return Err(Error::new(ErrorCode::ModelNotFound, "the route has no target").with_param("model"));
+    };
     let facts = snapshot.pricing.facts(&choice.provider, &choice.model);
     Ok(Bytes::from(shape.model(id, &choice.provider.type_id, facts.as_ref()).to_string()))
 }

@@ -229,7 +229,8 @@ fn told_by_meter(headers: &mut HeaderMap, meter: &Meter) {
         headers.insert(X_CLIENT_REQUEST_ID, id);
     }
     headers.insert(X_ATTEMPT_COUNT, HeaderValue::from(meter.attempts()));
-    headers.insert(X_FALLBACK_USED, HeaderValue::from_static("false"));
+    let fell_back = if meter.has_fallen_back() { "true" } else { "false" };
+    headers.insert(X_FALLBACK_USED, HeaderValue::from_static(fell_back));
     if let Some(names) = meter.dropped_members().and_then(|names| HeaderValue::try_from(names).ok()) {
         headers.insert(X_GATEWAY_DROPPED_PARAMS, names);
     }

@@ -32,6 +32,8 @@ pub(crate) fn record() -> RequestRecord {
         request_bytes: 321,
         response_bytes: 4_567,
         attempts: 1,
+        tries: Vec::new(),
+        fallback: false,
         timings: Timings { total_us: 1_234_567, first_byte_us: Some(200_000), upstream_us: 1_234_480, overhead_us: 87 },
     }
 }

@@ -8,13 +8,16 @@ mod parameters;
 mod providers;
 mod relay;
 mod routes;
+mod routing;
 mod server;
 mod telemetry;
 mod translation;
+mod watching;
 
 use crate::config::{Profile, Spanned};
 use crate::decode::{Decode, Decoder, Pairs};
-use crate::names::{Address, ModelName};
+use crate::free::{FreeMembers, Unread};
+use crate::names::{Address, EnvironmentName, ModelName};
 use crate::node::{Node, Value};
 use crate::scalar::Milliseconds;
 use crate::section::{choices, section};
@@ -23,14 +26,16 @@ use crate::shape::{Off, Shape, planned};
 pub(crate) use auth::{Auth, NamedKey};
 pub(crate) use cost::{Catalog, CostManagement, Currency, DescribedModel, ListedModel, ModelCost, PerOne, PriceText};
 pub(crate) use credentials::{Credentials, GoogleCredentials};
-use later::{access, caching, cost as budgets, observe, routing};
+use later::{access, caching, cost as budgets, observe};
 pub(crate) use parameters::{Json, ModelSettings, Parameters};
 pub(crate) use providers::{Provider, Timeout, Tls as ProviderTls};
 pub(crate) use relay::Relay;
-pub(crate) use routes::{JsonTarget, Route, Strategy, StrategyMode};
+pub(crate) use routes::{JsonTarget, Route, Strategy, StrategyForm, Target};
+pub(crate) use routing::{CircuitBreaker, Mode, Retry, Routing, Rule, RuleCondition, TagsMatch};
 pub(crate) use server::{Limits, Server, ServerTimeouts, Tls};
 pub(crate) use telemetry::{Logging, Metrics};
 pub(crate) use translation::{Media, Translation};
+pub(crate) use watching::{Canary, Criteria, HealthCheck, HealthChecks, Rollout};
 
 section! {
     /// The configuration file: YAML or JSON, raw or as the only document in a Kubernetes ConfigMap.
@@ -49,7 +54,7 @@ section! {
         /// Other names for models: a name that applications may use, and the `provider/model` or model that it stands
         /// for.
         aliases: Pairs<ModelName>;
-        /// Names for models with their targets written out. This version executes one target in each.
+        /// Names for models with their targets written out.
         routes: Vec<Spanned<Route>>;
         /// The model of requests that name none: a route, an alias, `provider/model` or a model.
         default_model: ModelName;
@@ -65,24 +70,32 @@ section! {
         logging: Logging;
         /// Metrics in the Prometheus format.
         metrics: Metrics;
-        /// The JSON form: how a target is chosen.
-        strategy: Strategy;
+        /// How a provider is chosen, and what follows a failure.
+        routing: Routing;
+        /// Further tries of the same target after a failure, where nothing nearer says so.
+        retry: Retry;
+        /// Leaving out a provider that fails, where the provider does not say so itself.
+        circuit_breaker: CircuitBreaker;
+        /// Asking providers for their health.
+        health_checks: HealthChecks;
+        /// Giving a new provider or model a share of the requests.
+        canary: Canary;
+        /// What is different in each environment: `development: { … }` holds keys of this file. Sections are laid over
+        /// the file's key by key, everything else takes its place.
+        environments: Pairs<Unread>;
+        /// The environment that is taken if neither `--environment` nor `GATEWAY_ENV` nor `NODE_ENV` names one.
+        environment: EnvironmentName;
+        /// The JSON form: how the first target is found.
+        strategy: StrategyForm;
         /// The JSON form, in place of `providers`: each target is a provider, and the model that every request to it
-        /// gets. This version executes one.
+        /// gets. Several without `strategy` are tried in their order.
         targets: Vec<Spanned<JsonTarget>>;
+        /// The JSON form: members that are written over every request's.
+        override_params: FreeMembers;
         /// The JSON form: milliseconds that a target may take until its answer begins, where the target does not say.
         request_timeout: Milliseconds;
     }
     planned: [
-        planned("routing", &Shape::Section(&routing::ROUTING), "How a provider is chosen, and what follows a failure.")
-            .off(Off::Inside),
-        planned("retry", &Shape::Section(&routing::RETRY), "Further tries after a failure.").off(Off::Inside),
-        planned("circuit_breaker", &Shape::Section(&routing::CIRCUIT_BREAKER), "Leaving out a provider that fails.")
-            .off(Off::Switch),
-        planned("health_checks", &Shape::Section(&routing::HEALTH_CHECKS), "Asking providers for their health.")
-            .off(Off::Switch),
-        planned("canary", &Shape::Section(&routing::CANARY), "Giving a new provider a part of the traffic.")
-            .off(Off::Switch),
         planned("consumer", &crate::shape::TEXT, "The team that a budget is for."),
         planned("budget", &Shape::Section(&budgets::TEAM_BUDGET), "What a team may spend in a month."),
         planned("roles", &Shape::List(&Shape::Section(&access::ROLE)), "What people may do."),

@@ -5,16 +5,16 @@ use std::time::Duration;
 
 use super::cost::ListedModel;
 use super::credentials::Credentials;
-use super::later::routing;
 use super::parameters::{ModelSettings, Parameters};
+use super::routing::{CircuitBreaker, Retry};
 use crate::config::{HttpVersion, Proxy, Spanned};
 use crate::decode::{Decode, Decoder, Pairs};
 use crate::names::{ModelName, ProviderName};
 use crate::node::{Node, Value};
-use crate::scalar::{Json, Kind};
+use crate::scalar::{Count, Json, Kind};
 use crate::secret::Secret;
 use crate::section::{choices, section};
-use crate::shape::{DURATION, INTEGER, Off, Shape, planned};
+use crate::shape::{DURATION, Shape};
 use crate::url::{BaseUrl, VariableValue, check_proxy_url};
 use crate::values::SecretText;
 
@@ -65,13 +65,13 @@ section! {
         /// Whether callers may use all of its own API under `/passthrough/NAME/`, with the credential configured here. If
         /// left out, they may with a key of their own only.
         passthrough: bool;
+        /// How many requests a minute it gets. More go to the next provider, and wait where there is none.
+        max_requests_per_minute: Count;
+        /// How it is tried again; what is left out is as `routing` says.
+        retry: Retry;
+        /// When it is left out; what is left out here is as the `circuit_breaker` outside says.
+        circuit_breaker: CircuitBreaker;
     }
-    planned: [
-        planned("max_requests_per_minute", &INTEGER, "How many requests a minute it gets."),
-        planned("retry", &Shape::Section(&routing::RETRY), "Further tries after a failure.").off(Off::Inside),
-        planned("circuit_breaker", &Shape::Section(&routing::CIRCUIT_BREAKER), "Leaving it out while it fails.")
-            .off(Off::Switch),
-    ]
 }
 
 section! {

@@ -1,13 +1,18 @@
 //! `routes`, and the targets of the JSON form: as written.
 
-use super::later::{access, caching, routing};
+use std::time::Duration;
+
+use super::later::{access, caching};
+use super::routing::{Mode, Retry};
 use crate::config::Spanned;
 use crate::decode::{Decode, Decoder, Written};
+use crate::free::{Condition, FailureName, FreeMembers, Nested};
 use crate::names::{ModelName, ProviderName};
-use crate::node::Node;
-use crate::scalar::{Milliseconds, kind};
-use crate::section::{choices, section};
-use crate::shape::{ANYTHING, BOOLEAN, Field, NUMBER, NUMBERS, Off, Presence, Section, Shape, TEXT, TEXTS, planned};
+use crate::node::{Node, Value};
+use crate::quantities::{Status, Weight};
+use crate::scalar::Milliseconds;
+use crate::section::section;
+use crate::shape::{ANYTHING, BOOLEAN, NUMBER, Off, Shape, TEXT, TEXTS, planned};
 use crate::url::BaseUrl;
 use crate::values::SecretText;
 
@@ -16,83 +21,134 @@ section! {
     Route {
         /// What applications write as the model.
         name: ModelName, required;
-        /// Where such requests go. This version executes one target.
+        /// How the first target is found.
+        strategy: StrategyForm;
+        /// Where such requests go.
         targets: Vec<Spanned<Target>>, required;
+        /// The failures after which the next target is tried; as `routing` says if left out.
+        fallback_on_errors or "fallback_on": Vec<Spanned<FailureName>>;
+        /// Members that are written over the request's, at every target.
+        override_params: FreeMembers;
+        /// How a target is tried again, where it does not say so itself.
+        retry: Retry;
+        /// How long a target may take until its answer begins, where it does not say so itself.
+        first_byte_timeout: Duration;
     }
 }
 
 section! {
-    /// A provider and the model's name there. One of the two may be left out.
+    /// A provider and the model's name there, of which one may be left out; or targets of its own.
     Target {
+        /// What `strategy.conditions` call it.
+        name: ModelName;
         /// Name or type of a provider; whichever serves the model if left out.
         provider: ProviderName;
         /// The model's name there; the one that the application wrote if left out.
         model: ModelName;
+        /// Its share of the requests, against the others'; 1 if left out.
+        weight: Weight;
+        /// Members that are written over the request's.
+        override_params: FreeMembers;
+        /// How it is tried again; as its provider says if left out.
+        retry: Retry;
+        /// How long it may take until its answer begins; as its provider says if left out.
+        first_byte_timeout: Duration;
+        /// With `targets`: how the first of them is found.
+        strategy: StrategyForm;
+        /// Targets of its own, in place of a provider and a model.
+        targets: Nested<Target>;
+        /// With `targets`: the failures after which the next of them is tried.
+        fallback_on_errors or "fallback_on": Vec<Spanned<FailureName>>;
     }
 }
 
 section! {
-    /// The JSON form: how a target is chosen.
+    /// How the first target is found.
     Strategy {
-        /// The way. With one target they are all the same, and this version executes no more.
-        mode: StrategyMode;
+        /// The way; `fallback` if left out.
+        mode: Mode;
+        /// The statuses after which the next target is tried, and no others. A broken connection counts as 500.
+        on_status_codes: Vec<Spanned<Status>>;
+        /// With `conditional`: which requests go to which target. The first that holds counts.
+        conditions: Vec<Spanned<Branch>>;
+        /// With `conditional`: the name of the target of the other requests. They are refused if left out.
+        default_target as "default": String;
+        /// With `loadbalance` or `sticky`: keeping a caller at a target.
+        sticky: Sticky;
+    }
+    planned: [planned("cb_config", &ANYTHING, "Leaving out a target that fails. Meanwhile `circuit_breaker` does.")]
+}
+
+section! {
+    /// Which requests go to a target.
+    Branch {
+        /// The requests, such as `{"metadata.plan": {"$eq": "paid"}}`; as in `routing.rules[].condition.query`.
+        query: Condition, required;
+        /// The name of the target.
+        then: String, required;
+    }
+}
+
+section! {
+    /// Keeping a caller at a target.
+    Sticky {
+        /// Whether it is done; it is if the section stands without this.
+        enabled: bool;
+        /// What a caller is told by: members of `metadata`, `params` (the body) and `headers`, or `user`, which is what
+        /// the request says of its user. `user` if left out.
+        hash_fields: Vec<Spanned<String>>;
     }
     planned: [
-        planned("on_status_codes", &NUMBERS, "The statuses after which the next target is tried."),
-        planned("conditions", &Shape::List(&ANYTHING), "Which requests go to which target."),
-        planned("default", &TEXT, "The target of requests that meet no condition."),
-        planned("sticky", &ANYTHING, "Keeping a caller at a target."),
-        planned("cb_config", &ANYTHING, "Leaving out a target that fails."),
+        planned("ttl", &NUMBER, "Seconds that it holds. It holds for as long as the targets are the same.")
+            .off(Off::With(&["enabled", "hash_fields"])),
     ]
 }
 
-/// How a target of the JSON form is chosen.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum StrategyMode {
-    /// The first.
-    Single,
-    /// The first that answers.
-    Fallback,
-    /// By weight.
-    Loadbalance,
-    /// By conditions on the request.
-    Conditional,
-}
+/// How the first target is found: a word, or a section.
+pub(crate) struct StrategyForm(pub(crate) Strategy);
 
-choices! {
-    StrategyMode {
-        "single" => StrategyMode::Single, "The first target.";
-        "fallback" => StrategyMode::Fallback, "The first target that answers.";
-        "loadbalance" => StrategyMode::Loadbalance, "Targets by their weight.";
-        "conditional" => StrategyMode::Conditional, "Targets by conditions on the request.";
+impl Decode for StrategyForm {
+    const SHAPE: &'static Shape = &Shape::Either(Mode::SHAPE, Strategy::SHAPE);
+
+    fn decode(node: &Node, decoder: &mut Decoder<'_>) -> Option<Self> {
+        match &node.value {
+            Value::Scalar(_) => {
+                let mode = Spanned { value: Mode::decode(node, decoder)?, place: node.place.clone() };
+                Some(Self(Strategy { mode: Written::Given(mode), ..Strategy::default() }))
+            }
+            Value::List(_) | Value::Map(_) => Strategy::decode(node, decoder).map(Self),
+        }
     }
 }
 
 section! {
-    /// A target of the JSON form: a provider, and the model that every request to it gets.
+    /// A target of the JSON form: a provider, and the model that every request to it gets; or targets of its own.
     JsonTarget {
-        /// The provider's type, such as `openai`.
-        provider: String, required;
-        /// The provider's name here; the type if left out.
-        name: ProviderName;
+        /// The provider's type, such as `openai`. Needed unless there are `targets`.
+        provider: String;
+        /// What `strategy.conditions` call it, and the provider's name here if it can be one; the type if left out.
+        name: ModelName;
         /// The credential; the environment variable that the type knows if left out.
         api_key: SecretText;
         /// Base URL, in place of the one that the type has.
         custom_host: BaseUrl;
         /// The model, as `override_params.model`.
         model: ModelName;
-        /// What is overwritten in each request.
-        override_params: OverrideParams;
-        /// Milliseconds that it may take until its answer begins.
+        /// Members that are written over the request's. Targets of its own inherit them.
+        override_params: FreeMembers;
+        /// Milliseconds that it may take until its answer begins. Targets of its own inherit it.
         request_timeout: Milliseconds;
+        /// How it is tried again. Targets of its own inherit it.
+        retry: Retry;
+        /// Its share of the requests, against the others'; 1 if left out.
+        weight: Weight;
+        /// With `targets`: how the first of them is found.
+        strategy: StrategyForm;
+        /// Targets of its own, in place of a provider.
+        targets: Nested<JsonTarget>;
     }
     planned: [
-        planned("weight", &NUMBER, "Its share of the requests; with one target it has all.")
-            .off(Off::With(&["provider"])),
-        planned("retry", &Shape::Section(&routing::RETRY), "Further tries after a failure.").off(Off::Inside),
         planned("cache", &Shape::Section(&caching::CACHE), "Keeping answers for equal requests."),
-        planned("strategy", &ANYTHING, "How one of its own targets is chosen."),
-        planned("targets", &Shape::List(&ANYTHING), "Targets of its own."),
         planned("virtual_key", &TEXT, "A credential from a store."),
         planned("forward_headers", &TEXTS, "Headers of the client that are passed on."),
         planned("strict_open_ai_compliance", &BOOLEAN, "Whether fields that OpenAI does not know are removed from answers.")
@@ -104,34 +160,4 @@ section! {
         planned("before_request_hooks", &access::GUARDRAILS, "Checks and changes before a request."),
         planned("after_request_hooks", &access::GUARDRAILS, "Checks and changes after a request."),
     ]
-}
-
-/// What is overwritten in each request: the model; other fields are not executed by this version.
-#[derive(Default)]
-pub(crate) struct OverrideParams {
-    pub(crate) model: Written<ModelName>,
-}
-
-impl OverrideParams {
-    const SECTION: Section = Section {
-        about: "What is overwritten in each request. This version executes `model`.",
-        fields: &[Field {
-            key: "model",
-            alias: None,
-            about: "The model.",
-            shape: &Shape::Scalar(kind::<ModelName>()),
-            presence: Presence::Optional,
-        }],
-        planned: &[],
-        open: true,
-    };
-}
-
-impl Decode for OverrideParams {
-    const SHAPE: &'static Shape = &Shape::Section(&Self::SECTION);
-
-    fn decode(node: &Node, decoder: &mut Decoder<'_>) -> Option<Self> {
-        let entries = decoder.section(node, &Self::SECTION)?;
-        Some(Self { model: decoder.field(entries, "model", None) })
-    }
 }

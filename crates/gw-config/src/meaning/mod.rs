@@ -4,12 +4,17 @@
 mod auth;
 mod cost;
 mod credentials;
+mod groups;
+mod json_form;
 mod parameters;
 mod providers;
 mod relay;
 mod routes;
+mod routing;
+mod rules;
 mod server;
 mod translation;
+mod watching;
 
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
@@ -28,6 +33,8 @@ pub(crate) struct Meaning<'a> {
     /// The file as a whole, for what is wrong because it is missing.
     pub(crate) root: &'a Place,
     pub(crate) profile: Profile,
+    /// The environment whose keys are in force.
+    pub(crate) active: Option<String>,
     /// How values with references in them are shown.
     pub(crate) shown: &'a Shown,
 }
@@ -37,16 +44,17 @@ pub(crate) fn mean(file: &File, files: Vec<PathBuf>, meaning: &mut Meaning<'_>) 
     let profile = meaning.profile;
     let listen = meaning.listen(file);
     let auth = meaning.auth(&file.auth);
-    let mut providers = meaning.providers(file);
+    let routing = meaning.routing(file);
+    let mut providers = meaning.providers(file, &routing);
     let names: HashSet<&str> = providers.iter().map(|provider| provider.name.value.as_str()).collect();
-    let mut routes = meaning.routes(file, &names);
+    let mut routes = meaning.routes(file, &names, &routing);
     let mut default_route = meaning.default_route(file, &names, &mut routes);
-    let mut default_route_overrides = false;
-    if let Some(target) = meaning.json_target(file) {
-        default_route_overrides = target.overrides;
+    let form = meaning.json_form(file, &routing);
+    meaning.refuse_twins("provider", form.providers.iter().map(|provider| &provider.name));
+    providers.extend(form.providers);
+    if let Some(route) = form.route {
         default_route = Some(routes.len());
-        providers.push(target.provider);
-        routes.push(target.route);
+        routes.push(route);
     }
     meaning.refuse_twins("route or alias", routes.iter().map(|route| &route.name));
     let catalog = meaning.catalog(file);
@@ -55,6 +63,8 @@ pub(crate) fn mean(file: &File, files: Vec<PathBuf>, meaning: &mut Meaning<'_>) 
         files,
         profile,
         server: meaning.server(file.server.value()),
+        health_checks: meaning.health_checks(file),
+        canaries: meaning.canaries(file),
         translation: translation::translation(file.translation.value()),
         price_overrides: Meaning::price_overrides(file),
         catalog,
@@ -66,7 +76,9 @@ pub(crate) fn mean(file: &File, files: Vec<PathBuf>, meaning: &mut Meaning<'_>) 
         providers,
         routes,
         default_route,
-        default_route_overrides,
+        default_route_overrides: form.overrides,
+        routing,
+        environment: meaning.environment(file),
     };
     meaning.refuse_strangers(file, &config);
     config
@@ -89,6 +101,15 @@ fn logging(file: &File, profile: Profile) -> Logging {
 }
 
 impl Meaning<'_> {
+    /// The environment whose keys are in force.
+    fn environment(&mut self, file: &File) -> Option<String> {
+        if let Some(name) = file.environment.given().filter(|_| file.environments.is_absent()) {
+            let message = "\"environment\" names one of \"environments\", and there are none".to_owned();
+            self.mistake(&name.place, message, "add them, or remove it");
+        }
+        self.active.clone()
+    }
+
     /// A value as messages show it: as it is written, if references are in it.
     fn show(&self, value: &str, place: &Place) -> String {
         self.shown.get(&(place.line, place.column)).cloned().unwrap_or_else(|| quote(value))

@@ -4,7 +4,9 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use super::Meaning;
-use crate::config::{HttpVersion, ModelDescription, Profile, Provider, ProviderTimeouts, ProviderTls, Spanned};
+use crate::config::{
+    HttpVersion, ModelDescription, Profile, Provider, ProviderTimeouts, ProviderTls, Routing, Spanned,
+};
 use crate::decode::{Pairs, Written};
 use crate::diagnostic::{Diagnostic, Place};
 use crate::file::{self, File, ListedModel, Timeout};
@@ -17,15 +19,15 @@ use crate::values::SecretText;
 
 impl Meaning<'_> {
     /// The configured providers, in the order of the file.
-    pub(super) fn providers(&mut self, file: &File) -> Vec<Provider> {
+    pub(super) fn providers(&mut self, file: &File, routing: &Routing) -> Vec<Provider> {
         let written = file.providers.value().into_iter().flatten();
         let providers: Vec<Provider> =
-            written.filter_map(|written| self.provider(&written.value, &written.place)).collect();
+            written.filter_map(|written| self.provider(&written.value, &written.place, routing)).collect();
         self.refuse_twins("provider", providers.iter().map(|provider| &provider.name));
         providers
     }
 
-    fn provider(&mut self, written: &file::Provider, place: &Place) -> Option<Provider> {
+    fn provider(&mut self, written: &file::Provider, place: &Place, around: &Routing) -> Option<Provider> {
         // The rest is looked at first, so that its mistakes are told even if nobody knows the type.
         let name = written.name.given().map(|name| self.show(&name.value.0, &name.place));
         let kind = || written.kind.given().map(|kind| self.show(&kind.value, &kind.place));
@@ -49,6 +51,7 @@ impl Meaning<'_> {
             only.map(|model| Spanned { value: model.value.0.clone(), place: model.place.clone() }).collect();
         let parameters = self.parameters(&written.parameters, &subject);
         let model_settings = self.model_settings(&written.model_settings, &subject);
+        let routing = self.provider_routing(written, around);
         let (name, kind) = self.name_and_type(written, place)?;
         Some(Provider {
             name,
@@ -73,6 +76,7 @@ impl Meaning<'_> {
             model_settings,
             emulate_tools: written.emulate_tools.value().copied().unwrap_or(false),
             passthrough: written.passthrough.value().copied(),
+            routing,
         })
     }
 
@@ -139,11 +143,18 @@ impl Meaning<'_> {
     pub(super) fn credential(&mut self, written: &Written<SecretText>, subject: &str) -> Option<Secret> {
         let key = written.given()?;
         // JSON is no header: it is looked at by who knows what may stand in it.
-        let is_json = key.value.secret.expose().trim_start().starts_with('{');
-        if let Err(fault) = check_header_value(key.value.secret.expose())
+        let text = key.value.secret.expose();
+        let is_json = text.trim_start().starts_with('{');
+        if let Err(fault) = check_header_value(text)
             && !is_json
         {
-            self.mistake(&key.place, format!("the api_key of {subject} {}", fault.predicate), &fault.help);
+            let message = format!("the api_key of {subject} {}", fault.predicate);
+            // Letters of other scripts are no danger, only no key: a placeholder such as 「あなたのKey」 stands there.
+            if !text.is_ascii() && !text.contains(char::is_control) {
+                self.warning(&key.place, message, "put the key in the place of these words");
+            } else {
+                self.mistake(&key.place, message, &fault.help);
+            }
         }
         match self.profile {
             Profile::Server if key.value.literal => {

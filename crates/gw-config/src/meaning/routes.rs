@@ -1,78 +1,217 @@
-//! Routes as meant: aliases, routes, the default model, and the JSON form's target.
+//! Routes as meant: aliases, routes, the default model.
 
 use std::collections::HashSet;
+use std::time::Duration;
+
+use gw_policy::failure::Failures;
+use gw_policy::retry::Retry;
+use serde_json::{Map, Value};
 
 use super::Meaning;
-use crate::config::{Provider, ProviderTimeouts, Route, Spanned, Target};
+use super::groups::Member;
+use super::routing::failures;
+use crate::config::{Route, RouteNode, Routing, Spanned, Target};
+use crate::decode::Written;
 use crate::diagnostic::Place;
-use crate::file::{self, File, JsonTarget, StrategyMode};
+use crate::file::{self, File, StrategyForm};
+use crate::free::{FailureName, FreeMembers};
 use crate::names::ModelName;
 use crate::scalar::Scalar;
-use crate::secret::Secret;
-use crate::text::quote;
 
-/// The name of the route that the JSON form makes.
-const JSON_ROUTE: &str = "default";
+/// What targets have from the group around them, where they do not say it themselves.
+#[derive(Clone, Default)]
+pub(super) struct Inherited {
+    pub(super) override_params: Map<String, Value>,
+    pub(super) retry: Option<Retry>,
+    pub(super) first_byte_timeout: Option<Duration>,
+}
 
-/// What the JSON form's target becomes.
-pub(super) struct JsonForm {
-    pub(super) provider: Provider,
-    pub(super) route: Route,
-    /// Whether its model takes the place of the one that a request names.
-    pub(super) overrides: bool,
+/// Several targets as written, in a route or in a target.
+struct Branch<'a> {
+    strategy: &'a Written<StrategyForm>,
+    targets: &'a [Spanned<file::Target>],
+    fallback: &'a Written<Vec<Spanned<FailureName>>>,
 }
 
 impl Meaning<'_> {
     /// The names that applications may use: aliases, then routes.
-    pub(super) fn routes(&mut self, file: &File, providers: &HashSet<&str>) -> Vec<Route> {
+    pub(super) fn routes(&mut self, file: &File, providers: &HashSet<&str>, routing: &Routing) -> Vec<Route> {
         let mut routes = Vec::new();
         for (name, stands_for) in file.aliases.value().map(|aliases| aliases.0.as_slice()).unwrap_or_default() {
             if let Err(fault) = ModelName::parse(&name.value) {
                 self.mistake(&name.place, format!("the name of an alias {}", fault.predicate), &fault.help);
             }
-            routes.push(Route { name: name.clone(), targets: vec![self.target(stands_for, providers)] });
+            routes.push(Route { name: name.clone(), node: RouteNode::Target(self.target(stands_for, providers)) });
         }
         for route in file.routes.value().into_iter().flatten() {
-            routes.extend(self.route(&route.value));
+            routes.extend(self.route(&route.value, routing));
         }
         self.refuse_chains(&routes);
         routes
     }
 
-    fn route(&mut self, written: &file::Route) -> Option<Route> {
+    fn route(&mut self, written: &file::Route, routing: &Routing) -> Option<Route> {
         let name = spanned(written.name.given()?);
         let targets = written.targets.given()?;
-        let shown = self.show(&name.value, &name.place);
-        match targets.value.as_slice() {
-            [] => self.mistake(&targets.place, format!("route {shown} has no target"), "add one"),
-            [_] => {}
-            [_, second, ..] => {
-                let message = format!("this version cannot execute more than one target in route {shown} yet");
-                self.mistake(&second.place, message, "keep one");
-            }
+        let subject = format!("route {}", self.show(&name.value, &name.place));
+        if targets.value.is_empty() {
+            self.mistake(&targets.place, format!("{subject} has no target"), "add one");
         }
-        for target in &targets.value {
-            if target.value.provider.is_absent() && target.value.model.is_absent() {
-                let message = format!("a target of route {shown} has neither \"provider\" nor \"model\"");
-                self.mistake(&target.place, message, "add one of them");
-            }
+        let inherited = Inherited {
+            override_params: written.override_params.value().map(|members| members.0.clone()).unwrap_or_default(),
+            retry: written.retry.given().map(|retry| self.retry(Some(retry), &routing.retry)),
+            first_byte_timeout: written.first_byte_timeout.value().copied(),
+        };
+        let branch =
+            Branch { strategy: &written.strategy, targets: &targets.value, fallback: &written.fallback_on_errors };
+        let node = self.branch(&branch, &inherited, &subject, routing)?;
+        Some(Route { name, node })
+    }
+
+    fn branch(
+        &mut self,
+        branch: &Branch<'_>,
+        inherited: &Inherited,
+        subject: &str,
+        routing: &Routing,
+    ) -> Option<RouteNode> {
+        let used = self.used(branch.strategy, branch.targets);
+        self.refuse_same_names(used.iter().filter_map(|target| target.value.name.given()));
+        let mut members = Vec::new();
+        for target in used {
+            members.push(Member {
+                name: target.value.name.given(),
+                weight: &target.value.weight,
+                place: &target.place,
+                node: self.route_node(target, inherited, subject, routing),
+            });
         }
-        let targets = targets.value.iter().map(|target| Target {
-            provider: target
-                .value
-                .provider
-                .given()
-                .map(|name| Spanned { value: name.value.0.clone(), place: name.place.clone() }),
-            model: target.value.model.given().map(spanned),
-        });
-        Some(Route { name, targets: targets.collect() })
+        let fallback = self.fallback(branch.strategy, branch.fallback, &routing.fallback);
+        self.group(branch.strategy, members, fallback)
+    }
+
+    fn route_node(
+        &mut self,
+        target: &Spanned<file::Target>,
+        inherited: &Inherited,
+        subject: &str,
+        routing: &Routing,
+    ) -> Option<RouteNode> {
+        let Spanned { value: written, place } = target;
+        let own = Inherited {
+            override_params: merged(&inherited.override_params, written.override_params.value().map(|own| &own.0)),
+            retry: match written.retry.given() {
+                Some(retry) => {
+                    let around = inherited.retry.as_ref().unwrap_or(&routing.retry);
+                    Some(self.retry(Some(retry), around))
+                }
+                None => inherited.retry.clone(),
+            },
+            first_byte_timeout: written.first_byte_timeout.value().copied().or(inherited.first_byte_timeout),
+        };
+        let names_one = !written.provider.is_absent() || !written.model.is_absent();
+        if let Some(inner) = written.targets.given() {
+            if names_one {
+                let message =
+                    format!("a target of {subject} has targets of its own, and a provider or a model besides");
+                self.mistake(place, message, "keep one of them");
+            }
+            if inner.value.0.is_empty() {
+                self.mistake(&inner.place, format!("a target of {subject} has an empty list of targets"), "add one");
+            }
+            let branch =
+                Branch { strategy: &written.strategy, targets: &inner.value.0, fallback: &written.fallback_on_errors };
+            return self.branch(&branch, &own, subject, routing);
+        }
+        if written.targets.is_absent() {
+            self.refuse_idle_group_keys(&written.strategy, &written.fallback_on_errors);
+        }
+        if !names_one && written.targets.is_absent() {
+            let message = format!("a target of {subject} has neither \"provider\" nor \"model\"");
+            self.mistake(place, message, "add one of them");
+        }
+        let provider = written.provider.given();
+        let (override_params, params_model) = self.without_model(own.override_params, place);
+        self.refuse_two_models(&written.model, &written.override_params);
+        let model = written.model.given().map(spanned);
+        let params_model = params_model.map(|model| Spanned { value: model, place: place.clone() });
+        Some(RouteNode::Target(Target {
+            provider: provider.map(|name| Spanned { value: name.value.0.clone(), place: name.place.clone() }),
+            model: model.or(params_model),
+            override_params,
+            retry: own.retry,
+            first_byte_timeout: own.first_byte_timeout,
+        }))
+    }
+
+    /// The failures after which the next member of a group is tried.
+    pub(super) fn fallback(
+        &mut self,
+        strategy: &Written<StrategyForm>,
+        own: &Written<Vec<Spanned<FailureName>>>,
+        around: &Failures,
+    ) -> Failures {
+        let codes = strategy.value().and_then(|form| form.0.on_status_codes.given());
+        if let (Some(_), Some(second)) = (own.given(), codes) {
+            let message = "\"fallback_on_errors\" and \"strategy.on_status_codes\" say the same".to_owned();
+            self.mistake(&second.place, message, "keep one of them");
+        }
+        own.value().map_or_else(|| around.clone(), |names| failures(names))
+    }
+
+    /// Reports what says something about targets where there are none.
+    pub(super) fn refuse_idle_group_keys(
+        &mut self,
+        strategy: &Written<StrategyForm>,
+        fallback: &Written<Vec<Spanned<FailureName>>>,
+    ) {
+        let strategy = strategy.given().map(|given| (&given.place, "strategy"));
+        let fallback = fallback.given().map(|given| (&given.place, "fallback_on_errors"));
+        for (place, key) in [strategy, fallback].into_iter().flatten() {
+            let message = format!("\"{key}\" says something about \"targets\", and this target has none");
+            self.mistake(place, message, "remove it or add targets");
+        }
+    }
+
+    /// The members without the model, and the model.
+    pub(super) fn without_model(
+        &mut self,
+        mut members: Map<String, Value>,
+        place: &Place,
+    ) -> (Map<String, Value>, Option<String>) {
+        let model = match members.remove("model") {
+            None => None,
+            Some(Value::String(model)) if ModelName::parse(&model).is_ok() => Some(model),
+            Some(_) => {
+                self.mistake(place, "override_params.model is not a model name".to_owned(), "write it as text");
+                None
+            }
+        };
+        (members, model)
+    }
+
+    /// Reports a target that names two models.
+    pub(super) fn refuse_two_models(&mut self, model: &Written<ModelName>, params: &Written<FreeMembers>) {
+        let in_params = params.value().and_then(|members| members.0.get("model"));
+        if let (Some(model), Some(other)) = (model.given(), in_params)
+            && other.as_str() != Some(&model.value.0)
+        {
+            let message = "\"model\" and \"override_params.model\" name different models".to_owned();
+            self.mistake(&model.place, message, "keep one of them");
+        }
+    }
+
+    /// Reports targets of one group that have the same name.
+    pub(super) fn refuse_same_names<'n>(&mut self, names: impl Iterator<Item = &'n Spanned<ModelName>>) {
+        let names: Vec<Spanned<String>> = names.map(spanned).collect();
+        self.refuse_twins("target", &names);
     }
 
     /// `provider/model` if what stands before the slash is the name or the type of a provider, else a model.
     fn target(&self, written: &Spanned<ModelName>, providers: &HashSet<&str>) -> Target {
         let text = written.value.0.as_str();
         let place = &written.place;
-        let whole = || Target { provider: None, model: Some(spanned(written)) };
+        let whole = || Target { model: Some(spanned(written)), ..Target::default() };
         let Some((provider, model)) = text.split_once('/').filter(|(_, model)| !model.is_empty()) else {
             return whole();
         };
@@ -80,14 +219,14 @@ impl Meaning<'_> {
             return whole();
         }
         let part = |value: &str| Some(Spanned { value: value.to_owned(), place: place.clone() });
-        Target { provider: part(provider), model: part(model) }
+        Target { provider: part(provider), model: part(model), ..Target::default() }
     }
 
     /// Reports names that stand for another name of ours: one reader would follow it and another would not.
     fn refuse_chains(&mut self, routes: &[Route]) {
         let names: HashSet<&str> = routes.iter().map(|route| route.name.value.as_str()).collect();
-        for target in routes.iter().flat_map(|route| &route.targets) {
-            let Target { provider: None, model: Some(model) } = target else { continue };
+        for target in routes.iter().flat_map(|route| route.node.targets()) {
+            let Target { provider: None, model: Some(model), .. } = target else { continue };
             if names.contains(model.value.as_str()) {
                 let message = format!("{} is itself a route or an alias", self.show(&model.value, &model.place));
                 self.mistake(&model.place, message, "write the provider/model that it stands for");
@@ -109,91 +248,19 @@ impl Meaning<'_> {
         }
         let known = routes.iter().position(|route| route.name.value == model.value.0);
         Some(known.unwrap_or_else(|| {
-            routes.push(Route { name: spanned(model), targets: vec![self.target(model, providers)] });
+            routes.push(Route { name: spanned(model), node: RouteNode::Target(self.target(model, providers)) });
             routes.len() - 1
         }))
     }
-
-    /// The JSON form: its target as a provider and the default route.
-    pub(super) fn json_target(&mut self, file: &File) -> Option<JsonForm> {
-        let mode = file.strategy.value().and_then(|strategy| strategy.mode.given());
-        let Some(targets) = file.targets.given().filter(|targets| !targets.value.is_empty()) else {
-            self.refuse_idle_json_keys(file);
-            return None;
-        };
-        if file.providers.value().is_some_and(|providers| !providers.is_empty()) {
-            let message = "\"targets\" and \"providers\" both name providers".to_owned();
-            self.mistake(&targets.place, message, "keep one of them");
-        }
-        let is_single = mode.is_some_and(|mode| mode.value == StrategyMode::Single);
-        match targets.value.as_slice() {
-            [_, unused @ ..] if is_single => {
-                for target in unused {
-                    let message = "this target is never used, since strategy.mode is single".to_owned();
-                    self.warning(&target.place, message, "remove it");
-                }
-            }
-            [_, second, ..] => {
-                let message = "this version cannot execute more than one target yet".to_owned();
-                self.mistake(&second.place, message, "keep one, or set strategy.mode to single to use the first");
-            }
-            [] | [_] => {}
-        }
-        let used = if is_single { 1 } else { targets.value.len() };
-        let mut made = Vec::new();
-        for (index, target) in targets.value.iter().take(used).enumerate() {
-            let subject = format!("targets[{index}]");
-            let api_key = self.credential(&target.value.api_key, &subject);
-            made.push(self.made_of_target(file, &target.value, &targets.place, api_key));
-        }
-        made.into_iter().next().flatten()
-    }
-
-    fn refuse_idle_json_keys(&mut self, file: &File) {
-        let strategy = file.strategy.given().map(|spanned| (&spanned.place, "strategy"));
-        let timeout = file.request_timeout.given().map(|spanned| (&spanned.place, "request_timeout"));
-        for (place, key) in [strategy, timeout].into_iter().flatten() {
-            let message = format!("{} says something about \"targets\", and there are none", quote(key));
-            self.mistake(place, message, "remove it or add targets");
-        }
-    }
-
-    fn made_of_target(
-        &mut self,
-        file: &File,
-        written: &JsonTarget,
-        place: &Place,
-        api_key: Option<Secret>,
-    ) -> Option<JsonForm> {
-        let params = written.override_params.value().and_then(|params| params.model.given());
-        if let (Some(model), Some(params)) = (written.model.given(), params)
-            && model.value.0 != params.value.0
-        {
-            let message = "\"model\" and \"override_params.model\" name different models".to_owned();
-            self.mistake(&model.place, message, "keep one of them");
-        }
-        let (by_type, kind) = self.named_by_type(written.provider.given()?)?;
-        let name = written.name.given().map(|name| Spanned { value: name.value.0.clone(), place: name.place.clone() });
-        let name = name.unwrap_or(by_type);
-        let model = params.or(written.model.given()).map(spanned);
-        let until_answer = written.request_timeout.value().or(file.request_timeout.value()).map(|written| written.0);
-        let default = ProviderTimeouts::default();
-        let timeouts = until_answer.map_or(default, |first_byte| ProviderTimeouts {
-            connect: default.connect.min(first_byte),
-            first_byte,
-            ..default
-        });
-        let overrides = model.is_some();
-        let target = Target { provider: Some(name.clone()), model };
-        let route_name = Spanned { value: JSON_ROUTE.to_owned(), place: place.clone() };
-        let plain = Provider::of_type(&kind.value);
-        let endpoint =
-            written.custom_host.given().map(|url| Spanned { value: url.value.0.clone(), place: url.place.clone() });
-        let provider = Provider { name, kind, endpoint, api_key, timeouts, ..plain };
-        Some(JsonForm { provider, route: Route { name: route_name, targets: vec![target] }, overrides })
-    }
 }
 
-fn spanned(model: &Spanned<ModelName>) -> Spanned<String> {
-    Spanned { value: model.value.0.clone(), place: model.place.clone() }
+/// The members of both; what is nearer to the target counts.
+pub(super) fn merged(around: &Map<String, Value>, own: Option<&Map<String, Value>>) -> Map<String, Value> {
+    let mut members = around.clone();
+    members.extend(own.into_iter().flatten().map(|(key, value)| (key.clone(), value.clone())));
+    members
+}
+
+pub(super) fn spanned(name: &Spanned<ModelName>) -> Spanned<String> {
+    Spanned { value: name.value.0.clone(), place: name.place.clone() }
 }

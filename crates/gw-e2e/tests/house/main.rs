@@ -41,6 +41,8 @@ mod reload;
 #[cfg(test)]
 mod rerank;
 #[cfg(test)]
+mod routing_configured;
+#[cfg(test)]
 mod rubbish;
 #[cfg(test)]
 mod start;

@@ -55,7 +55,7 @@ impl Engine {
         meter.request_body(0);
         meter.asked(call.model.as_deref(), true);
         let dialect = call.asked.dialect();
-        let resolved = self.prepare(snapshot, dialect.operation(), call.model.as_deref(), call.provider)?;
+        let resolved = self.prepare_first(snapshot, dialect.operation(), call.model.as_deref(), call.provider)?;
         meter.resolve(&resolved);
         let credential = dispatch::credential(&resolved.choice, call.foreign_key)?;
         let deadline = meter.started() + snapshot.relay.timeout;

@@ -54,7 +54,7 @@ impl Engine {
                     Body::Json(_, head) => head.prefer_provider.as_deref(),
                     Body::Form(_) | Body::Flow(_) | Body::Empty => None,
                 });
-                self.prepare(snapshot, carried.dialect.operation(), call.model.as_deref(), prefer)?
+                self.prepare_first(snapshot, carried.dialect.operation(), call.model.as_deref(), prefer)?
             }
         };
         let path = sent::path(&resolved.choice.provider, call, carried)?;
@@ -127,6 +127,7 @@ impl Engine {
         let series = self.ports().bank.series(key);
         Rc::new(Resolved {
             choice,
+            target_settings: Arc::default(),
             model_header: HeaderValue::from_static(""),
             model_json: None,
             only_streams: false,

@@ -1,15 +1,16 @@
 //! From the configuration as meant, and the catalogue, to the snapshot as running.
 
-use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use gw_config::config::{self, Config, HttpVersion, Spanned};
+use gw_config::config::{self, Config, HttpVersion, RouteNode, RouteStrategy, Spanned};
 use gw_config::diagnostic::{Diagnostic, Diagnostics};
 use gw_dialects::DialectId;
 use gw_http::origin::{Identity as ClientIdentity, OriginError, OriginSettings, Version};
 use gw_http::proxy::ProxyChoice;
 use gw_http::{Origin, Origins};
+use gw_policy::measure::Tracking;
+use gw_policy::plan::{Group, Member, Node, Strategy};
 use gw_providers::attempt::{AttemptTimeouts, Destination};
 use gw_providers::auth::{self, Authenticators};
 use gw_providers::catalog::models::Update;
@@ -20,8 +21,9 @@ use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use super::{AllSettings, Provider, Snapshot, credential, watsonx};
 use crate::identity::{Identity, KeyTable};
 use crate::media::MediaFetch;
-use crate::models::{Models, Route, Routes};
+use crate::models::{Choosing, Models, RouteTarget, Routes, Rule, TargetSettings};
 use crate::pricing::{Described, Pricing};
+use crate::routing::standing::{self, Standings};
 
 /// The catalogue entry that is built in.
 const SANDBOX: &str = "sandbox";
@@ -36,6 +38,8 @@ pub struct Resources<'a> {
     pub authenticators: &'a Authenticators,
     /// Models and prices that are newer than the catalogue's.
     pub update: Option<Arc<Update>>,
+    /// How providers stand; they are the same ones in every snapshot.
+    pub standings: &'a Standings,
     /// The process's environment.
     pub variable: &'a dyn Fn(&str) -> Option<String>,
 }
@@ -54,16 +58,20 @@ pub fn build(config: &Config, resources: &Resources<'_>, generation: u64) -> Res
     if config.profile == config::Profile::Local && !has_sandbox {
         settings.push(config::Provider::of_type(SANDBOX));
     }
+    let tracking = measures(config).then_some(config.routing.tracking);
     let mut providers = Vec::with_capacity(settings.len());
     for one in &settings {
-        match provider(one, resources) {
+        match provider(one, &config.routing, tracking, resources) {
             Ok(provider) => providers.push(Arc::new(provider)),
             Err(diagnostic) => wrong.push(*diagnostic),
         }
     }
     let pricing = Pricing::new(resources.catalog, resources.update.clone(), config.price_overrides.clone());
     let warnings = pricing.doubtful(&providers);
-    let models = Models::new(providers, resources.catalog);
+    let choosing =
+        Choosing { strategy: config.routing.strategy, fallback: config.routing.fallback.clone(), rules: Vec::new() };
+    let models = Models::new(providers, resources.catalog, choosing);
+    let rules = rules(config, &models, &mut wrong);
     let routes = routes(config, &models, &mut wrong);
     if !wrong.is_empty() {
         return Err(wrong.into());
@@ -71,12 +79,13 @@ pub fn build(config: &Config, resources: &Resources<'_>, generation: u64) -> Res
     Ok(Snapshot {
         generation,
         identity: Identity { mode: config.auth.mode, keys: KeyTable::new(&config.auth.keys) },
-        models: models.with_routes(routes),
+        models: models.with_routes(routes).with_rules(rules),
         pricing,
         warnings,
         body_bytes_max: config.server.limits.body_bytes,
         body_timeout: config.server.timeouts.body,
         request_timeout: config.server.timeouts.request,
+        queue_max_wait: config.routing.queue_max_wait,
         unsupported: config.translation.unsupported,
         relay: config.relay,
         media: MediaFetch::new(&config.translation.media),
@@ -109,7 +118,12 @@ fn from_environment(resources: &Resources<'_>) -> Vec<config::Provider> {
     found
 }
 
-fn provider(settings: &config::Provider, resources: &Resources<'_>) -> Result<Provider, Box<Diagnostic>> {
+fn provider(
+    settings: &config::Provider,
+    routing: &config::Routing,
+    tracking: Option<Tracking>,
+    resources: &Resources<'_>,
+) -> Result<Provider, Box<Diagnostic>> {
     let at = &settings.kind.place;
     let fail = |message: String| Box::new(Diagnostic::error(at, message));
     let entry = resources
@@ -152,6 +166,13 @@ fn provider(settings: &config::Provider, resources: &Resources<'_>) -> Result<Pr
         endpoints,
         egress,
         settings: AllSettings::new(settings),
+        retry: settings.routing.retry.clone().unwrap_or_else(|| routing.retry.clone()),
+        standing: resources.standings.of(&settings.name.value),
+        standing_rules: Arc::new(standing::Rules {
+            breaker: settings.routing.breaker.clone().unwrap_or_else(|| routing.breaker.clone()),
+            cap: settings.routing.cap,
+            tracking,
+        }),
         name_header: text(&settings.name.value)?,
         type_header: text(&entry.id)?,
         entry,
@@ -301,23 +322,67 @@ fn value_of(
         .or_else(|| (resources.variable)(&variable.env))
 }
 
-fn routes(config: &Config, models: &Models, wrong: &mut Vec<Diagnostic>) -> Routes {
-    let mut by_name = HashMap::new();
-    for route in &config.routes {
-        let Some(target) = route.targets.first() else { continue };
-        let providers = match &target.provider {
-            None => Vec::new(),
-            Some(reference) => find(models, reference, wrong),
-        };
-        let model = target.model.as_ref().map(|model| Arc::from(model.value.as_str()));
-        by_name.insert(Box::from(route.name.value.as_str()), Route { providers, model });
+/// Whether anybody wants to know how long providers take, or how much they have to do.
+fn measures(config: &Config) -> bool {
+    fn in_node(node: &RouteNode) -> bool {
+        match node {
+            RouteNode::Target(_) => false,
+            RouteNode::Group(group) => {
+                let here = matches!(group.strategy, RouteStrategy::Balance(balance) if balance.measures());
+                here || group.members.iter().any(|(node, _)| in_node(node))
+            }
+        }
     }
+    config.routing.strategy.measures() || config.routes.iter().any(|route| in_node(&route.node))
+}
+
+fn rules(config: &Config, models: &Models, wrong: &mut Vec<Diagnostic>) -> Vec<Rule> {
+    let rule = |rule: &config::Rule| Rule {
+        condition: rule.condition.clone(),
+        providers: rule.providers.iter().flat_map(|reference| find(models, reference, wrong)).collect(),
+    };
+    config.routing.rules.iter().map(rule).collect()
+}
+
+fn routes(config: &Config, models: &Models, wrong: &mut Vec<Diagnostic>) -> Routes {
+    let by_name =
+        config.routes.iter().map(|route| (Box::from(route.name.value.as_str()), tree(&route.node, models, wrong)));
+    let by_name = by_name.collect();
     let default = config.default_route.and_then(|index| config.routes.get(index));
     Routes {
         by_name,
         default: default.map(|route| Box::from(route.name.value.as_str())),
         default_overrides: config.default_route_overrides,
     }
+}
+
+fn tree(node: &RouteNode, models: &Models, wrong: &mut Vec<Diagnostic>) -> Node<RouteTarget> {
+    let group = match node {
+        RouteNode::Target(target) => {
+            let reference = target.provider.as_ref();
+            return Node::Target(RouteTarget {
+                providers: reference.map(|reference| find(models, reference, wrong)).unwrap_or_default(),
+                model: target.model.as_ref().map(|model| Arc::from(model.value.as_str())),
+                settings: Arc::new(TargetSettings {
+                    override_params: target.override_params.clone(),
+                    retry: target.retry.clone(),
+                    first_byte_timeout: target.first_byte_timeout,
+                }),
+            });
+        }
+        RouteNode::Group(group) => group,
+    };
+    let strategy = match &group.strategy {
+        RouteStrategy::Balance(balance) => Strategy::Balance(*balance),
+        RouteStrategy::Sticky(fields) => {
+            Strategy::Sticky(fields.iter().map(|field| Box::from(field.as_str())).collect())
+        }
+        RouteStrategy::Conditional(conditions, default) => Strategy::Conditional(conditions.clone(), *default),
+        RouteStrategy::Single => Strategy::Single,
+    };
+    let member = |(node, weight): &(RouteNode, f64)| Member { node: tree(node, models, wrong), weight: *weight };
+    let members = group.members.iter().map(member).collect();
+    Node::Group(Group { id: 0, strategy, members, fallback: group.fallback.clone() })
 }
 
 fn find(models: &Models, reference: &Spanned<String>, wrong: &mut Vec<Diagnostic>) -> Vec<usize> {

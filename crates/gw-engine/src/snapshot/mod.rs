@@ -39,6 +39,8 @@ pub struct Snapshot {
     pub body_timeout: Duration,
     /// For a whole request.
     pub request_timeout: Duration,
+    /// How long a request waits for a place where every provider's cap is used.
+    pub queue_max_wait: Duration,
     /// What becomes of a parameter that a provider's format cannot say.
     pub unsupported: Unsupported,
     /// How operations are carried that are not understood.

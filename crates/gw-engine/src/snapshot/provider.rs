@@ -7,6 +7,7 @@ use gw_core::Operation;
 use gw_dialects::DialectId;
 use gw_dialects::chat::{self, Egress};
 use gw_http::Origin;
+use gw_policy::retry::Retry;
 use gw_providers::attempt::{AttemptTimeouts, Destination};
 use gw_providers::auth::Authenticator;
 use gw_providers::catalog::models::{Model, ProviderModels, Task};
@@ -17,6 +18,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::AllSettings;
 use crate::pricing::Described;
+use crate::routing::standing::{self, Standing};
 
 /// Whether a provider has a credential of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,6 +76,12 @@ pub struct Provider {
     pub egress: Option<OwnEgress>,
     /// What is peculiar to it and to its models.
     pub settings: AllSettings,
+    /// How it is tried again.
+    pub retry: Retry,
+    /// How it stands.
+    pub standing: Arc<Standing>,
+    /// When it is left out.
+    pub standing_rules: Arc<standing::Rules>,
     /// `X-Provider-Used`.
     pub name_header: HeaderValue,
     /// `X-Provider-Type`.

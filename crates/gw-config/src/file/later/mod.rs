@@ -4,4 +4,3 @@ pub(super) mod access;
 pub(super) mod caching;
 pub(super) mod cost;
 pub(super) mod observe;
-pub(super) mod routing;

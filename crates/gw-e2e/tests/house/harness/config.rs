@@ -7,9 +7,11 @@ pub(crate) const PROVIDER_KEY: &str = "sk-provider-secret-0123456789";
 /// An application's key at the gateway. It must show up nowhere else.
 pub(crate) const CLIENT_KEY: &str = "sk-gateway-secret-0123456789";
 
-/// A configuration on a free port of the loopback, with its log as JSON, and with `rest`.
+/// A configuration on a free port of the loopback, with its log as JSON, and with `rest`. Nothing is tried again unless
+/// `rest` says so: most tests are about one call.
 pub(crate) fn config(rest: &str) -> String {
-    format!("listen: \"127.0.0.1:0\"\nlogging: {{ format: json }}\n{rest}\n")
+    let once = if rest.contains("routing:") { "" } else { "routing: { retry_attempts: 0 }\n" };
+    format!("listen: \"127.0.0.1:0\"\nlogging: {{ format: json }}\n{rest}\n{once}")
 }
 
 /// An entry of `providers`: a scripted upstream under a name, with `more` keys.

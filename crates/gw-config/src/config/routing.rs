@@ -1,0 +1,231 @@
+//! How targets are chosen, what follows a failure, and who watches them: as meant.
+
+use std::time::Duration;
+
+use gw_policy::balance::Balance;
+use gw_policy::breaker;
+use gw_policy::canary::Rollout;
+use gw_policy::condition::Query;
+use gw_policy::failure::Failures;
+use gw_policy::measure::Tracking;
+use gw_policy::rate::Cap;
+use gw_policy::retry::Retry;
+use serde_json::{Map, Value};
+
+use super::Spanned;
+
+/// How targets are chosen and what follows a failure, where nothing nearer says so: a provider's own settings come
+/// first, then a route's, then these.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Routing {
+    /// How the providers that serve a model are ordered.
+    pub strategy: Balance,
+    /// After which failures the next provider is tried; none if fallbacks are off.
+    pub fallback: Failures,
+    /// How the same provider is tried again.
+    pub retry: Retry,
+    /// When a provider that fails is left out; never if `None`.
+    pub breaker: Option<breaker::Settings>,
+    /// How far back measurements count.
+    pub tracking: Tracking,
+    /// What becomes of an answer that takes long to begin.
+    pub slow: Option<Slow>,
+    /// How long a request waits for a place where every provider's cap is used.
+    pub queue_max_wait: Duration,
+    /// Which requests go to which providers. The first that holds counts.
+    pub rules: Vec<Rule>,
+    /// Whether an answer that breaks off is continued at another provider.
+    pub resume: Resume,
+    /// What is said when a request falls back.
+    pub notice: Notice,
+    /// Whether fallbacks to lesser models are meant, so that nobody is warned of them.
+    pub allow_downgrade: bool,
+}
+
+/// What becomes of an answer that takes long to begin, while another provider could be tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Slow {
+    /// From when on it is slow.
+    pub after: Duration,
+    /// What is done then.
+    pub action: SlowAction,
+}
+
+/// What is done about a slow answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SlowAction {
+    /// It is cancelled, and the next provider is tried.
+    Cancel,
+    /// The next provider is tried beside it; the first to answer is taken, the other cancelled.
+    Hedge,
+}
+
+/// What becomes of an answer that breaks off after a part of it was forwarded.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Resume {
+    /// It ends in an error.
+    #[default]
+    Off,
+    /// The next provider is asked to go on from the text so far.
+    ContinuePrefix,
+}
+
+/// What the client is told when another target answered than the first.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Notice {
+    /// The text of the warning when a lesser model answered; the built-in one if `None`.
+    pub downgrade: Option<String>,
+    /// What stands as `provider` in the answer's body then; nothing is added if `None`.
+    pub fallback_marker: Option<String>,
+}
+
+/// Requests that go to certain providers.
+#[derive(Debug, Clone)]
+pub struct Rule {
+    /// Its name, for explanations.
+    pub name: Spanned<String>,
+    /// The requests.
+    pub condition: Query,
+    /// Names or types of providers, the first choice first.
+    pub providers: Vec<Spanned<String>>,
+}
+
+impl PartialEq for Rule {
+    /// Rules are the same if they were written the same.
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name && self.providers == other.providers
+    }
+}
+
+/// A name for a model and what it stands for.
+#[derive(Debug, Clone)]
+pub struct Route {
+    /// What applications write as the model.
+    pub name: Spanned<String>,
+    /// Where such requests go.
+    pub node: RouteNode,
+}
+
+/// A target, or several.
+#[derive(Debug, Clone)]
+pub enum RouteNode {
+    /// One.
+    Target(Target),
+    /// Several.
+    Group(RouteGroup),
+}
+
+impl RouteNode {
+    /// Every target of it, in the order in which they are written.
+    pub fn targets(&self) -> Vec<&Target> {
+        match self {
+            Self::Target(target) => vec![target],
+            Self::Group(group) => group.members.iter().flat_map(|(node, _)| node.targets()).collect(),
+        }
+    }
+}
+
+/// Several targets and how they are tried.
+#[derive(Debug, Clone)]
+pub struct RouteGroup {
+    /// How the first is found.
+    pub strategy: RouteStrategy,
+    /// The members with their shares.
+    pub members: Vec<(RouteNode, f64)>,
+    /// After which failures of a member the next is tried.
+    pub fallback: Failures,
+}
+
+/// How the first member of a group is found.
+#[derive(Debug, Clone)]
+pub enum RouteStrategy {
+    /// By order, measurements or chance.
+    Balance(Balance),
+    /// By weight, the same for requests that agree in these facts.
+    Sticky(Vec<String>),
+    /// The first whose condition holds, else this one; positions in `members`.
+    Conditional(Vec<(Query, usize)>, Option<usize>),
+    /// The first, and no other.
+    Single,
+}
+
+/// A provider, the model's name there, and what is changed for it.
+#[derive(Debug, Clone, Default)]
+pub struct Target {
+    /// Name or type of a provider; whichever serves the model if `None`.
+    pub provider: Option<Spanned<String>>,
+    /// The model's name there; the client's own if `None`.
+    pub model: Option<Spanned<String>>,
+    /// Members that are written over the request's.
+    pub override_params: Map<String, Value>,
+    /// How it is tried again; as its provider says if `None`.
+    pub retry: Option<Retry>,
+    /// How long it may take until its answer begins; as its provider says if `None`.
+    pub first_byte_timeout: Option<Duration>,
+}
+
+/// What routing knows of a provider besides where it is.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ProviderRouting {
+    /// How many requests it gets.
+    pub cap: Option<Cap>,
+    /// How it is tried again; as `routing` says if `None`.
+    pub retry: Option<Retry>,
+    /// When it is left out: as `routing` says if `None`, never if `Some(None)`.
+    pub breaker: Option<Option<breaker::Settings>>,
+}
+
+/// Asking providers for their health.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HealthChecks {
+    /// How often.
+    pub interval: Duration,
+    /// How long an answer may take.
+    pub timeout: Duration,
+    /// Whom, and how. Every configured provider in the way that its type knows if empty.
+    pub checks: Vec<HealthCheck>,
+}
+
+/// Asking one provider for its health.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HealthCheck {
+    /// Name or type of the provider.
+    pub provider: Spanned<String>,
+    /// The URL; the list of its models if `None`.
+    pub url: Option<Spanned<String>>,
+    /// The statuses of a healthy provider.
+    pub expected_status: Vec<u16>,
+}
+
+/// A new provider that gets a share of the requests.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Canary {
+    /// Its name, for people.
+    pub name: Spanned<String>,
+    /// Name or type of the new provider.
+    pub provider: Spanned<String>,
+    /// The model there; the one that was asked for if `None`.
+    pub model: Option<Spanned<String>>,
+    /// How much, how long, and how it is judged.
+    pub rollout: Rollout,
+    /// Whether requests are sent to it besides, and its answers only compared.
+    pub shadow: bool,
+}
+
+impl Default for Routing {
+    fn default() -> Self {
+        Self {
+            strategy: Balance::Priority,
+            fallback: Failures::ELSEWHERE,
+            retry: Retry { retries: 2, ..Retry::default() },
+            breaker: Some(breaker::Settings::default()),
+            tracking: Tracking::default(),
+            slow: None,
+            queue_max_wait: Duration::from_secs(5),
+            rules: Vec::new(),
+            resume: Resume::Off,
+            notice: Notice::default(),
+            allow_downgrade: false,
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! Which targets a request goes to: what its model's name stands for as a tree of targets, how their providers stand,
+//! and the walk along the plan that is made of both.
+
+mod facts;
+pub mod standing;
+pub mod target;
+mod walk;
+mod way;
+
+pub(crate) use facts::{Read, RequestFacts};
+pub(crate) use walk::Walk;
+pub(crate) use way::{Seen, Way};

@@ -1,0 +1,269 @@
+//! How a provider stands: what all workers have seen of it. It outlives every snapshot, so that a reload does not forget
+//! who is failing.
+//!
+//! A provider in which nobody takes a special interest (no cap, no measuring, no recent failure) costs a request one
+//! load of an atomic and no lock.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use std::time::Duration;
+
+use gw_policy::breaker::{Admission, Breaker, Outcome, Phase, Settings};
+use gw_policy::measure::{Measured, Samples, Tracking};
+use gw_policy::plan;
+use gw_policy::rate::{Cap, Used};
+use parking_lot::Mutex;
+
+/// What a provider's configuration says of its standing.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Rules {
+    /// When it is left out; never if `None`.
+    pub breaker: Option<Settings>,
+    /// How many requests it gets.
+    pub cap: Option<Cap>,
+    /// How far back measurements count; nothing is measured if `None`.
+    pub tracking: Option<Tracking>,
+}
+
+/// What all workers have seen of a provider.
+#[derive(Debug, Default)]
+pub struct Standing {
+    /// Whether something has gone wrong lately: only then is the breaker asked.
+    troubled: AtomicBool,
+    in_flight: AtomicU32,
+    seen: Mutex<Seen>,
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    breaker: Breaker,
+    used: Used,
+    latency: Samples,
+    tokens_per_second: Samples,
+}
+
+/// A call at a provider, until its answer begins. If its end is not told, it says nothing about the provider: the client
+/// left.
+pub struct Attending<'a> {
+    standing: &'a Arc<Standing>,
+    rules: &'a Rules,
+    began: Duration,
+    place: Option<Place>,
+    told: bool,
+}
+
+/// A place among the calls that a provider serves, until its answer has ended.
+pub struct Place(Arc<Standing>);
+
+impl Standing {
+    /// Whether it takes calls.
+    pub fn admits(&self, rules: &Rules, now: Duration) -> plan::Standing {
+        if rules.cap.is_none() && !self.troubled.load(Relaxed) {
+            return plan::Standing::In;
+        }
+        let seen = self.seen.lock();
+        if let Some(settings) = &rules.breaker
+            && let Admission::NotBefore(then) = seen.breaker.admits(now, settings)
+        {
+            return plan::Standing::Resting(then.saturating_sub(now));
+        }
+        match rules.cap.map(|cap| cap.wait(seen.used, now)) {
+            Some(wait) if !wait.is_zero() => plan::Standing::Full(wait),
+            Some(_) | None => plan::Standing::In,
+        }
+    }
+
+    /// What has been measured of it; its price is not known here.
+    pub fn measured(&self, rules: &Rules, now: Duration) -> Measured {
+        let in_flight = self.in_flight.load(Relaxed);
+        let Some(tracking) = rules.tracking else { return Measured { in_flight, ..Measured::default() } };
+        let seen = self.seen.lock();
+        Measured {
+            latency: seen.latency.expected(now, tracking).map(Duration::from_secs_f64),
+            measured_at: seen.latency.newest_at(),
+            tokens_per_second: seen.tokens_per_second.expected(now, tracking),
+            in_flight,
+            price: None,
+        }
+    }
+
+    /// A call begins.
+    pub fn attend<'a>(self: &'a Arc<Self>, rules: &'a Rules, now: Duration) -> Attending<'a> {
+        if rules.cap.is_some() || self.troubled.load(Relaxed) {
+            let mut seen = self.seen.lock();
+            if let Some(cap) = rules.cap {
+                seen.used = cap.take(seen.used, now);
+            }
+            if let Some(settings) = &rules.breaker {
+                seen.breaker = seen.breaker.begin(now, settings);
+            }
+        }
+        let place = rules.tracking.is_some().then(|| {
+            self.in_flight.fetch_add(1, Relaxed);
+            Place(Arc::clone(self))
+        });
+        Attending { standing: self, rules, began: now, place, told: false }
+    }
+
+    /// What metrics and people are shown.
+    pub fn phase(&self, now: Duration) -> Phase {
+        if self.troubled.load(Relaxed) { self.seen.lock().breaker.phase(now) } else { Phase::Closed }
+    }
+
+    /// Calls that it is serving.
+    pub fn in_flight(&self) -> u32 {
+        self.in_flight.load(Relaxed)
+    }
+
+    /// A health check has found it well, or not.
+    pub fn checked(&self, rules: &Rules, outcome: Outcome, now: Duration) {
+        self.observe(rules, outcome, now);
+    }
+
+    fn observe(&self, rules: &Rules, outcome: Outcome, now: Duration) {
+        let Some(settings) = &rules.breaker else { return };
+        let failed = match outcome {
+            Outcome::Failed(_) => true,
+            Outcome::Answered(took) => settings.slow.is_some_and(|slow| took >= slow),
+            Outcome::Neither => false,
+        };
+        // A rate of failures counts successes too.
+        if !failed && !self.troubled.load(Relaxed) && settings.failure_rate.is_none() {
+            return;
+        }
+        let mut seen = self.seen.lock();
+        seen.breaker = seen.breaker.observe(outcome, now, settings);
+        self.troubled.store(!seen.breaker.is_quiet(now), Relaxed);
+    }
+
+    fn measure(&self, rules: &Rules, latency: Duration, tokens_per_second: Option<f64>, now: Duration) {
+        let Some(tracking) = rules.tracking else { return };
+        let mut seen = self.seen.lock();
+        seen.latency.push(now, latency.as_secs_f64(), tracking);
+        if let Some(speed) = tokens_per_second {
+            seen.tokens_per_second.push(now, speed, tracking);
+        }
+    }
+}
+
+impl Attending<'_> {
+    /// The provider's answer has begun. Its place is kept until the answer has ended.
+    pub fn answered(mut self, now: Duration) -> Option<Place> {
+        let took = now.saturating_sub(self.began);
+        self.told = true;
+        self.standing.measure(self.rules, took, None, now);
+        self.standing.observe(self.rules, Outcome::Answered(took), now);
+        self.place.take()
+    }
+
+    /// The provider failed.
+    pub fn failed(mut self, retry_after: Option<Duration>, now: Duration) {
+        self.told = true;
+        self.standing.observe(self.rules, Outcome::Failed(retry_after), now);
+    }
+}
+
+impl Drop for Attending<'_> {
+    fn drop(&mut self) {
+        if !self.told && self.standing.troubled.load(Relaxed) {
+            let mut seen = self.standing.seen.lock();
+            if let Some(settings) = &self.rules.breaker {
+                seen.breaker = seen.breaker.observe(Outcome::Neither, self.began, settings);
+            }
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.in_flight.fetch_sub(1, Relaxed);
+    }
+}
+
+/// How every provider stands, by what it is: its name and where it is reached. Snapshots share them.
+#[derive(Debug, Default)]
+pub struct Standings(Mutex<HashMap<Arc<str>, Arc<Standing>>>);
+
+/// Providers that are remembered; beyond, those that no snapshot holds are forgotten.
+const REMEMBERED_MAX: usize = 4_096;
+
+impl Standings {
+    /// How this provider stands.
+    pub fn of(&self, provider: &str) -> Arc<Standing> {
+        let mut known = self.0.lock();
+        if let Some(standing) = known.get(provider) {
+            return Arc::clone(standing);
+        }
+        if known.len() >= REMEMBERED_MAX {
+            known.retain(|_, standing| Arc::strong_count(standing) > 1);
+        }
+        let standing = Arc::new(Standing::default());
+        known.insert(Arc::from(provider), Arc::clone(&standing));
+        standing
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn s(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    fn rules() -> Rules {
+        Rules { breaker: Some(Settings::default()), cap: None, tracking: Some(Tracking::default()) }
+    }
+
+    #[test]
+    fn five_failures_rest_a_provider_and_two_successes_bring_it_back() {
+        let (standing, rules) = (Arc::new(Standing::default()), rules());
+        for _ in 0..5 {
+            assert_eq!(standing.admits(&rules, s(1)), plan::Standing::In);
+            standing.attend(&rules, s(1)).failed(None, s(1));
+        }
+        assert_eq!(standing.admits(&rules, s(2)), plan::Standing::Resting(s(29)));
+        assert_eq!(standing.phase(s(2)), Phase::Open);
+        for _ in 0..2 {
+            assert_eq!(standing.admits(&rules, s(31)), plan::Standing::In);
+            standing.attend(&rules, s(31)).answered(s(31));
+        }
+        assert_eq!(standing.phase(s(31)), Phase::Closed);
+        assert!(!standing.troubled.load(Relaxed), "nobody asks the breaker any more");
+    }
+
+    #[test]
+    fn a_client_that_leaves_says_nothing_about_the_provider() {
+        let (standing, rules) = (Arc::new(Standing::default()), rules());
+        (0..50).for_each(|_| drop(standing.attend(&rules, s(1))));
+        assert_eq!(standing.admits(&rules, s(1)), plan::Standing::In);
+        assert_eq!(standing.in_flight(), 0);
+    }
+
+    #[test]
+    fn a_full_provider_says_when_there_is_a_place() {
+        let cap = Cap { calls: 2, per: s(60) };
+        let rules = Rules { cap: Some(cap), tracking: Some(Tracking::default()), ..Rules::default() };
+        let standing = Arc::new(Standing::default());
+        let places: Vec<_> = (0..2).map(|_| standing.attend(&rules, s(1)).answered(s(1))).collect();
+        assert_eq!(standing.admits(&rules, s(1)), plan::Standing::Full(s(30)));
+        assert_eq!(standing.in_flight(), 2);
+        drop(places);
+        assert_eq!(standing.in_flight(), 0);
+    }
+
+    #[test]
+    fn what_was_measured_is_known_to_all() {
+        let (standing, rules) = (Arc::new(Standing::default()), rules());
+        standing.attend(&rules, s(1)).answered(s(3));
+        assert_eq!(standing.measured(&rules, s(4)).latency, Some(s(2)));
+    }
+
+    #[test]
+    fn a_provider_is_remembered_by_its_name_across_reloads() {
+        let standings = Standings::default();
+        assert!(Arc::ptr_eq(&standings.of("openai"), &standings.of("openai")));
+        assert!(!Arc::ptr_eq(&standings.of("openai"), &standings.of("azure")));
+    }
+}

@@ -1,0 +1,82 @@
+//! What a model's name stands for, prepared for a worker; and the view that a plan is made with.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use gw_policy::condition::Facts;
+use gw_policy::measure::Measured;
+use gw_policy::plan::{Node, Standing, View};
+
+use crate::engine::Resolved;
+use crate::routing::target;
+use crate::snapshot::Credential;
+
+/// A tree of targets with what a worker remembers of it.
+pub(crate) struct Way {
+    node: Node<Rc<Resolved>>,
+    /// How many requests have come to each group.
+    turns: Box<[Cell<u64>]>,
+}
+
+impl Way {
+    /// Prepares a tree. Each worker begins its turns elsewhere.
+    pub(crate) fn new(mut node: Node<Rc<Resolved>>, begin: u64) -> Self {
+        let groups = target::number(&mut node, 0);
+        Self { node, turns: (0..groups).map(|_| Cell::new(begin)).collect() }
+    }
+
+    /// The tree.
+    pub(crate) fn node(&self) -> &Node<Rc<Resolved>> {
+        &self.node
+    }
+
+    /// The target, where it is the only one.
+    pub(crate) fn only(&self) -> Option<&Rc<Resolved>> {
+        match &self.node {
+            Node::Target(only) => Some(only),
+            Node::Group(_) => None,
+        }
+    }
+
+    /// A request has come: it is the turn of the next.
+    pub(crate) fn turn(&self) {
+        self.turns.iter().for_each(|turn| turn.set(turn.get().wrapping_add(1)));
+    }
+}
+
+/// What a plan of one request is made with.
+pub(crate) struct Seen<'a> {
+    pub(crate) way: &'a Way,
+    pub(crate) facts: &'a dyn Facts,
+    pub(crate) now: Duration,
+    /// Whether the client brings a key that a provider without one may be asked with.
+    pub(crate) has_foreign_key: bool,
+}
+
+impl View<Rc<Resolved>> for Seen<'_> {
+    fn standing(&self, target: &Rc<Resolved>) -> Standing {
+        let provider = &target.choice.provider;
+        if provider.credential == Credential::Missing && !(self.has_foreign_key && target.choice.provider_named) {
+            return Standing::Out("it has no credential");
+        }
+        provider.standing.admits(&provider.standing_rules, self.now)
+    }
+
+    fn measured(&self, target: &Rc<Resolved>) -> Measured {
+        let provider = &target.choice.provider;
+        provider.standing.measured(&provider.standing_rules, self.now)
+    }
+
+    fn turn(&self, group: usize) -> u64 {
+        self.way.turns.get(group).map_or(0, Cell::get)
+    }
+
+    fn facts(&self) -> &dyn Facts {
+        self.facts
+    }
+
+    fn now(&self) -> Duration {
+        self.now
+    }
+}
