@@ -19,7 +19,7 @@ use gw_http::tls::{CertificateFiles, ServerCertificate};
 use gw_http::workers::{Accepting, Application, Settings as WorkerSettings, Worker, Workers};
 use gw_runtime::mailbox::{self, Sender};
 use gw_runtime::{Clock, Tasks};
-use gw_server::handle::RequestIds;
+use gw_server::ids::RequestIds;
 use gw_server::{Api, Control, Health};
 use gw_telemetry::Registry;
 use gw_telemetry::log::{self, Format, LogControl};
@@ -90,20 +90,8 @@ async fn live(
     let tasks = background(&registry);
     let (records, finished) = mailbox::mailbox::<RequestRecord>(RECORDS_PER_WORKER);
     let (control, questions) = Control::channel();
-    let house = Arc::new(House {
-        published: Arc::clone(&published),
-        registry: Arc::clone(&registry),
-        records: Mutex::new(config.logging.requests.then_some(records)),
-        held_bytes: Budget::new("bytes held in memory", config.server.limits.held_bytes),
-        conversations: Arc::new(Conversations::new(CONVERSATION_BYTES)),
-        homes: Arc::new(Homes::default()),
-        in_flight: Budget::new("requests in flight", config.server.limits.requests_in_flight),
-        health: Arc::clone(&health),
-        control,
-        metrics_path: metrics_path(config),
-        loopback_only: config.listen.iter().all(|address| address.ip().is_loopback()),
-        epoch: Instant::now(),
-    });
+    let records = config.logging.requests.then_some(records);
+    let house = Arc::new(House::new(config, &published, &registry, &health, control, records));
     let certificate = certificate(config)?;
     let workers = Workers::start(&worker_settings(config, certificate.clone()), &house)?;
 
@@ -180,6 +168,32 @@ struct House {
     loopback_only: bool,
     /// From when on time is counted for how providers stand.
     epoch: Instant,
+}
+
+impl House {
+    fn new(
+        config: &Config,
+        published: &Arc<Published>,
+        registry: &Arc<Registry>,
+        health: &Arc<Health>,
+        control: Control,
+        records: Option<Sender<RequestRecord>>,
+    ) -> Self {
+        Self {
+            published: Arc::clone(published),
+            registry: Arc::clone(registry),
+            records: Mutex::new(records),
+            held_bytes: Budget::new("bytes held in memory", config.server.limits.held_bytes),
+            conversations: Arc::new(Conversations::new(CONVERSATION_BYTES)),
+            homes: Arc::new(Homes::default()),
+            in_flight: Budget::new("requests in flight", config.server.limits.requests_in_flight),
+            health: Arc::clone(health),
+            control,
+            metrics_path: metrics_path(config),
+            loopback_only: config.listen.iter().all(|address| address.ip().is_loopback()),
+            epoch: Instant::now(),
+        }
+    }
 }
 
 impl Application for House {

@@ -4,8 +4,7 @@
 //! [`embeddings`] and [`rerank`] (the same of those).
 //!
 //! **Invariants.** No I/O, no clock, no log; no wire format and no provider is named here, but for the families whose
-//! state is carried. Nothing in this crate can
-//! hold a secret: what is built here may be printed.
+//! state is carried. Nothing in this crate can hold a secret: what is built here may be printed.
 
 pub mod caller;
 pub mod chat;

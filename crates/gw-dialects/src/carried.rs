@@ -3,7 +3,7 @@
 //! A row is all that there is to say of one. What a path may hold behind a row's own is checked by [`is_plain_path`].
 
 use crate::DialectId;
-use crate::shared::media;
+use crate::shared::percent;
 
 /// A request of an operation that is carried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -141,7 +141,7 @@ fn is_plain_name(name: &str) -> bool {
         if !text.contains('%') {
             return true;
         }
-        let decoded = media::percent_decoded(text);
+        let decoded = percent::decoded(text);
         if decoded == name {
             return true;
         }

@@ -182,8 +182,8 @@ pub const EGRESSES: &[(DialectId, &dyn Egress)] = &[
     (DialectId::OpenAiChat, &crate::openai_chat::OpenAiChat),
     (DialectId::OpenAiResponses, &crate::openai_responses::OpenAiResponses),
     (DialectId::WatsonxChat, &crate::watsonx_chat::WatsonxChat::new(&crate::openai_chat::OpenAiChat)),
-    (DialectId::DashScopeChat, &crate::dashscope_chat::DashScopeChat::new(&crate::openai_chat::OpenAiChat)),
-    (DialectId::MistralChat, &crate::mistral_chat::MistralChat::new(&crate::openai_chat::OpenAiChat)),
+    (DialectId::DashScopeChat, &crate::dashscope_chat::around(&crate::openai_chat::OpenAiChat)),
+    (DialectId::MistralChat, &crate::mistral_chat::around(&crate::openai_chat::OpenAiChat)),
 ];
 
 /// The server's end of a dialect; `None` if applications do not speak it.

@@ -36,26 +36,26 @@ dialects! {
     BedrockRerank, "bedrock_rerank", Rerank;
     /// Cohere's chat, version 2.
     CohereChat, "cohere_chat", Chat;
-    /// Alibaba's Qwen behind OpenAI's chat completions.
-    DashScopeChat, "dashscope_chat", Chat;
     /// Cohere's embeddings, version 2.
     CohereEmbed, "cohere_embed", Embeddings;
     /// Cohere's reranking, version 2.
     CohereRerank, "cohere_rerank", Rerank;
+    /// Alibaba's Qwen behind OpenAI's chat completions.
+    DashScopeChat, "dashscope_chat", Chat;
     /// Google's `generateContent`.
     Gemini, "gemini", Chat;
     /// Google's `batchEmbedContents`.
     GeminiBatchEmbed, "gemini_batch_embed", Embeddings;
     /// Google's `countTokens`.
     GeminiCountTokens, "gemini_count_tokens", CountTokens;
-    /// Mistral's chat.
-    MistralChat, "mistral_chat", Chat;
     /// Google's `embedContent`: one vector.
     GeminiEmbed, "gemini_embed", Embeddings;
     /// Jina's embeddings: OpenAI's with words of its own.
     JinaEmbeddings, "jina_embeddings", Embeddings;
     /// Reranking as Jina has it, and many after it: OpenRouter, Together, vLLM.
     JinaRerank, "jina_rerank", Rerank;
+    /// Mistral's chat.
+    MistralChat, "mistral_chat", Chat;
     /// Mistral's moderation of conversations.
     MistralChatModerations, "mistral_chat_moderations", Moderations;
     /// Mistral's embeddings: OpenAI's with words of its own.
@@ -64,24 +64,14 @@ dialects! {
     OllamaChat, "ollama_chat", Chat;
     /// Ollama's own embeddings.
     OllamaEmbed, "ollama_embed", Embeddings;
+    /// OpenAI's batches.
+    OpenAiBatches, "openai_batches", Batches;
     /// OpenAI's chat completions.
     OpenAiChat, "openai_chat", Chat;
     /// OpenAI's older completions: a text and its continuation.
     OpenAiCompletions, "openai_completions", Completion;
     /// OpenAI's embeddings.
     OpenAiEmbeddings, "openai_embeddings", Embeddings;
-    /// OpenAI's count of the tokens of a Responses request.
-    OpenAiInputTokens, "openai_input_tokens", CountTokens;
-    /// OpenAI's moderations, which Mistral has too.
-    OpenAiModerations, "openai_moderations", Moderations;
-    /// OpenAI's Responses.
-    OpenAiResponses, "openai_responses", Chat;
-    /// Voyage's embeddings: OpenAI's with words of its own.
-    VoyageEmbeddings, "voyage_embeddings", Embeddings;
-    /// Voyage's reranking.
-    VoyageRerank, "voyage_rerank", Rerank;
-    /// OpenAI's batches.
-    OpenAiBatches, "openai_batches", Batches;
     /// OpenAI's files.
     OpenAiFiles, "openai_files", Files;
     /// OpenAI's fine-tuning jobs.
@@ -92,8 +82,14 @@ dialects! {
     OpenAiImageVariations, "openai_image_variations", Images;
     /// OpenAI's pictures.
     OpenAiImages, "openai_images", Images;
+    /// OpenAI's count of the tokens of a Responses request.
+    OpenAiInputTokens, "openai_input_tokens", CountTokens;
+    /// OpenAI's moderations, which Mistral has too.
+    OpenAiModerations, "openai_moderations", Moderations;
     /// OpenAI's Realtime, over WebSocket.
     OpenAiRealtime, "openai_realtime", Realtime;
+    /// OpenAI's Responses.
+    OpenAiResponses, "openai_responses", Chat;
     /// OpenAI's speech.
     OpenAiSpeech, "openai_speech", Speech;
     /// OpenAI's transcriptions.
@@ -106,6 +102,10 @@ dialects! {
     OpenAiVideos, "openai_videos", Videos;
     /// A provider's own API, whatever that is.
     Raw, "raw", Passthrough;
+    /// Voyage's embeddings: OpenAI's with words of its own.
+    VoyageEmbeddings, "voyage_embeddings", Embeddings;
+    /// Voyage's reranking.
+    VoyageRerank, "voyage_rerank", Rerank;
     /// IBM watsonx.ai's chat.
     WatsonxChat, "watsonx_chat", Chat;
 }

@@ -9,7 +9,7 @@ use gw_dialects::head::Head;
 use gw_dialects::openai_responses::{self, State};
 use serde_json::{Map, Value, json};
 
-use crate::conversations::{Item, Kept, KeptResponse, Key, Owner, Record, Remember};
+use crate::conversations::{Item, Key, Owner, Remember, Stored, ToKeep, ToKeepResponse};
 use crate::dispatch::Attempt;
 use crate::engine::Call;
 use crate::meter::Meter;
@@ -33,7 +33,7 @@ impl Attempt<'_> {
         for id in state.previous_response_id.iter().chain(&state.conversation) {
             let key = Key::new(&owner, id);
             let found = self.ports.conversations.store().get(&key, self.ports.clock.now()).await;
-            if matches!(found.as_deref(), Some(Record::Response(_) | Record::Conversation(_))) {
+            if matches!(found.as_deref(), Some(Stored::Response(_) | Stored::Conversation(_))) {
                 return true;
             }
         }
@@ -59,7 +59,7 @@ impl Attempt<'_> {
         head: &Head,
         request: &mut ChatRequest,
         meter: &Meter,
-    ) -> Result<(Option<Kept>, Members), Error> {
+    ) -> Result<(Option<ToKeep>, Members), Error> {
         if call.dialect != DialectId::OpenAiResponses {
             return Ok((None, Members::new()));
         }
@@ -89,7 +89,7 @@ impl Attempt<'_> {
         request.messages.splice(start..start, said);
 
         let is_kept = state.store || state.conversation.is_some();
-        let response = is_kept.then(|| KeptResponse {
+        let response = is_kept.then(|| ToKeepResponse {
             id: state.store.then(|| openai_responses::response_id(meter.request_id())),
             conversation: state.conversation,
             earlier,
@@ -98,7 +98,7 @@ impl Attempt<'_> {
             owner,
             now: self.ports.clock.now(),
         });
-        Ok((response.map(Kept::Response), own))
+        Ok((response.map(ToKeep::Response), own))
     }
 
     /// What was said before.
@@ -109,9 +109,9 @@ impl Attempt<'_> {
         let key = Key::new(owner, id);
         let found = self.ports.conversations.store().get(&key, self.ports.clock.now()).await;
         match (found.as_deref(), state.previous_response_id.is_some()) {
-            (Some(Record::Response(response)), true) => Ok(response.items.clone()),
-            (Some(Record::Conversation(conversation)), false) => Ok(conversation.items.clone()),
-            (Some(Record::Elsewhere(provider)), true) => Err(not_found(&format!(
+            (Some(Stored::Response(response)), true) => Ok(response.items.clone()),
+            (Some(Stored::Conversation(conversation)), false) => Ok(conversation.items.clone()),
+            (Some(Stored::Elsewhere(provider)), true) => Err(not_found(&format!(
                 "`previous_response_id` names an answer that provider \"{provider}\" keeps; ask a model of that provider, \
                  or send the earlier items in `input`"
             ))),
@@ -138,7 +138,8 @@ fn check(state: &State) -> Result<(), Error> {
     Ok(())
 }
 
-fn owner(call: &Call<'_>, meter: &Meter) -> Owner {
+/// Whose what is kept for this request is.
+pub(crate) fn owner(call: &Call<'_>, meter: &Meter) -> Owner {
     Owner::of(meter.key_name(), call.foreign_key)
 }
 

@@ -1,66 +1,35 @@
-//! The attempt: what is sent upstream, and what is made of what comes back.
+//! The attempt: with whose credential, in which dialect, and what is made of what comes back. Here is the way of a request
+//! that the provider is given as the client wrote it; the other ways begin in `translate` and `unary`.
 
-use std::collections::VecDeque;
 use std::rc::Rc;
 
-use bytes::{Bytes, BytesMut};
-use gw_core::chat::Loss;
+use bytes::Bytes;
 use gw_core::chat::opaque::SEAL;
-use gw_core::{Error, ErrorCode, Operation, UpstreamError, Usage};
-use gw_dialects::chat::{self, Asked, Egress, Origin, RequestLine};
+use gw_core::{Error, Operation};
+use gw_dialects::chat::{self, Asked, Origin};
 use gw_dialects::envelope::{Envelope, Letter};
 use gw_dialects::request::Head;
-use gw_dialects::shared::tokens;
 use gw_dialects::stream::{StreamScan, StreamScanOptions};
-use gw_dialects::{
-    DialectId, anthropic_messages, edit, error as dialect_error, gemini, openai_responses, request, response, scan,
-    unary,
-};
+use gw_dialects::{DialectId, edit, gemini, request};
 use gw_http::RequestBody;
-use gw_providers::attempt::{Answer, AttemptError};
+use gw_providers::attempt::Answer;
 use gw_providers::catalog::{DialectEntry, StreamUsage, Streaming};
 use gw_providers::quirks;
 use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, header};
 use tokio::time::Instant;
 
+use crate::counting::estimated;
 use crate::engine::{Call, Ports, Resolved};
+use crate::media_type::{self, is_event_stream};
 use crate::meter::Meter;
 use crate::models::{self, Choice};
+use crate::outgoing::{self, path_behind};
+use crate::refusal::not_spoken;
 use crate::reply::{Content, Reply, Translation};
 use crate::snapshot::{Credential, Provider, Snapshot};
-use crate::translate;
-
-/// An answer up to this size is held until it is whole, so that one that breaks off is an error and not half an answer.
-const HELD_ANSWER_BYTES_MAX: usize = 1 << 20;
-/// The most that is read of a provider's error.
-const ERROR_BYTES_MAX: usize = 64 << 10;
-
-/// What of a client's headers a provider is told. Everything else stays here: cookies, the gateway's key, addresses.
-pub(crate) const FORWARDED: [HeaderName; 6] = [
-    header::ACCEPT,
-    header::USER_AGENT,
-    HeaderName::from_static("idempotency-key"),
-    HeaderName::from_static("openai-beta"),
-    HeaderName::from_static("traceparent"),
-    HeaderName::from_static("tracestate"),
-];
-/// What is told besides where the client's own key is used: these belong to the account of the key.
-pub(crate) const FORWARDED_WITH_KEY: [HeaderName; 2] =
-    [HeaderName::from_static("openai-organization"), HeaderName::from_static("openai-project")];
-
-/// What is told besides where Anthropic's format goes through: which of its versions the client speaks.
-const FORWARDED_ANTHROPIC: [HeaderName; 2] = [ANTHROPIC_VERSION, HeaderName::from_static("anthropic-beta")];
-const ANTHROPIC_VERSION: HeaderName = HeaderName::from_static(anthropic_messages::VERSION_HEADER);
 
 const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream");
-
-/// Where providers say their own id of the exchange: OpenAI's and most, Anthropic's, Amazon's.
-const PROVIDER_REQUEST_IDS: [HeaderName; 3] = [
-    HeaderName::from_static("x-request-id"),
-    HeaderName::from_static("request-id"),
-    HeaderName::from_static("x-amzn-requestid"),
-];
 
 /// The credential of an attempt.
 pub(crate) enum AttemptCredential {
@@ -117,7 +86,7 @@ impl Attempt<'_> {
             _ => match call.dialect.operation() {
                 Operation::CountTokens => return estimated(call, meter),
                 Operation::Chat => return self.run_translated(call, head, meter).await,
-                _ => return self.run_operation(call, head, meter).await,
+                _ => return self.run_unary(call, head, meter).await,
             },
         };
         let streaming;
@@ -132,44 +101,50 @@ impl Attempt<'_> {
         meter.dropped(quirks::dropped(&entry.quirks, head, &call.body));
         let response = self.send(request, meter).await?;
         if !response.status().is_success() {
-            let refusal = self.refusal(response).await;
-            if let Some(stranger) = entry.envelope.and_then(Envelope::refuses_in) {
-                return Err(self.explained(stranger.decode_error(refusal)));
-            }
-            return Err(self.explained(
-                match chat::egress(call.dialect.chat()).filter(|_| !call.dialect.is_plain_openai()) {
-                    Some(egress) => refused_in_own_words(call.dialect, egress, refusal),
-                    None => dialect_error::decode_error(refusal),
-                },
-            ));
+            return Err(self.refused(entry, call, response).await);
         }
         let is_framed = is_framed(entry, response.headers());
-        if is_framed || is_event_stream(response.headers()) {
-            let (mut parts, answer) = response.into_parts();
-            if !head.stream
-                && !is_framed
-                && let Some(ends) = Self::gatherable(call)
-            {
-                // Rare, and large: it does not weigh on every request's future.
-                return Box::pin(self.gathered(ends, call, head, answer, meter)).await;
-            }
-            if is_framed {
-                parts.headers.insert(header::CONTENT_TYPE, EVENT_STREAM);
-            }
-            let envelope = entry.envelope.filter(|_| is_framed);
-            if let Some(watch) = self.watch(call, envelope, meter) {
+        if !is_framed && !is_event_stream(response.headers()) {
+            return self.whole(call, response, meter).await;
+        }
+        if !head.stream
+            && !is_framed
+            && let Some(ends) = Self::gatherable(call)
+        {
+            // Rare, and large: it does not weigh on every request's future.
+            return Box::pin(self.gathered(ends, call, head, response.into_body(), meter)).await;
+        }
+        let withhold_usage_chunk = asked_for_usage && !meter.tells_cost();
+        let envelope = entry.envelope.filter(|_| is_framed);
+        Ok(self.streamed(call, envelope, response, withhold_usage_chunk, meter))
+    }
+
+    /// A stream of the provider, forwarded as it comes but for its frames.
+    fn streamed(
+        &self,
+        call: &Call<'_>,
+        envelope: Option<&dyn Envelope>,
+        response: Response<Answer>,
+        withhold_usage_chunk: bool,
+        meter: &Meter,
+    ) -> Reply {
+        let (mut parts, answer) = response.into_parts();
+        if envelope.is_some() {
+            parts.headers.insert(header::CONTENT_TYPE, EVENT_STREAM);
+        }
+        let content = match self.watch(call, envelope, meter) {
+            Some(watch) => {
                 if call.json_array {
                     parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
                 }
-                let content = Content::Translated(answer, Box::new(watch));
-                return Ok(Reply { status: parts.status, headers: parts.headers, content });
+                Content::Translated(answer, Box::new(watch))
             }
-            let withhold_usage_chunk = asked_for_usage && !meter.tells_cost();
-            let options = StreamScanOptions { dialect: call.dialect, withhold_usage_chunk };
-            let content = Content::Events(answer, StreamScan::new(options));
-            return Ok(Reply { status: parts.status, headers: parts.headers, content });
-        }
-        self.whole(call, response, meter).await
+            None => {
+                let options = StreamScanOptions { dialect: call.dialect, withhold_usage_chunk };
+                Content::Events(answer, StreamScan::new(options))
+            }
+        };
+        Reply { status: parts.status, headers: parts.headers, content }
     }
 
     /// Whether a request continues what the gateway keeps.
@@ -227,11 +202,7 @@ impl Attempt<'_> {
         }
 
         let body = self.configured(call, edit::apply(&call.body, edits), Some(meter))?;
-        let mut request = Request::new(RequestBody::held(body));
-        *request.method_mut() = Method::POST;
-        *request.uri_mut() = path.into();
-        *request.headers_mut() = headers;
-        Ok((request, asked_for_usage))
+        Ok((outgoing::of(Method::POST, path, headers, RequestBody::held(body)), asked_for_usage))
     }
 
     /// Where the provider is asked in the client's own dialect.
@@ -274,200 +245,6 @@ impl Attempt<'_> {
         matches!(call.dialect, DialectId::GeminiEmbed | DialectId::GeminiBatchEmbed)
             && self.resolved.model_json.is_some()
     }
-
-    /// The headers of a request in that dialect.
-    pub(crate) fn headers(&self, provider: &Provider, call: &Call<'_>, dialect: DialectId) -> HeaderMap {
-        let client = call.headers;
-        let mut headers = HeaderMap::with_capacity(16);
-        let with_key: &[HeaderName] = match &self.credential {
-            AttemptCredential::Configured => &[],
-            AttemptCredential::Client(..) => &FORWARDED_WITH_KEY,
-        };
-        // What Anthropic's clients say of the version is for those who speak it.
-        let of_dialect: &[HeaderName] = match dialect {
-            DialectId::AnthropicMessages | DialectId::AnthropicCountTokens if call.dialect == dialect => {
-                &FORWARDED_ANTHROPIC
-            }
-            _ => &[],
-        };
-        if dialect.chat() == DialectId::AnthropicMessages {
-            headers.insert(ANTHROPIC_VERSION, HeaderValue::from_static(anthropic_messages::VERSION));
-        }
-        for name in FORWARDED.iter().chain(with_key).chain(of_dialect) {
-            if let Some(value) = client.get(name) {
-                headers.insert(name.clone(), value.clone());
-            }
-        }
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        // A compressed answer could not be searched for usage.
-        headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-        for (name, value) in &provider.headers {
-            headers.insert(name.clone(), value.clone());
-        }
-        if let AttemptCredential::Client(name, value) = &self.credential {
-            headers.insert(name.clone(), value.clone());
-        }
-        headers
-    }
-
-    /// An answer that is not a stream: held until it is whole, unless it is large.
-    async fn whole(&self, call: &Call<'_>, response: Response<Answer>, meter: &mut Meter) -> Result<Reply, Error> {
-        let (parts, mut answer) = response.into_parts();
-        let mut held = self.ports.held_bytes.nothing();
-        let mut pieces: VecDeque<Bytes> = VecDeque::new();
-        let mut size = 0;
-        // Only OpenAI's older formats can be searched for their usage in passing.
-        let held_max = if call.dialect.is_plain_openai() { HELD_ANSWER_BYTES_MAX } else { translate::ANSWER_BYTES_MAX };
-        while size <= held_max {
-            let Some(piece) = answer.data().await else {
-                let body = join(pieces);
-                meter.received();
-                let (usage, tier) = self.usage(call, &parts.headers, &body)?;
-                meter.used(usage);
-                meter.served(tier.as_deref());
-                self.remember_whole(call, &body, meter);
-                return Ok(Reply {
-                    status: parts.status,
-                    headers: parts.headers,
-                    content: Content::Whole(body, Some(held)),
-                });
-            };
-            let piece = piece.map_err(|error| self.failed(&error))?;
-            meter.received();
-            held.hold(size, piece.len())?;
-            size += piece.len();
-            pieces.push_back(piece);
-        }
-        Ok(Reply { status: parts.status, headers: parts.headers, content: Content::Flowing(pieces, answer) })
-    }
-
-    /// A provider may keep what it answered.
-    fn remember_whole(&self, call: &Call<'_>, body: &Bytes, meter: &Meter) {
-        if let Some(remember) = self.remember(call, meter)
-            && let Some(id) = openai_responses::id_of(body)
-        {
-            remember.under(&id);
-        }
-    }
-
-    /// What a whole answer says was used, and which service was given where that stands elsewhere.
-    fn usage(
-        &self,
-        call: &Call<'_>,
-        headers: &HeaderMap,
-        body: &Bytes,
-    ) -> Result<(Option<Usage>, Option<String>), Error> {
-        if call.dialect.operation() == Operation::CountTokens {
-            return Ok((None, None));
-        }
-        if call.dialect.operation() != Operation::Chat && !call.dialect.is_plain_openai() {
-            scan::top_level(body).map_err(|_| self.invalid(body))?;
-            let (provider, model) = (&self.resolved.choice.provider.name, &self.resolved.choice.model);
-            return Ok((unary::usage(call.dialect, &unary::Reply { headers, body, provider, model }), None));
-        }
-        let egress = chat::egress(call.dialect).filter(|_| !call.dialect.is_plain_openai());
-        let Some(egress) = egress else {
-            let scan = response::scan_response(call.dialect, body).map_err(|_| self.invalid(body))?;
-            return Ok((scan.usage, None));
-        };
-        scan::top_level(body).map_err(|_| self.invalid(body))?;
-        // An answer that says of itself that it is an error goes to the client as it is.
-        let answer = egress.decode_answer(body, &Origin::default()).ok();
-        Ok(answer.map_or((None, None), |answer| (answer.usage, answer.service_tier)))
-    }
-
-    /// The provider refused: what it says.
-    pub(crate) async fn refusal(&self, response: Response<Answer>) -> dialect_error::Refusal<'_> {
-        let (parts, mut answer) = response.into_parts();
-        let mut body = BytesMut::new();
-        while body.len() < ERROR_BYTES_MAX {
-            match answer.data().await {
-                Some(Ok(piece)) => body.extend_from_slice(&piece[..piece.len().min(ERROR_BYTES_MAX - body.len())]),
-                // An error that breaks off is still the provider's refusal.
-                Some(Err(_)) | None => break,
-            }
-        }
-        dialect_error::Refusal {
-            status: parts.status,
-            headers: parts.headers,
-            body: body.freeze(),
-            provider: &self.resolved.choice.provider.name,
-            credential_is_callers: matches!(self.credential, AttemptCredential::Client(..)),
-            now: self.ports.clock.now(),
-        }
-    }
-
-    pub(crate) fn failed(&self, error: &AttemptError) -> Error {
-        let provider = &self.resolved.choice.provider.name;
-        let (code, what) = match error {
-            AttemptError::Unreachable(_) => (ErrorCode::ProviderUnreachable, "could not be reached"),
-            AttemptError::Disconnected(_) => (ErrorCode::ProviderDisconnected, "closed the connection"),
-            AttemptError::Invalid(_) => (ErrorCode::ProviderInvalidResponse, "sent what is not an answer"),
-            AttemptError::Timeout(_) => (ErrorCode::ProviderTimeout, "did not answer in time"),
-            AttemptError::Deadline => (ErrorCode::DeadlineExceeded, "did not answer in time"),
-            AttemptError::Interrupted => (ErrorCode::ClientClosed, "was not sent the whole request"),
-        };
-        Error::new(code, format!("provider \"{provider}\" {what}: {error}"))
-    }
-
-    fn invalid(&self, body: &Bytes) -> Error {
-        let provider = &self.resolved.choice.provider.name;
-        let what = if body.is_empty() { "an empty answer" } else { "an answer that is not valid JSON" };
-        Error::new(ErrorCode::ProviderInvalidResponse, format!("provider \"{provider}\" sent {what}"))
-    }
-}
-
-/// Counts the tokens of a conversation that the provider cannot be asked to count. The client is told that it is a guess.
-fn estimated(call: &Call<'_>, meter: &mut Meter) -> Result<Reply, Error> {
-    let line = RequestLine { model: call.model, stream: Some(false), headers: Some(call.headers) };
-    let request = match call.dialect {
-        DialectId::GeminiCountTokens => gemini::decode_count_request(&line, &call.body)?,
-        DialectId::OpenAiInputTokens => openai_responses::decode_count_request(&line, &call.body)?,
-        _ => anthropic_messages::decode_count_request(&line, &call.body)?,
-    };
-    let tokens = tokens::estimate(&request);
-    meter.lost(&[Loss::replaced("tokens", "estimated from the length of the texts")]);
-    let body = match call.dialect {
-        DialectId::GeminiCountTokens => gemini::encode_count_tokens(tokens),
-        DialectId::OpenAiInputTokens => openai_responses::resource::input_tokens(tokens),
-        _ => anthropic_messages::count_tokens_answer(tokens),
-    };
-    let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
-    Ok(Reply { status: StatusCode::OK, headers, content: Content::Whole(body, None) })
-}
-
-/// A path that names a model, behind the provider's own. A name must not lead to another place there.
-pub(crate) fn path_behind(endpoint: &PathAndQuery, path: &str) -> Result<PathAndQuery, Error> {
-    let wrong = || Error::new(ErrorCode::InvalidRequest, "the model's name cannot stand in a path").with_param("model");
-    let names = path.split_once('?').map_or(path, |(path, _)| path);
-    if names.split('/').any(|name| matches!(name.split(':').next(), Some("." | ".."))) {
-        return Err(wrong());
-    }
-    PathAndQuery::try_from(format!("{}{path}", endpoint.path().trim_end_matches('/'))).map_err(|_| wrong())
-}
-
-/// What a provider's refusal in the client's own dialect means; its words go to the client as they came, unless they may be
-/// about the gateway's own credential or account.
-fn refused_in_own_words(dialect: DialectId, egress: &dyn Egress, refusal: dialect_error::Refusal<'_>) -> Error {
-    let (status, headers, body) = (refusal.status, refusal.headers.clone(), refusal.body.clone());
-    let is_told = refusal.credential_is_callers;
-    let mut error = egress.decode_error(refusal);
-    // Whoever serves Claude besides Anthropic may refuse in words of its own.
-    let members: &[&str] = if dialect == DialectId::AnthropicMessages { &["error", "type"] } else { &["error"] };
-    let has = |fields: scan::Fields| members.iter().all(|name| fields.get(&body, name).is_some());
-    let is_own_format = scan::top_level(&body).is_ok_and(has);
-    let is_ours =
-        matches!(error.code, ErrorCode::ProviderAuthentication | ErrorCode::ProviderCreditExhausted) && !is_told;
-    if is_own_format && !is_ours {
-        error.upstream = Some(Box::new(UpstreamError { status, headers, body }));
-    }
-    error
-}
-
-/// The provider's own id of the exchange.
-pub(crate) fn provider_request_id(headers: &HeaderMap) -> Option<&str> {
-    let found = PROVIDER_REQUEST_IDS.iter().find_map(|name| headers.get(name));
-    found.and_then(|value| value.to_str().ok())
 }
 
 /// Whether the client brings back state that another provider gave it through us: its owner's name must come off before it
@@ -488,57 +265,5 @@ fn fits(entry: &DialectEntry, call: &Call<'_>) -> bool {
 /// Whether an answer is a stream in frames that have to come off.
 pub(crate) fn is_framed(entry: &DialectEntry, headers: &HeaderMap) -> bool {
     const FRAMES: &[u8] = b"application/vnd.amazon.eventstream";
-    entry.envelope.is_some() && media_type_is(headers, FRAMES)
-}
-
-pub(crate) fn not_spoken(provider: &Provider, call: &Call<'_>) -> Error {
-    let message = format!(
-        "provider \"{}\" does not offer {}; choose a model of another provider",
-        provider.name,
-        call.dialect.operation().name()
-    );
-    Error::new(ErrorCode::InvalidRequest, message).with_param("model")
-}
-
-pub(crate) fn is_event_stream(headers: &HeaderMap) -> bool {
-    media_type_is(headers, b"text/event-stream")
-}
-
-fn media_type_is(headers: &HeaderMap, expected: &[u8]) -> bool {
-    let media_type = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
-    media_type.get(..expected.len()).is_some_and(|start| start.eq_ignore_ascii_case(expected))
-}
-
-fn join(mut pieces: VecDeque<Bytes>) -> Bytes {
-    if pieces.len() <= 1 {
-        return pieces.pop_front().unwrap_or_default();
-    }
-    let mut whole = BytesMut::with_capacity(pieces.iter().map(Bytes::len).sum());
-    pieces.iter().for_each(|piece| whole.extend_from_slice(piece));
-    whole.freeze()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_event_stream_is_known_by_its_media_type_whatever_follows_it() {
-        let of = |value: &'static str| {
-            is_event_stream(&HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static(value))]))
-        };
-        assert!(of("text/event-stream"));
-        assert!(of("Text/Event-Stream; charset=utf-8"));
-        assert!(!of("application/json"));
-        assert!(!of("text/plain"));
-        assert!(!is_event_stream(&HeaderMap::new()));
-    }
-
-    #[test]
-    fn pieces_are_joined_in_order_and_a_single_one_is_not_copied() {
-        let single = Bytes::from_static(b"single");
-        assert_eq!(join(VecDeque::from([single.clone()])).as_ptr(), single.as_ptr());
-        assert_eq!(join(VecDeque::from([Bytes::from_static(b"ab"), Bytes::from_static(b"c")])), "abc");
-        assert_eq!(join(VecDeque::new()), "");
-    }
+    entry.envelope.is_some() && media_type::is(headers, FRAMES)
 }

@@ -2,9 +2,7 @@
 //! without being asked.
 
 use std::rc::Rc;
-use std::time::UNIX_EPOCH;
 
-use bytes::Bytes;
 use gw_core::Error;
 use gw_core::chat::{ChatAnswer, Collector};
 use gw_dialects::chat::{self, Asked, DecodeEvents, Egress, Ingress, Origin};
@@ -12,7 +10,6 @@ use gw_dialects::edit::Edits;
 use gw_dialects::head::Head;
 use gw_dialects::{DialectId, openai_responses};
 use gw_providers::attempt::Answer;
-use http::{HeaderMap, HeaderValue, header};
 
 use crate::budget::Taken;
 use crate::dispatch::Attempt;
@@ -65,15 +62,15 @@ impl Attempt<'_> {
             remember.under(&answer.id);
         }
         let request = translate::decode(ingress, call, head, Edits::new())?;
-        let now_s = self.ports.clock.now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        let asked = Asked { request: Rc::new(request), request_id: meter.request_id(), now_s };
+        let asked =
+            Asked { request: Rc::new(request), request_id: meter.request_id(), now_s: self.ports.clock.unix_s() };
         let body = ingress.encode_answer(&answer, &asked);
         let body = match call.dialect {
             // The provider keeps the answer under its own id.
             DialectId::OpenAiResponses if !answer.id.is_empty() => openai_responses::with_id(&body, &answer.id),
             _ => body,
         };
-        Ok(whole(body, held))
+        Ok(Reply::of("application/json", Content::Whole(body, Some(held))))
     }
 
     /// Reads a stream to its end.
@@ -111,10 +108,4 @@ impl Attempt<'_> {
         events.drain(..).for_each(|event| collector.push(event));
         Ok(Gathered { answer: collector.into_answer(), held })
     }
-}
-
-/// A whole answer in the client's words.
-fn whole(body: Bytes, held: Taken) -> Reply {
-    let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
-    Reply { status: http::StatusCode::OK, headers, content: Content::Whole(body, Some(held)) }
 }

@@ -1,6 +1,9 @@
 //! The request path. Read [`engine`] first: one function tells the whole story. Then its steps, in order: [`identity`]
-//! (who calls), [`models`] (what the model's name stands for), [`pricing`] (what it can do and costs),
-//! [`dispatch`] (the attempt), [`reply`] (the way back), [`meter`] (what is remembered). [`snapshot`] is the configuration as running.
+//! (who calls), [`models`] (what the model's name stands for), [`pricing`] (what it can do and costs), [`dispatch`] (the
+//! attempt), `outgoing` and `sending` (what the provider gets), `refusal`, `whole` and [`reply`] (the way back), [`meter`]
+//! (what is remembered). Where the provider speaks another dialect: `translate`, and `unary` for embeddings and reranking.
+//! [`snapshot`] is the configuration as running. Beside it: [`relay`] and [`realtime`] (what is carried), [`state`] and
+//! [`conversations`] (what is kept).
 //!
 //! **Invariants.**
 //! - A request sees one snapshot from its first step to its last.
@@ -14,16 +17,19 @@ pub mod budget;
 mod continuing;
 pub mod conversations;
 mod cost;
+mod counting;
 pub mod dispatch;
 pub mod engine;
 mod gathering;
 mod identity;
 pub mod media;
+mod media_type;
 pub mod meter;
 pub mod models;
-mod operations;
+mod outgoing;
 pub mod pricing;
 pub mod realtime;
+mod refusal;
 pub mod relay;
 pub mod reply;
 pub mod routing;
@@ -34,6 +40,8 @@ pub mod state;
 mod threads;
 mod translate;
 mod translation;
+mod unary;
+mod whole;
 
 pub use engine::{Call, Engine, Ports};
 pub use meter::Meter;

@@ -1,5 +1,8 @@
 //! The way back: an answer's head, and its body with the meter inside.
 
+mod events;
+mod flowing;
+
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -13,13 +16,15 @@ use gw_dialects::response::TailScan;
 use gw_dialects::stream::StreamScan;
 use gw_http::panics::{Panicked, guard};
 use gw_providers::attempt::{Answer, AttemptError};
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use http_body::{Body, Frame, SizeHint};
 
 use crate::budget::Taken;
 use crate::cost;
 use crate::meter::Meter;
 pub use crate::translation::Translation;
+use events::{Events, Translated};
+use flowing::{Carried, Flowing};
 
 /// How long the end of a connection is waited for once the answer is whole. One that ends in time can be used again.
 pub(crate) const END_GRACE: Duration = Duration::from_millis(100);
@@ -32,6 +37,14 @@ pub struct Reply {
     pub headers: HeaderMap,
     /// Its body.
     pub content: Content,
+}
+
+impl Reply {
+    /// A reply of our own making.
+    pub(crate) fn of(media_type: &'static str, content: Content) -> Self {
+        let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static(media_type))]);
+        Self { status: StatusCode::OK, headers, content }
+    }
 }
 
 /// The body of an answer, before the meter joins it.
@@ -62,32 +75,6 @@ enum State {
     Translated(Box<Translated>),
     Carried(Box<Carried>),
     Ended,
-}
-
-struct Flowing {
-    begun: VecDeque<Bytes>,
-    answer: Answer,
-    tail: TailScan,
-}
-
-struct Events {
-    answer: Answer,
-    scan: StreamScan,
-    ready: VecDeque<Bytes>,
-    over: bool,
-}
-
-struct Carried {
-    answer: Answer,
-    learner: Box<Learner>,
-}
-
-struct Translated {
-    answer: Answer,
-    translation: Box<Translation>,
-    /// The client has been told everything; the connection may still end.
-    told: bool,
-    over: bool,
 }
 
 /// An answer that is not a stream broke off; the connection is cut, so that the client does not take it for whole.
@@ -180,186 +167,6 @@ impl State {
     }
 }
 
-impl Flowing {
-    fn poll(&mut self, meter: &mut Meter, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Broken>>> {
-        let next = match self.begun.pop_front() {
-            Some(bytes) => Some(Ok(bytes)),
-            None => match self.answer.poll_data(context) {
-                Poll::Ready(next) => next,
-                Poll::Pending => return Poll::Pending,
-            },
-        };
-        let piece = match next {
-            Some(Err(error)) => {
-                meter.interrupted(interrupted(&error).code);
-                return Poll::Ready(Some(Err(Broken)));
-            }
-            Some(Ok(bytes)) => Some(bytes),
-            None => None,
-        };
-        if let Some(bytes) = &piece {
-            self.tail.feed(bytes);
-        }
-        // Nobody asks for more than the length that was told.
-        if piece.is_none() || self.begun.is_empty() && self.answer.is_end() {
-            meter.used(self.tail.usage());
-            meter.completed();
-        }
-        Poll::Ready(piece.map(Ok))
-    }
-}
-
-impl Carried {
-    /// What breaks off is cut: where an error could be said in it is not known.
-    fn poll(&mut self, meter: &mut Meter, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Broken>>> {
-        let piece = match self.answer.poll_data(context) {
-            Poll::Pending => return Poll::Pending,
-            Poll::Ready(Some(Err(error))) => {
-                meter.used(self.learner.usage());
-                meter.interrupted(interrupted(&error).code);
-                return Poll::Ready(Some(Err(Broken)));
-            }
-            Poll::Ready(Some(Ok(piece))) => Some(piece),
-            Poll::Ready(None) => None,
-        };
-        if let Some(piece) = &piece {
-            meter.received();
-            self.learner.feed(piece);
-        }
-        // Nobody asks for more than the length that was told.
-        if piece.is_none() || self.answer.is_end() {
-            meter.used(self.learner.usage());
-            meter.completed();
-        }
-        Poll::Ready(piece.map(Ok))
-    }
-}
-
-impl Translated {
-    fn poll(&mut self, meter: &mut Meter, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
-        while !self.over {
-            let polled = self.answer.poll_data(context);
-            if self.told {
-                match polled {
-                    Poll::Pending => return Poll::Pending,
-                    Poll::Ready(Some(Ok(_))) => continue,
-                    Poll::Ready(None | Some(Err(_))) => break,
-                }
-            }
-            let is_end = matches!(polled, Poll::Ready(None | Some(Err(_))));
-            let said = match polled {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(Some(Ok(bytes))) => {
-                    meter.received();
-                    let said = self.translation.feed(bytes);
-                    if self.translation.is_complete() {
-                        self.answer.hurry(END_GRACE);
-                    }
-                    said
-                }
-                Poll::Ready(Some(Err(error))) => self.translation.break_off(&interrupted(&error)),
-                Poll::Ready(None) => self.translation.end(),
-            };
-            meter.used(self.translation.usage());
-            match said.end {
-                None => {}
-                Some(Ok(())) => {
-                    (self.told, self.over) = (true, is_end);
-                    meter.completed();
-                }
-                Some(Err(code)) => {
-                    self.over = true;
-                    meter.interrupted(code);
-                }
-            }
-            if !said.bytes.is_empty() {
-                return Poll::Ready(Some(said.bytes));
-            }
-        }
-        self.over = true;
-        Poll::Ready(None)
-    }
-}
-
-impl Events {
-    fn poll(&mut self, meter: &mut Meter, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
-        loop {
-            if let Some(bytes) = self.ready.pop_front() {
-                return Poll::Ready(Some(bytes));
-            }
-            if self.over {
-                return Poll::Ready(None);
-            }
-            match self.answer.poll_data(context) {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(Some(Ok(bytes))) => {
-                    meter.received();
-                    match self.scan.feed(bytes) {
-                        Ok(pieces) => {
-                            self.ready.extend(pieces);
-                            if self.scan.is_done() {
-                                self.answer.hurry(END_GRACE);
-                            }
-                            if meter.tells_cost() {
-                                meter.used(self.scan.usage());
-                            }
-                        }
-                        Err(mut fault) => {
-                            self.ready.extend(std::mem::take(&mut fault.before));
-                            self.break_off(meter, &fault.into_error());
-                        }
-                    }
-                }
-                Poll::Ready(Some(Err(error))) => self.end(meter, Some(&error)),
-                Poll::Ready(None) => self.end(meter, None),
-            }
-        }
-    }
-
-    /// The provider's stream is over. Only one that said so itself ends well.
-    fn end(&mut self, meter: &mut Meter, error: Option<&AttemptError>) {
-        let end = self.scan.finish();
-        meter.used(self.scan.usage());
-        if !end.rest.is_empty() {
-            self.ready.push_back(end.rest);
-        }
-        if end.clean {
-            self.over = true;
-            match self.scan.error() {
-                Some(_) => meter.interrupted(ErrorCode::ProviderFailed),
-                None => meter.completed(),
-            }
-            return;
-        }
-        let error = error.map_or_else(
-            || Error::new(ErrorCode::ProviderStreamInterrupted, "the provider's stream ended before it was complete"),
-            interrupted,
-        );
-        self.break_off(meter, &error);
-    }
-
-    /// Ends the stream with an error event: a clean end would be taken for a whole answer.
-    fn break_off(&mut self, meter: &mut Meter, error: &Error) {
-        self.over = true;
-        meter.used(self.scan.usage());
-        meter.interrupted(error.code);
-        self.ready.push_back(dialect_error::stream_error(error, meter.request_id().as_str()));
-    }
-}
-
-/// What an attempt's error is called once a part of the answer has gone to the client.
-fn interrupted(error: &AttemptError) -> Error {
-    let code = match error {
-        AttemptError::Timeout(_) => ErrorCode::ProviderTimeout,
-        AttemptError::Deadline => ErrorCode::DeadlineExceeded,
-        AttemptError::Interrupted => ErrorCode::ClientClosed,
-        AttemptError::Unreachable(_) | AttemptError::Disconnected(_) | AttemptError::Invalid(_) => {
-            ErrorCode::ProviderStreamInterrupted
-        }
-    };
-    Error::new(code, format!("the provider's answer broke off: {error}"))
-}
-
 impl Body for ReplyBody {
     type Data = Bytes;
     type Error = Broken;
@@ -401,4 +208,17 @@ impl Body for ReplyBody {
             State::Ended => SizeHint::with_exact(0),
         }
     }
+}
+
+/// What an attempt's error is called once a part of the answer has gone to the client.
+fn interrupted(error: &AttemptError) -> Error {
+    let code = match error {
+        AttemptError::Timeout(_) => ErrorCode::ProviderTimeout,
+        AttemptError::Deadline => ErrorCode::DeadlineExceeded,
+        AttemptError::Interrupted => ErrorCode::ClientClosed,
+        AttemptError::Unreachable(_) | AttemptError::Disconnected(_) | AttemptError::Invalid(_) => {
+            ErrorCode::ProviderStreamInterrupted
+        }
+    };
+    Error::new(code, format!("the provider's answer broke off: {error}"))
 }

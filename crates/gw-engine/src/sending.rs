@@ -5,11 +5,18 @@ use gw_core::{Error, ErrorCode};
 use gw_http::RequestBody;
 use gw_providers::attempt::{self, Answer};
 use gw_providers::auth::{AuthError, Authenticator, Used};
-use http::{HeaderMap, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderName, Request, Response, StatusCode};
 use tokio::time::timeout_at;
 
-use crate::dispatch::{Attempt, AttemptCredential, provider_request_id};
+use crate::dispatch::{Attempt, AttemptCredential};
 use crate::meter::Meter;
+
+/// Where providers say their own id of the exchange: OpenAI's and most, Anthropic's, Amazon's.
+const PROVIDER_REQUEST_IDS: [HeaderName; 3] = [
+    HeaderName::from_static("x-request-id"),
+    HeaderName::from_static("request-id"),
+    HeaderName::from_static("x-amzn-requestid"),
+];
 
 impl Attempt<'_> {
     /// Authenticates a request that is complete but for that, sends it, and waits for the head of the answer.
@@ -95,6 +102,12 @@ impl Attempt<'_> {
             }
         }
     }
+}
+
+/// The provider's own id of the exchange.
+pub(crate) fn provider_request_id(headers: &HeaderMap) -> Option<&str> {
+    let found = PROVIDER_REQUEST_IDS.iter().find_map(|name| headers.get(name));
+    found.and_then(|value| value.to_str().ok())
 }
 
 /// A request that could not be authenticated: the provider was not asked.

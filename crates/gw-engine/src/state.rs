@@ -1,8 +1,6 @@
 //! What the Responses API asks about what is kept: answers, what they were answers to, and conversations. What a provider
 //! keeps is asked of the provider.
 
-use std::time::UNIX_EPOCH;
-
 use bytes::{Bytes, BytesMut};
 use gw_core::{Error, ErrorCode, RequestId};
 use gw_dialects::openai_responses::resource::{self, Given, Page, Resource};
@@ -10,14 +8,15 @@ use gw_dialects::{DialectId, error as dialect_error};
 use gw_http::RequestBody;
 use gw_providers::attempt;
 use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderValue, Method, Request, header};
+use http::{HeaderMap, HeaderValue, Method, header};
 use serde_json::{Map, Value};
 use tokio::time::Instant;
 
-use crate::conversations::{Change, Conversation, Key, Owner, Record, pairs};
+use crate::conversations::{Change, Conversation, Key, Owner, Stored, pairs};
 use crate::engine::Engine;
+use crate::outgoing;
 use crate::snapshot::{Credential, Provider, Snapshot};
-use crate::translate::ANSWER_BYTES_MAX;
+use crate::whole::ANSWER_BYTES_MAX;
 
 /// A request about what is kept.
 pub struct StateCall<'a> {
@@ -63,8 +62,8 @@ impl Engine {
         }
         let found = store.get(&key, ports.clock.now()).await;
         let response = match found.as_deref() {
-            Some(Record::Response(response)) => response,
-            Some(Record::Elsewhere(provider)) => {
+            Some(Stored::Response(response)) => response,
+            Some(Stored::Elsewhere(provider)) => {
                 let providers = snapshot.models.providers();
                 let provider = providers.iter().find(|known| known.name == *provider).ok_or_else(no_response)?;
                 let answer = self.ask_keeper(snapshot, provider, call).await?;
@@ -73,7 +72,7 @@ impl Engine {
                 }
                 return Ok(answer);
             }
-            Some(Record::Conversation(_) | Record::Thread(_)) | None => return Err(no_response()),
+            Some(Stored::Conversation(_) | Stored::Thread(_)) | None => return Err(no_response()),
         };
         match call.resource {
             Resource::InputItems(_) => {
@@ -95,10 +94,8 @@ impl Engine {
     /// Asks the provider that keeps an answer.
     async fn ask_keeper(&self, snapshot: &Snapshot, provider: &Provider, call: &StateCall<'_>) -> Result<Bytes, Error> {
         let (ports, deadline) = (self.ports(), Instant::now() + snapshot.request_timeout.min(provider.total_timeout));
-        let mut request = Request::new(RequestBody::held([Bytes::new()]));
-        *request.method_mut() = call.method.clone();
-        *request.uri_mut() = keepers_path(provider, call)?.into();
-        *request.headers_mut() = headers(provider, call.foreign_key)?;
+        let (path, headers) = (keepers_path(provider, call)?, headers(provider, call.foreign_key)?);
+        let request = outgoing::of(call.method.clone(), path, headers, RequestBody::held([Bytes::new()]));
         let sending = attempt::send(&provider.destination, &ports.pools, request, provider.timeouts, deadline);
         let failed = |error: attempt::AttemptError| {
             let message = format!("provider \"{}\", which keeps this answer, did not give it: {error}", provider.name);
@@ -132,13 +129,13 @@ impl Engine {
         let (ports, now) = (self.ports(), self.ports().clock.now());
         let given = Given::read(&call.body, call.request_id.as_str())?;
         let conversation = Conversation {
-            created_s: now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
+            created_s: ports.clock.unix_s(),
             metadata: given.metadata.unwrap_or_default(),
             items: ports.conversations.items(given.items),
         };
         let id = format!("conv_{}", call.request_id);
         let object = resource::conversation(&id, conversation.created_s, &conversation.metadata);
-        ports.conversations.store().put(Key::new(&call.owner, &id), Record::Conversation(conversation), now);
+        ports.conversations.store().put(Key::new(&call.owner, &id), Stored::Conversation(conversation), now);
         Ok(object)
     }
 
@@ -146,7 +143,7 @@ impl Engine {
         let (ports, now, key) = (self.ports(), self.ports().clock.now(), Key::new(&call.owner, id));
         let store = ports.conversations.store();
         let found = store.get(&key, now).await;
-        let Some(Record::Conversation(conversation)) = found.as_deref() else { return Err(no_conversation()) };
+        let Some(Stored::Conversation(conversation)) = found.as_deref() else { return Err(no_conversation()) };
         let object = |metadata: &Map<String, Value>| resource::conversation(id, conversation.created_s, metadata);
         let is = |method: Method| *call.method == method;
         match call.resource {

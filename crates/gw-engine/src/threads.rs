@@ -9,7 +9,8 @@ use gw_dialects::edit::Edits;
 use gw_dialects::head::Head;
 use gw_providers::catalog::DialectEntry;
 
-use crate::conversations::{Kept, KeptThread, Key, Owner, Record};
+use crate::continuing::owner;
+use crate::conversations::{Key, Stored, ToKeep, ToKeepThread};
 use crate::dispatch::Attempt;
 use crate::engine::Call;
 use crate::meter::Meter;
@@ -22,7 +23,7 @@ impl Attempt<'_> {
             Ok(Some(Thread::Continue(id))) => {
                 let key = Key::new(&owner(call, meter), &id);
                 let found = self.ports.conversations.store().get(&key, self.ports.clock.now()).await;
-                matches!(found.as_deref(), Some(Record::Thread(_)))
+                matches!(found.as_deref(), Some(Stored::Thread(_)))
             }
             // The provider says what is wrong with it.
             Ok(Some(Thread::Create) | None) | Err(_) => false,
@@ -35,7 +36,7 @@ impl Attempt<'_> {
         call: &Call<'_>,
         head: &Head,
         meter: &Meter,
-    ) -> Result<(Edits, Option<Kept>), Error> {
+    ) -> Result<(Edits, Option<ToKeep>), Error> {
         let nothing = (Edits::new(), None);
         if call.dialect != DialectId::AnthropicMessages {
             return Ok(nothing);
@@ -49,18 +50,14 @@ impl Attempt<'_> {
             Thread::Create => (thread::fixed(head, &call.body).into(), Vec::new()),
             Thread::Continue(id) => {
                 let found = conversations.store().get(&Key::new(&owner, &id), now).await;
-                let Some(Record::Thread(held)) = found.as_deref() else { return Err(not_found()) };
+                let Some(Stored::Thread(held)) = found.as_deref() else { return Err(not_found()) };
                 (Arc::clone(&held.fixed), held.messages.clone())
             }
         };
         messages.extend(conversations.messages(new));
         let edits = thread::whole(head, &call.body, &fixed, messages.iter().map(|message| &*message.json));
-        Ok((edits, Some(Kept::Thread(KeptThread { conversations, owner, now, fixed, messages }))))
+        Ok((edits, Some(ToKeep::Thread(ToKeepThread { conversations, owner, now, fixed, messages }))))
     }
-}
-
-fn owner(call: &Call<'_>, meter: &Meter) -> Owner {
-    Owner::of(meter.key_name(), call.foreign_key)
 }
 
 fn not_found() -> Error {

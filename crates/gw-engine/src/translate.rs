@@ -3,39 +3,34 @@
 
 use std::borrow::Cow;
 use std::rc::Rc;
-use std::time::UNIX_EPOCH;
 
 use bytes::{Bytes, BytesMut};
 use gw_config::config::Unsupported;
 use gw_core::chat::{ChatAnswer, ChatRequest, Loss, Tool};
 use gw_core::{Error, ErrorCode};
 use gw_dialects::chat::{self, Asked, DecodeEvents, Egress, Encoded, Ingress, Origin, RequestLine, Target};
-use gw_dialects::envelope::{Envelope, Letter};
+use gw_dialects::envelope::Envelope;
 use gw_dialects::gemini::ArrayFraming;
 use gw_dialects::head::Head;
 use gw_dialects::openai_chat::OptionalMember;
 use gw_dialects::shared::custom::{self, RestoreCustom};
 use gw_dialects::shared::emulation;
 use gw_dialects::{DialectId, edit, request};
-use gw_http::RequestBody;
 use gw_providers::attempt::Answer;
 use gw_providers::catalog::{DialectEntry, Streaming};
-use gw_providers::quirks;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use http::Response;
 use tokio::time::timeout_at;
 
-use crate::budget::Taken;
-use crate::conversations::{Keeper, Kept};
-use crate::dispatch::{Attempt, is_event_stream, is_framed};
+use crate::conversations::{Keeper, ToKeep};
+use crate::dispatch::{Attempt, is_framed};
 use crate::engine::Call;
 use crate::gathering::Gathered;
 use crate::media;
+use crate::media_type::{is_event_stream, is_json};
 use crate::meter::Meter;
+use crate::refusal::not_spoken;
 use crate::reply::{Content, Reply, Translation};
 use crate::snapshot::Provider;
-
-/// The most that a whole answer may be that has to be said in other words: pictures come in base64.
-pub(crate) const ANSWER_BYTES_MAX: usize = 64 << 20;
 
 /// How a request is said.
 struct Spoken<'a> {
@@ -80,8 +75,8 @@ impl Attempt<'_> {
         let (edits, thread) = Box::pin(self.threaded(call, head, meter)).await?;
         let mut request = decode(spoken.ingress, call, head, edits)?;
         request.include_usage |= meter.tells_cost();
-        let (kept, own) = self.continued(spoken.dialect, call, head, &mut request, meter).await?;
-        let kept = kept.or(thread);
+        let (to_keep, own) = self.continued(spoken.dialect, call, head, &mut request, meter).await?;
+        let to_keep = to_keep.or(thread);
         let mut held = self.ports.held_bytes.nothing();
         if !spoken.takes_urls() {
             // Rare, and large: it does not weigh on every request's future.
@@ -120,9 +115,9 @@ impl Attempt<'_> {
             names: Rc::new(names),
             request_id: Some(meter.request_id()),
         };
-        let now_s = self.ports.clock.now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        let asked = Asked { request: Rc::new(request), request_id: meter.request_id(), now_s };
-        self.answer(&spoken, call, response, Awaited { origin, asked, stream, kept }, meter).await
+        let asked =
+            Asked { request: Rc::new(request), request_id: meter.request_id(), now_s: self.ports.clock.unix_s() };
+        self.answer(&spoken, call, response, Awaited { origin, asked, stream, to_keep }, meter).await
     }
 
     /// The request in the provider's words, its tools in words of ours where the model knows none.
@@ -146,56 +141,7 @@ impl Attempt<'_> {
                 Some(Spoken { ingress, egress: provider.egress(dialect)?, dialect, entry, emulates: false })
             })
         });
-        found.ok_or_else(|| crate::dispatch::not_spoken(provider, call))
-    }
-
-    /// The request as the provider gets it. The meter is told what the catalogue leaves out.
-    pub(crate) fn outgoing(
-        &self,
-        dialect: DialectId,
-        entry: &DialectEntry,
-        encoded: Encoded,
-        stream: bool,
-        call: &Call<'_>,
-        mut meter: Option<&mut Meter>,
-    ) -> Result<Request<RequestBody>, Error> {
-        let provider = &self.resolved.choice.provider;
-        let endpoint = provider.endpoint(dialect).ok_or_else(|| crate::dispatch::not_spoken(provider, call))?;
-        let model = &self.resolved.choice.model;
-        let path = match entry.envelope {
-            Some(envelope) => crate::dispatch::path_behind(endpoint, &envelope.path(model, stream))?,
-            None if dialect.names_model_in_path() => crate::dispatch::path_behind(endpoint, &encoded.path)?,
-            None => endpoint.clone(),
-        };
-        let mut headers = self.headers(provider, call, dialect);
-        for (name, value) in encoded.headers {
-            headers.insert(name, value);
-        }
-        let body = Bytes::from(encoded.body);
-        let body = if dialect.is_plain_openai() {
-            // Providers that imitate OpenAI differ from it in the same ways, whoever wrote the request.
-            let head = request::scan(dialect, &body)?;
-            if let Some(meter) = &mut meter {
-                meter.dropped(quirks::dropped(&entry.quirks, &head, &body));
-            }
-            let edits = quirks::edits(&entry.quirks, &head, &body).collect();
-            edit::apply(&body, edits)
-        } else if let Some(envelope) = entry.envelope {
-            let head = request::scan(dialect, &body)?;
-            let edits = edit::Edits::new();
-            let mut letter = Letter { model, stream, head: &head, body: &body, edits, headers: &mut headers };
-            envelope.wrap(&mut letter);
-            let edits = letter.edits;
-            edit::apply(&body, edits)
-        } else {
-            edit::Segments::from_iter([body])
-        };
-        let body = RequestBody::held(self.configured(call, body, meter)?);
-        let mut request = Request::new(body);
-        *request.method_mut() = Method::POST;
-        *request.uri_mut() = path.into();
-        *request.headers_mut() = headers;
-        Ok(request)
+        found.ok_or_else(|| not_spoken(provider, call))
     }
 
     /// What came back, in the client's words.
@@ -207,21 +153,21 @@ impl Attempt<'_> {
         awaited: Awaited,
         meter: &mut Meter,
     ) -> Result<Reply, Error> {
-        let Awaited { origin, asked, stream, kept } = awaited;
+        let Awaited { origin, asked, stream, to_keep } = awaited;
         let (parts, answer) = response.into_parts();
         let streams = is_event_stream(&parts.headers) || !is_json(&parts.headers);
         if asked.request.stream && streams {
             let media_type = stream_media_type(spoken.ingress, call);
             let has_custom = asked.request.tools.iter().any(|tool| matches!(tool, Tool::Custom(_)));
             let custom = has_custom.then(|| RestoreCustom::new(&asked.request));
-            let keeper = kept.map(|kept| Keeper::new(kept, spoken.ingress, asked.clone()));
+            let keeper = to_keep.map(|to_keep| Keeper::new(to_keep, spoken.ingress, asked.clone()));
             let frames = spoken.entry.envelope.filter(|_| is_framed(spoken.entry, &parts.headers));
             let frames = frames.and_then(|envelope| envelope.unframe(&origin.provider));
             let decoder = spoken.decoder(origin, &asked);
             let encoder = spoken.ingress.encoder(asked);
             let translation =
                 Translation::new(decoder, encoder, custom, keeper).with_array(call.json_array).unframing(frames);
-            return Ok(reply(media_type, Content::Translated(answer, Box::new(translation))));
+            return Ok(Reply::of(media_type, Content::Translated(answer, Box::new(translation))));
         }
         let Gathered { mut answer, held } = if streams && stream || is_event_stream(&parts.headers) {
             self.gather(spoken.decoder(origin, &asked), answer, meter).await?
@@ -236,42 +182,15 @@ impl Attempt<'_> {
         custom::restore_answer(&mut answer, &asked.request);
         meter.used(answer.usage);
         meter.served(answer.service_tier.as_deref());
-        if let Some(kept) = kept {
-            kept.keep(&spoken.ingress.encode_answer(&answer, &asked));
+        if let Some(to_keep) = to_keep {
+            to_keep.keep(&spoken.ingress.encode_answer(&answer, &asked));
         }
         let (media_type, body) = if asked.request.stream {
             (stream_media_type(spoken.ingress, call), as_stream(spoken.ingress, answer, asked, call.json_array))
         } else {
             ("application/json", spoken.ingress.encode_answer(&answer, &asked))
         };
-        Ok(reply(media_type, Content::Whole(body, Some(held))))
-    }
-
-    /// A whole answer, under its limit; `received` is told of each piece.
-    pub(crate) async fn collect(
-        &self,
-        mut answer: Answer,
-        mut received: impl FnMut(),
-    ) -> Result<(Bytes, Taken), Error> {
-        let mut held = self.ports.held_bytes.nothing();
-        let mut body = BytesMut::new();
-        while let Some(piece) = answer.data().await {
-            let piece = piece.map_err(|error| self.failed(&error))?;
-            received();
-            self.check_size(body.len() + piece.len())?;
-            held.hold(body.len(), piece.len())?;
-            body.extend_from_slice(&piece);
-        }
-        Ok((body.freeze(), held))
-    }
-
-    /// Whether an answer of so many bytes may be held.
-    pub(crate) fn check_size(&self, bytes: usize) -> Result<(), Error> {
-        if bytes <= ANSWER_BYTES_MAX {
-            return Ok(());
-        }
-        let what = format!("an answer of more than {ANSWER_BYTES_MAX} bytes");
-        Err(gw_dialects::shared::refusal::invalid(&self.resolved.choice.provider.name, &what))
+        Ok(Reply::of(media_type, Content::Whole(body, Some(held))))
     }
 }
 
@@ -281,7 +200,7 @@ struct Awaited {
     asked: Asked,
     /// Whether the provider was asked for a stream.
     stream: bool,
-    kept: Option<Kept>,
+    to_keep: Option<ToKeep>,
 }
 
 fn stream_media_type(ingress: &dyn Ingress, call: &Call<'_>) -> &'static str {
@@ -329,14 +248,4 @@ fn as_stream(ingress: &dyn Ingress, answer: ChatAnswer, asked: Asked, json_array
     }
     encoder.end(&mut out);
     if json_array { ArrayFraming::default().end(&out) } else { out.freeze() }
-}
-
-pub(crate) fn reply(media_type: &'static str, content: Content) -> Reply {
-    let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static(media_type))]);
-    Reply { status: StatusCode::OK, headers, content }
-}
-
-fn is_json(headers: &HeaderMap) -> bool {
-    let media_type = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
-    media_type.get(..16).is_some_and(|start| start.eq_ignore_ascii_case(b"application/json"))
 }

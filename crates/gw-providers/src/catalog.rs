@@ -3,6 +3,7 @@
 //! An id or an alias names one type. A model's bare name may be served by several; [`Catalog::known_model`] says in
 //! which order they are meant.
 
+mod auth;
 mod base_url;
 mod entry;
 pub mod models;
@@ -13,8 +14,9 @@ mod soundness;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
+pub use auth::{Auth, AuthWay};
 pub use base_url::{BaseUrlError, Variable};
-pub use entry::{Auth, AuthWay, DialectEntry, Kind, Models, ProviderType, StreamUsage, Streaming};
+pub use entry::{DialectEntry, Kind, Models, ProviderType, StreamUsage, Streaming};
 pub use reference::reference;
 
 /// Id and text of every entry, sorted by id.

@@ -1,6 +1,6 @@
 //! The wall clock, as an argument, so that tests can set it.
 
-use std::time::SystemTime;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Tells what time it is. For durations use `tokio::time::Instant`, which tests can pause.
 #[derive(Debug, Clone, Copy)]
@@ -29,6 +29,11 @@ impl Clock {
             Source::System => system_time(),
             Source::Fixed(at) => at,
         }
+    }
+
+    /// The time now, in whole seconds since 1970.
+    pub fn unix_s(self) -> u64 {
+        self.now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
     }
 }
 

@@ -1,20 +1,17 @@
 //! Answers a request: finds out what it means, reads it, has it run, writes what comes back.
 
 use std::borrow::Cow;
-use std::cell::Cell;
-use std::hash::{BuildHasher, RandomState};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use gw_core::{Error, ErrorCode, RequestId};
 use gw_dialects::paths::Addressed;
-use gw_dialects::shared::media;
+use gw_dialects::shared::percent;
 use gw_dialects::{DialectId, gemini};
 use gw_engine::{Call, Engine, Meter, Reply, ReplyBody, Snapshot};
 use gw_http::Connection;
-use gw_http::panics::{CatchPanic, Panicked};
+use gw_http::panics::CatchPanic;
 use gw_http::serve::{Refusal, Service};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
@@ -23,6 +20,7 @@ use hyper::body::Incoming;
 use crate::body::{self, BodyLimits};
 use crate::control::Control;
 use crate::health::Health;
+use crate::ids::RequestIds;
 use crate::models::Shape;
 use crate::origin::{self, Exposure};
 use crate::routes::{self, Route, Upgrade};
@@ -89,14 +87,8 @@ impl Api {
         let dialect = addressed.dialect;
         let mut meter = Meter::open(self.engine.ports(), self.next_id(), dialect.operation(), dialect.name());
         meter.request_head(&parts.headers);
-        match CatchPanic::new(self.run(snapshot, addressed, parts, incoming, &mut meter)).await {
-            Ok(Ok(reply)) => respond::reply(reply, dialect, meter),
-            Ok(Err(error)) => respond::failure(&error, dialect, meter),
-            Err(Panicked) => {
-                meter.panicked();
-                respond::failure(&respond::broken(), dialect, meter)
-            }
-        }
+        let ended = CatchPanic::new(self.run(snapshot, addressed, parts, incoming, &mut meter)).await;
+        respond::outcome(ended, dialect, meter)
     }
 
     async fn run(
@@ -216,7 +208,7 @@ pub(crate) fn presented_key(parts: &Parts) -> Option<Cow<'_, str>> {
     in_header.map(Cow::Borrowed).or_else(|| {
         let mut pairs = parts.uri.query()?.split('&').filter_map(|pair| pair.split_once('='));
         let (_, key) = pairs.find(|(name, key)| *name == "key" && !key.is_empty())?;
-        String::from_utf8(media::percent_decoded(key)).ok().map(Cow::Owned)
+        String::from_utf8(percent::decoded(key)).ok().map(Cow::Owned)
     })
 }
 
@@ -229,7 +221,7 @@ const KEY_HEADERS: [HeaderName; 3] = [
 
 /// A model's id as it stands in a path, where SDKs escape its slashes.
 fn decoded(id: &str) -> String {
-    String::from_utf8_lossy(&media::percent_decoded(id)).into_owned()
+    String::from_utf8_lossy(&percent::decoded(id)).into_owned()
 }
 
 fn wrong_method(parts: &Parts, allowed: &str) -> Error {
@@ -243,53 +235,9 @@ fn unknown_path(parts: &Parts) -> Error {
     Error::new(ErrorCode::RouteNotFound, message)
 }
 
-/// Makes the ids of a worker's requests: UUIDs of version 7 (RFC 9562 §5.7), whose random part comes from a sequence
-/// that is seeded once. They must be unique, not secret, and cost no system call.
-pub struct RequestIds {
-    state: Cell<u64>,
-}
-
-impl Default for RequestIds {
-    fn default() -> Self {
-        // The keys of a new `RandomState` come from the system's randomness.
-        Self { state: Cell::new(RandomState::new().hash_one("request ids")) }
-    }
-}
-
-impl RequestIds {
-    fn next(&self, now: SystemTime) -> RequestId {
-        let millis = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
-        let (high, low) = (u128::from(self.random() >> 52), u128::from(self.random() >> 2));
-        RequestId::from_u128((millis << 80) | (0x7 << 76) | (high << 64) | (0b10 << 62) | low)
-    }
-
-    /// The next number of a SplitMix64 sequence.
-    fn random(&self) -> u64 {
-        let state = self.state.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
-        self.state.set(state);
-        let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::collections::HashSet;
-    use std::time::Duration;
-
     use super::*;
-
-    #[test]
-    fn ids_are_unique_and_sort_by_time() {
-        let ids = RequestIds::default();
-        let at = |millis| UNIX_EPOCH + Duration::from_millis(millis);
-        let many: HashSet<_> = (0..10_000).map(|_| ids.next(at(1_700_000_000_000))).collect();
-        assert_eq!(many.len(), 10_000);
-        let (early, late) = (ids.next(at(1_700_000_000_000)), ids.next(at(1_700_000_000_001)));
-        assert!(early.as_str() < late.as_str());
-        assert_eq!(&early.as_str()[12..13], "7");
-    }
 
     #[test]
     fn a_key_is_found_whatever_the_case_of_its_scheme() {

@@ -1,6 +1,6 @@
 //! HTTP for applications. [`routes`] says what a path means, [`handle`] answers it, [`respond`] writes what the client
-//! sees, [`body`] reads what it sent, [`origin`] keeps web pages out, [`models`] lists, [`health`] and
-//! [`control`] are for operators.
+//! sees, [`body`] reads what it sent, [`origin`] keeps web pages out, [`models`] lists, `relay` takes
+//! bodies that flow, [`ids`] numbers requests, [`health`] and [`control`] are for operators.
 //!
 //! **Invariants.** Every answer carries a request id. Every error is in the caller's own format. What is not the API is
 //! handed to the control plane; nothing else leaves the worker.
@@ -9,6 +9,7 @@ pub mod body;
 pub mod control;
 pub mod handle;
 pub mod health;
+pub mod ids;
 pub mod models;
 pub mod origin;
 mod relay;

@@ -7,6 +7,7 @@ use gw_core::{Error, ErrorCode, RequestId};
 use gw_dialects::{DialectId, chat, unary};
 use gw_engine::reply::Content;
 use gw_engine::{Meter, Reply, ReplyBody};
+use gw_http::panics::Panicked;
 use gw_http::serve::Refusal;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 
@@ -49,8 +50,24 @@ const NOT_FORWARDED: [HeaderName; 14] = [
     header::STRICT_TRANSPORT_SECURITY,
 ];
 
+/// What became of a request on the request path.
+pub fn outcome(
+    ended: Result<Result<Reply, Error>, Panicked>,
+    dialect: DialectId,
+    mut meter: Box<Meter>,
+) -> Response<ReplyBody> {
+    match ended {
+        Ok(Ok(answer)) => reply(answer, dialect, meter),
+        Ok(Err(error)) => failure(&error, dialect, meter),
+        Err(Panicked) => {
+            meter.panicked();
+            failure(&broken(), dialect, meter)
+        }
+    }
+}
+
 /// An answer of a provider.
-pub fn reply(reply: Reply, dialect: DialectId, mut meter: Box<Meter>) -> Response<ReplyBody> {
+fn reply(reply: Reply, dialect: DialectId, mut meter: Box<Meter>) -> Response<ReplyBody> {
     let Reply { status, headers, content } = reply;
     let mut headers = forwardable(headers);
     told_by_meter(&mut headers, &meter);

@@ -2,6 +2,8 @@
 
 use std::time::SystemTime;
 
+use gw_runtime::calendar::date_of;
+
 const SECONDS_PER_DAY: u64 = 86_400;
 
 /// The last day that fits: 9999-12-31.
@@ -16,7 +18,7 @@ impl Timestamp {
     pub(crate) fn of(at: SystemTime) -> Self {
         let since = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let (seconds, millis) = (since.as_secs(), u64::from(since.subsec_millis()));
-        let (year, month, day) = date((seconds / SECONDS_PER_DAY).min(DAY_MAX));
+        let (year, month, day) = date_of((seconds / SECONDS_PER_DAY).min(DAY_MAX));
         let second = seconds % SECONDS_PER_DAY;
         let mut text = *b"0000-00-00T00:00:00.000Z";
         write_digits(&mut text[0..4], year);
@@ -37,21 +39,6 @@ impl Timestamp {
         // The bytes are ASCII by construction.
         std::str::from_utf8(&self.0).unwrap_or_default()
     }
-}
-
-/// Year, month and day of a day counted from 1970-01-01, in the Gregorian calendar. Years are taken to begin in March,
-/// so that the leap day is the last of its year.
-fn date(day: u64) -> (u64, u64, u64) {
-    const DAYS_PER_ERA: u64 = 146_097; // 400 years
-    const DAYS_BEFORE_1970: u64 = 719_468; // since 0000-03-01
-    let day = day + DAYS_BEFORE_1970;
-    let (era, day) = (day / DAYS_PER_ERA, day % DAYS_PER_ERA);
-    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
-    let day = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * day + 2) / 153;
-    let day = day - (153 * month + 2) / 5 + 1;
-    let month = if month < 10 { month + 3 } else { month - 9 };
-    (era * 400 + year + u64::from(month <= 2), month, day)
 }
 
 fn write_digits(text: &mut [u8], mut number: u64) {

@@ -9,8 +9,6 @@ mod schema;
 mod thinking;
 mod tools;
 
-use std::fmt::Write as _;
-
 use gw_core::chat::{ChatRequest, Part, Text};
 use gw_core::{Error, ErrorCode};
 use http::{HeaderValue, header};
@@ -21,6 +19,7 @@ use super::FAMILY;
 use super::model::Model;
 use crate::chat::{Encoded, Target};
 use crate::shared::losses::Losses;
+use crate::shared::percent;
 use crate::shared::turns::{self, Arranged, Rules, Side, Turn};
 
 /// The media type of a stream.
@@ -127,14 +126,7 @@ fn path(target: &Target<'_>) -> String {
 /// The path of a model's operation, with the id encoded once; whoever signs encodes it again.
 pub(super) fn model_path(model: &str, operation: &str) -> String {
     let mut path = String::from("/model/");
-    for byte in model.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
-            path.push(char::from(byte));
-        } else {
-            // Writing into a string does not fail.
-            let _ = write!(path, "%{byte:02X}");
-        }
-    }
+    percent::encode_into(&mut path, model, b"");
     path.push('/');
     path.push_str(operation);
     path

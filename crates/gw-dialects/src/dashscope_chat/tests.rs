@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::DashScopeChat;
+use super::around;
 use crate::anthropic_messages::AnthropicMessages;
 use crate::chat::{Egress, Ingress, RequestLine, Target};
 use crate::openai_chat::OpenAiChat;
@@ -16,7 +16,7 @@ fn encode(stream: bool, more: &Value) -> (Value, Vec<String>) {
     body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     let request = AnthropicMessages.decode_request(&RequestLine::default(), body.to_string().as_bytes()).unwrap();
     let target = Target { model: "qwen-plus", provider: "qwen", stream };
-    let encoded = DashScopeChat::new(&OpenAiChat).encode_request(&request, &target).unwrap();
+    let encoded = around(&OpenAiChat).encode_request(&request, &target).unwrap();
     let losses = encoded.losses.iter().map(|loss| loss.param.to_string()).collect();
     (serde_json::from_slice(&encoded.body).unwrap(), losses)
 }

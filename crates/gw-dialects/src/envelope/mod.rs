@@ -7,7 +7,7 @@ mod bedrock;
 mod bedrock_stream;
 mod vertex;
 
-use std::fmt::{Debug, Write as _};
+use std::fmt::Debug;
 use std::rc::Rc;
 
 use bytes::{Bytes, BytesMut};
@@ -18,6 +18,7 @@ use crate::DialectId;
 use crate::chat::Egress;
 use crate::edit::Edits;
 use crate::head::Head;
+use crate::shared::percent;
 
 /// The version of Anthropic's API, which others than Anthropic want in the body.
 const ANTHROPIC_VERSION: HeaderName = HeaderName::from_static(crate::anthropic_messages::VERSION_HEADER);
@@ -102,14 +103,7 @@ pub fn around(name: &str, dialect: DialectId) -> Option<&'static dyn Envelope> {
 /// The name of a model as a part of a path. It is one segment, whatever it holds.
 fn segment(model: &str) -> String {
     let mut written = String::with_capacity(model.len());
-    for byte in model.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~@".contains(&byte) {
-            written.push(char::from(byte));
-        } else {
-            // Writing into a string does not fail.
-            let _ = write!(written, "%{byte:02X}");
-        }
-    }
+    percent::encode_into(&mut written, model, b"@");
     written
 }
 

@@ -8,47 +8,10 @@ mod request;
 #[cfg(test)]
 mod tests;
 
-use std::fmt;
+use crate::chat::Egress;
+use crate::shared::rewritten::Rewritten;
 
-use gw_core::Error;
-use gw_core::chat::{ChatAnswer, ChatRequest};
-
-use crate::chat::{DecodeEvents, Egress, Encoded, Origin, Target};
-use crate::error::Refusal;
-
-/// Mistral's chat.
-#[derive(Clone, Copy)]
-pub struct MistralChat {
-    inner: &'static dyn Egress,
-}
-
-impl MistralChat {
-    /// The dialect around OpenAI's chat completions.
-    pub const fn new(inner: &'static dyn Egress) -> Self {
-        Self { inner }
-    }
-}
-
-impl fmt::Debug for MistralChat {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MistralChat").finish_non_exhaustive()
-    }
-}
-
-impl Egress for MistralChat {
-    fn encode_request(&self, request: &ChatRequest, target: &Target<'_>) -> Result<Encoded, Error> {
-        request::encode(self.inner, request, target)
-    }
-
-    fn decode_answer(&self, body: &[u8], origin: &Origin) -> Result<ChatAnswer, Error> {
-        self.inner.decode_answer(body, origin)
-    }
-
-    fn decoder(&self, origin: Origin) -> Box<dyn DecodeEvents> {
-        self.inner.decoder(origin)
-    }
-
-    fn decode_error(&self, refusal: Refusal<'_>) -> Error {
-        self.inner.decode_error(refusal)
-    }
+/// Mistral's chat: the dialect around OpenAI's chat completions.
+pub const fn around(inner: &'static dyn Egress) -> Rewritten {
+    Rewritten::new(inner, request::encode)
 }

@@ -7,12 +7,13 @@ use gw_core::chat::FinishReason;
 use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 
-use super::MistralChat;
+use super::around;
 use crate::chat::{Egress, Ingress, Origin, RequestLine, Target};
 use crate::error::Refusal;
 use crate::openai_chat::OpenAiChat;
+use crate::shared::rewritten::Rewritten;
 
-const DIALECT: MistralChat = MistralChat::new(&OpenAiChat);
+const DIALECT: Rewritten = around(&OpenAiChat);
 
 /// What Mistral gets for what a client of OpenAI's format sends, and what is lost.
 fn encode(body: &Value) -> (Value, Vec<String>) {

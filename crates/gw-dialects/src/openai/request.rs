@@ -9,7 +9,7 @@ use crate::DialectId;
 use crate::edit::{self, Edit};
 pub use crate::head::Head;
 use crate::scan::{self, Field, Fields};
-use crate::shared::media;
+use crate::shared::percent;
 
 /// The members that are read. They must not stand twice: who reads the first one and who reads the last one would see
 /// two different requests.
@@ -53,7 +53,7 @@ pub fn scan(dialect: DialectId, body: &Bytes) -> Result<Head, Error> {
 /// # Errors
 /// It is not a line of text.
 pub fn model_in_path(written: &str) -> Result<Box<str>, Error> {
-    let decoded = media::percent_decoded(written);
+    let decoded = percent::decoded(written);
     let name = std::str::from_utf8(&decoded).ok().filter(|name| name.len() <= NAME_BYTES_MAX);
     match name {
         Some(name) if !name.is_empty() && !name.chars().any(char::is_control) => Ok(Box::from(name)),

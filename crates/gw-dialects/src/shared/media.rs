@@ -5,6 +5,8 @@ use base64::alphabet::STANDARD;
 use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD as ENCODER};
 
+use crate::shared::percent;
+
 /// As many bytes tell what a file is.
 const SIGNATURE_BASE64: usize = 24;
 
@@ -35,7 +37,7 @@ pub fn data_url(url: &str) -> Option<Inline> {
     let mut fields = about.split(';').map(str::trim);
     let media_type = fields.next().filter(|name| !name.is_empty()).unwrap_or("text/plain").to_ascii_lowercase();
     let is_base64 = fields.any(|field| field.eq_ignore_ascii_case("base64"));
-    let data = if is_base64 { base64(percent_decoded(data))? } else { ENCODER.encode(percent_decoded(data)) };
+    let data = if is_base64 { base64(percent::decoded(data))? } else { ENCODER.encode(percent::decoded(data)) };
     Some(Inline { media_type, data })
 }
 
@@ -82,26 +84,6 @@ pub fn sniff(data: &str) -> Option<&'static str> {
         (at(0, b"fLaC"), "audio/flac"),
     ];
     signatures.into_iter().find_map(|(found, media_type)| found.then_some(media_type))
-}
-
-/// The bytes that `%XX` stand for; what is no escape stays.
-pub fn percent_decoded(text: &str) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, tail @ ..] = rest {
-        let digits = tail.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
-        match (first, digits.and_then(|digits| u8::from_str_radix(digits, 16).ok())) {
-            (b'%', Some(byte)) => {
-                bytes.push(byte);
-                rest = &tail[2..];
-            }
-            _ => {
-                bytes.push(*first);
-                rest = tail;
-            }
-        }
-    }
-    bytes
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! What several dialects need: conversations put in strict order, media told by their bytes, ids and names made to fit,
-//! custom tools as functions, tools and JSON as text, and what could not be said.
+//! names escaped in paths, custom tools as functions, tools and JSON as text, a dialect around another one, and what could
+//! not be said.
 
 pub mod custom;
 pub mod emulation;
@@ -7,8 +8,10 @@ pub mod ids;
 pub mod json;
 pub(crate) mod losses;
 pub mod media;
+pub mod percent;
 pub mod refusal;
 pub(crate) mod results;
+pub mod rewritten;
 pub mod thinking;
 pub mod tokens;
 pub mod turns;

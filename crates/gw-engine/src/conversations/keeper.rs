@@ -8,18 +8,18 @@ use gw_dialects::anthropic_messages::thread::{self, Fixed};
 use gw_dialects::chat::{Asked, Ingress};
 use gw_dialects::openai_responses::answered_items;
 
-use super::{Change, Conversations, Item, Key, Owner, Record, Response, Thread};
+use super::{Change, Conversations, Item, Key, Owner, Response, Stored, Thread};
 
 /// What is to be kept once there is an answer.
-pub(crate) enum Kept {
+pub(crate) enum ToKeep {
     /// Of the Responses API.
-    Response(KeptResponse),
+    Response(ToKeepResponse),
     /// Of Anthropic's Messages.
-    Thread(KeptThread),
+    Thread(ToKeepThread),
 }
 
 /// An answer of the Responses API that is to be kept.
-pub(crate) struct KeptResponse {
+pub(crate) struct ToKeepResponse {
     pub(crate) conversations: Arc<Conversations>,
     pub(crate) owner: Owner,
     pub(crate) now: SystemTime,
@@ -34,7 +34,7 @@ pub(crate) struct KeptResponse {
 }
 
 /// A thread of Anthropic's Messages that is to be kept.
-pub(crate) struct KeptThread {
+pub(crate) struct ToKeepThread {
     pub(crate) conversations: Arc<Conversations>,
     pub(crate) owner: Owner,
     pub(crate) now: SystemTime,
@@ -44,7 +44,7 @@ pub(crate) struct KeptThread {
     pub(crate) messages: Vec<Arc<Item>>,
 }
 
-impl Kept {
+impl ToKeep {
     /// The answer is whole: this is its object.
     pub(crate) fn keep(self, body: &[u8]) {
         match self {
@@ -54,17 +54,17 @@ impl Kept {
     }
 }
 
-impl KeptThread {
+impl ToKeepThread {
     fn keep(self, body: &[u8]) {
         let Self { conversations, owner, now, fixed, mut messages } = self;
         if let Some((id, answer)) = thread::answered(body) {
             messages.extend(conversations.messages(answer.into_iter().collect()));
-            conversations.store().put(Key::new(&owner, &id), Record::Thread(Thread { fixed, messages }), now);
+            conversations.store().put(Key::new(&owner, &id), Stored::Thread(Thread { fixed, messages }), now);
         }
     }
 }
 
-impl KeptResponse {
+impl ToKeepResponse {
     fn keep(self, body: &[u8]) {
         let Self { conversations, owner, now, id, conversation, earlier, input } = self;
         let output = conversations.items(answered_items(body));
@@ -77,14 +77,14 @@ impl KeptResponse {
             let asked = earlier.len() + input.len();
             let items = [earlier, input, output].concat();
             let response = Response { body: body.to_vec().into(), items, asked };
-            store.put(Key::new(&owner, &id), Record::Response(response), now);
+            store.put(Key::new(&owner, &id), Stored::Response(response), now);
         }
     }
 }
 
 /// Keeps an answer that comes in pieces.
 pub(crate) struct Keeper {
-    kept: Kept,
+    to_keep: ToKeep,
     ingress: &'static dyn Ingress,
     asked: Asked,
     collector: Collector,
@@ -92,8 +92,8 @@ pub(crate) struct Keeper {
 
 impl Keeper {
     /// Nothing has come yet.
-    pub(crate) fn new(kept: Kept, ingress: &'static dyn Ingress, asked: Asked) -> Self {
-        Self { kept, ingress, asked, collector: Collector::default() }
+    pub(crate) fn new(to_keep: ToKeep, ingress: &'static dyn Ingress, asked: Asked) -> Self {
+        Self { to_keep, ingress, asked, collector: Collector::default() }
     }
 
     /// A piece of the answer.
@@ -104,7 +104,7 @@ impl Keeper {
     /// The answer is whole.
     pub(crate) fn keep(self) {
         let answer = self.collector.into_answer();
-        self.kept.keep(&self.ingress.encode_answer(&answer, &self.asked));
+        self.to_keep.keep(&self.ingress.encode_answer(&answer, &self.asked));
     }
 }
 
@@ -120,8 +120,8 @@ impl Remember {
     /// This is its id.
     pub(crate) fn under(&self, id: &str) {
         if !id.is_empty() {
-            let record = Record::Elsewhere(Arc::clone(&self.provider));
-            self.conversations.store().put(Key::new(&self.owner, id), record, self.now);
+            let stored = Stored::Elsewhere(Arc::clone(&self.provider));
+            self.conversations.store().put(Key::new(&self.owner, id), stored, self.now);
         }
     }
 }

@@ -18,7 +18,7 @@ use gw_dialects::anthropic_messages::thread::Fixed;
 use gw_dialects::openai_responses::StoredItem;
 use serde_json::{Map, Value};
 
-pub(crate) use keeper::{Keeper, Kept, KeptResponse, KeptThread, Remember};
+pub(crate) use keeper::{Keeper, Remember, ToKeep, ToKeepResponse, ToKeepThread};
 
 use memory::Memory;
 
@@ -53,7 +53,7 @@ impl Key {
 
 /// What is kept.
 #[derive(Debug)]
-pub enum Record {
+pub enum Stored {
     /// An answer.
     Response(Response),
     /// A conversation.
@@ -117,7 +117,7 @@ pub enum Change {
 }
 
 /// What a store is asked for, when it comes.
-pub type Reading<'a> = Pin<Box<dyn Future<Output = Option<Arc<Record>>> + Send + 'a>>;
+pub type Reading<'a> = Pin<Box<dyn Future<Output = Option<Arc<Stored>>> + Send + 'a>>;
 
 /// Where it is all kept. What is written takes effect in the order of the calls, and is not waited for: a store that is
 /// elsewhere queues it, within bounds.
@@ -126,7 +126,7 @@ pub trait Store: Send + Sync {
     fn get<'a>(&'a self, key: &'a Key, now: SystemTime) -> Reading<'a>;
 
     /// Keeps something, in place of what was there.
-    fn put(&self, key: Key, record: Record, now: SystemTime);
+    fn put(&self, key: Key, stored: Stored, now: SystemTime);
 
     /// Changes a conversation, if it is there.
     fn change(&self, key: &Key, change: Change, now: SystemTime);

@@ -6,6 +6,7 @@ mod pump;
 use gw_core::{Error, ErrorCode};
 use gw_dialects::error as dialect_error;
 use gw_dialects::request;
+use gw_dialects::shared::percent;
 use gw_http::{RequestBody, Upgraded};
 use gw_providers::attempt::{self, AttemptTimeouts, Conversation};
 use http::uri::PathAndQuery;
@@ -16,7 +17,9 @@ use tokio::time::Instant;
 use crate::dispatch::{self, Attempt};
 use crate::engine::Engine;
 use crate::meter::Meter;
+use crate::outgoing;
 use crate::relay::{Asked, RelayCall, sent};
+use crate::sending::provider_request_id;
 use crate::snapshot::Snapshot;
 
 const KEY: HeaderName = header::SEC_WEBSOCKET_KEY;
@@ -81,7 +84,7 @@ impl Engine {
                 Err(Error::new(ErrorCode::ProviderInvalidResponse, message))
             }
             Conversation::Open(upgraded, headers) => {
-                meter.answered(dispatch::provider_request_id(&headers));
+                meter.answered(provider_request_id(&headers));
                 let limits = Limits { idle: snapshot.relay.realtime_idle, deadline };
                 Ok(Opened { headers: agreed(&headers), provider: upgraded, limits })
             }
@@ -131,14 +134,11 @@ fn handshake(attempt: &Attempt<'_>, call: &RelayCall<'_>) -> Result<Request<Requ
     }
     let path = sent::path(provider, call, carried)?;
     let separator = if path.query().is_some() { '&' } else { '?' };
-    let model = percent_encoded(&attempt.resolved.choice.model);
-    let path = PathAndQuery::try_from(format!("{path}{separator}model={model}"))
+    let mut path = format!("{path}{separator}model=");
+    percent::encode_into(&mut path, &attempt.resolved.choice.model, b"");
+    let path = PathAndQuery::try_from(path)
         .map_err(|_| Error::new(ErrorCode::InvalidRequest, "the path cannot be sent to a provider"))?;
-    let mut request = Request::new(RequestBody::empty());
-    *request.method_mut() = Method::GET;
-    *request.uri_mut() = path.into();
-    *request.headers_mut() = headers;
-    Ok(request)
+    Ok(outgoing::of(Method::GET, path, headers, RequestBody::empty()))
 }
 
 /// The protocols that the client offers, without its key.
@@ -169,14 +169,6 @@ fn agreed(headers: &HeaderMap) -> HeaderMap {
         }
     }
     told
-}
-
-fn percent_encoded(text: &str) -> String {
-    let encoded = text.bytes().map(|byte| match byte {
-        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
-        byte => format!("%{byte:02X}"),
-    });
-    encoded.collect()
 }
 
 /// The model that a query names: OpenAI's `model`, Azure's `deployment`.

@@ -25,8 +25,8 @@ const GOODBYE: Duration = Duration::from_secs(5);
 /// Carries a conversation to its end.
 pub(crate) async fn run(mut client: Upgraded, mut provider: Upgraded, limits: Limits, mut meter: Box<Meter>) {
     meter.stream_opened();
-    let mut carried = Carried::new();
-    let end = carried.run(&mut client, &mut provider, limits, &mut meter).await;
+    let mut pump = Pump::new();
+    let end = pump.run(&mut client, &mut provider, limits, &mut meter).await;
     let told = match end {
         End::Said(code) => {
             match code {
@@ -46,7 +46,7 @@ pub(crate) async fn run(mut client: Upgraded, mut provider: Upgraded, limits: Li
     };
     // Nothing can be said in the middle of a message.
     if let Some((code, error)) = told
-        && carried.down.is_between()
+        && pump.down.is_between()
     {
         let (_, body) = dialect_error::encode_error(&error, meter.request_id().as_str());
         let event = event_of(&body);
@@ -74,7 +74,7 @@ enum End {
 }
 
 /// Both directions.
-struct Carried {
+struct Pump {
     /// From the client.
     up: Way,
     /// From the provider.
@@ -106,7 +106,7 @@ enum Stop {
     Violation(Violation),
 }
 
-impl Carried {
+impl Pump {
     fn new() -> Self {
         Self {
             up: Way::new(Sender::Client),

@@ -12,6 +12,7 @@ use super::homes::Asker;
 use super::target::object_id;
 use super::{Asked, RelayCall};
 use crate::dispatch::{Attempt, AttemptCredential};
+use crate::media_type::is_json;
 use crate::meter::Meter;
 use crate::reply::{Content, Reply};
 
@@ -96,11 +97,6 @@ fn is_about_objects(dialect: DialectId, rest: &str) -> bool {
     let operation = dialect.operation();
     matches!(operation, Operation::Files | Operation::Batches | Operation::FineTuning | Operation::Videos)
         && !rest.ends_with("/content")
-}
-
-fn is_json(headers: &HeaderMap) -> bool {
-    let media_type = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
-    media_type.get(..16).is_some_and(|start| start.eq_ignore_ascii_case(b"application/json"))
 }
 
 async fn whole(attempt: &Attempt<'_>, mut answer: Answer, meter: &mut Meter) -> Result<Bytes, Error> {

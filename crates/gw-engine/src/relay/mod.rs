@@ -27,6 +27,7 @@ use crate::dispatch::{self, Attempt};
 use crate::engine::Engine;
 use crate::meter::Meter;
 use crate::reply::Reply;
+use crate::sending::provider_request_id;
 use crate::snapshot::Snapshot;
 
 use form::Form;
@@ -151,7 +152,7 @@ impl Engine {
         };
         attempt.accepted(used, response.status(), response.headers());
         drop(held);
-        meter.answered(dispatch::provider_request_id(response.headers()));
+        meter.answered(provider_request_id(response.headers()));
         answer::reply(&attempt, &call, asker, response, meter).await
     }
 

@@ -10,8 +10,9 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request, header};
 
 use super::target::Target;
 use super::{Asked, Body, RelayCall};
-use crate::dispatch::{Attempt, AttemptCredential, FORWARDED, FORWARDED_WITH_KEY};
+use crate::dispatch::{Attempt, AttemptCredential};
 use crate::meter::Meter;
+use crate::outgoing::{self, FORWARDED, FORWARDED_WITH_KEY};
 use crate::snapshot::Provider;
 
 /// What of a query is for the gateway: Google's clients put the key there.
@@ -77,11 +78,7 @@ impl Target {
                 RequestBody::held(edit::apply(&bytes, edits))
             }
         };
-        let mut request = Request::new(body);
-        *request.method_mut() = call.method.clone();
-        *request.uri_mut() = self.path.clone().into();
-        *request.headers_mut() = headers(attempt, call);
-        Ok(request)
+        Ok(outgoing::of(call.method.clone(), self.path.clone(), headers(attempt, call), body))
     }
 }
 

@@ -1,11 +1,11 @@
 //! One question to whoever gives out tokens: over the pools of the worker that asks, and with little patience.
 
-use std::fmt::Write as _;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
+use gw_dialects::shared::percent;
 use gw_http::client::BodyError;
 use gw_http::origin::{OriginSettings, Version};
 use gw_http::proxy::ProxyChoice;
@@ -257,14 +257,7 @@ fn entra_code(body: &Value) -> Option<&str> {
 
 /// Appends text as a part of a query or a form (RFC 3986's unreserved letters stay).
 pub(crate) fn escape_into(out: &mut String, text: &str) {
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
-            out.push(char::from(byte));
-        } else {
-            // Writing to a string cannot fail.
-            let _ = write!(out, "%{byte:02X}");
-        }
-    }
+    percent::encode_into(out, text, b"");
 }
 
 /// A header's value that is shown nowhere.

@@ -10,7 +10,7 @@ use gw_dialects::carried::ModelPlace;
 use gw_dialects::{multipart, request};
 use gw_engine::relay::{Asked, FlowState, RelayBody, RelayCall};
 use gw_engine::{Meter, Reply, ReplyBody, Snapshot};
-use gw_http::panics::{CatchPanic, Panicked};
+use gw_http::panics::CatchPanic;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, Version, header};
 use http_body::Body as _;
@@ -39,15 +39,8 @@ impl Api {
         let mut meter = Meter::open(self.engine.ports(), self.next_id(), dialect.operation(), dialect.name());
         meter.request_head(&parts.headers);
         let mut state = None;
-        let running = CatchPanic::new(self.run_relay(snapshot, asked, parts, incoming, &mut meter, &mut state));
-        let mut response = match running.await {
-            Ok(Ok(reply)) => respond::reply(reply, dialect, meter),
-            Ok(Err(error)) => respond::failure(&error, dialect, meter),
-            Err(Panicked) => {
-                meter.panicked();
-                respond::failure(&respond::broken(), dialect, meter)
-            }
-        };
+        let ended = CatchPanic::new(self.run_relay(snapshot, asked, parts, incoming, &mut meter, &mut state)).await;
+        let mut response = respond::outcome(ended, dialect, meter);
         // An answer that overtakes its request ends the connection: what follows would be the rest of the body.
         if parts.version < Version::HTTP_2 && state.is_some_and(|state| state.ended().is_none()) {
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
@@ -66,7 +59,7 @@ impl Api {
     ) -> Result<Reply, Error> {
         let presented = presented_key(parts);
         let presented = presented.as_deref();
-        let foreign_key = self.admit(snapshot, parts, presented, meter)?;
+        let is_foreign = self.admit(snapshot, parts, presented, meter)?;
         if matches!(asked, Asked::Raw { .. }) && parts.version < Version::HTTP_2 && parts.uri.authority().is_some() {
             return Err(Error::new(ErrorCode::InvalidRequest, "the request's target must be a path"));
         }
@@ -81,7 +74,7 @@ impl Api {
             method: &parts.method,
             query: parts.uri.query(),
             headers: &parts.headers,
-            foreign_key: presented.filter(|_| foreign_key),
+            foreign_key: presented.filter(|_| is_foreign),
             provider: named_provider(parts),
             model: model.map(request::model_in_path).transpose()?,
         };

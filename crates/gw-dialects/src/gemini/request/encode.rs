@@ -12,6 +12,7 @@ use crate::chat::{Encoded, Target};
 use crate::gemini::FAMILY;
 use crate::gemini::wire::invalid;
 use crate::shared::losses::Losses;
+use crate::shared::percent;
 use crate::shared::turns::{Arranged, Rules, Side, Turn, arrange};
 
 #[derive(Serialize)]
@@ -102,12 +103,6 @@ pub(in super::super) fn path(model: &str, stream: bool) -> String {
     let model = model.strip_prefix("models/").unwrap_or(model);
     let folder = if model.starts_with("tunedModels/") { "" } else { "models/" };
     let mut path = format!("/{folder}");
-    for byte in model.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~@/".contains(&byte) {
-            path.push(char::from(byte));
-        } else {
-            path.push_str(&format!("%{byte:02X}"));
-        }
-    }
+    percent::encode_into(&mut path, model, b"@/");
     format!("{path}:{verb}")
 }

@@ -1,5 +1,5 @@
 use gw_core::chat::event::check;
-use gw_core::chat::{Candidate, Finish, Text, ToolInput};
+use gw_core::chat::{Block, Candidate, Delta, Finish, FinishReason, Text, ToolInput};
 use proptest::prelude::*;
 use serde_json::json;
 

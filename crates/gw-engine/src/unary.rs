@@ -20,10 +20,12 @@ use gw_providers::catalog::DialectEntry;
 use http::{HeaderMap, Request};
 
 use crate::budget::Taken;
-use crate::dispatch::{Attempt, not_spoken, provider_request_id};
+use crate::dispatch::Attempt;
 use crate::engine::Call;
 use crate::meter::Meter;
+use crate::refusal::not_spoken;
 use crate::reply::{Content, Reply};
+use crate::sending::provider_request_id;
 use crate::translate;
 
 /// Calls of one request that are under way at the same time.
@@ -46,16 +48,16 @@ struct Received {
 
 impl Attempt<'_> {
     /// Has an operation other than chat answered in another dialect.
-    pub(crate) async fn run_operation(&self, call: &Call<'_>, head: &Head, meter: &mut Meter) -> Result<Reply, Error> {
+    pub(crate) async fn run_unary(&self, call: &Call<'_>, head: &Head, meter: &mut Meter) -> Result<Reply, Error> {
         // Rare beside chat: they do not weigh on every request's future.
         match call.dialect.operation() {
-            Operation::Embeddings => Box::pin(self.run_unary::<Embed>(call, head, meter)).await,
-            Operation::Rerank => Box::pin(self.run_unary::<Rerank>(call, head, meter)).await,
+            Operation::Embeddings => Box::pin(self.run_of::<Embed>(call, head, meter)).await,
+            Operation::Rerank => Box::pin(self.run_of::<Rerank>(call, head, meter)).await,
             _ => Err(not_spoken(&self.resolved.choice.provider, call)),
         }
     }
 
-    async fn run_unary<O: Unary>(&self, call: &Call<'_>, head: &Head, meter: &mut Meter) -> Result<Reply, Error> {
+    async fn run_of<O: Unary>(&self, call: &Call<'_>, head: &Head, meter: &mut Meter) -> Result<Reply, Error> {
         let (provider, model) = (&self.resolved.choice.provider, &self.resolved.choice.model);
         let spoken = self.spoken_unary::<O>(call)?;
         let line = RequestLine { model: call.model, stream: None, headers: Some(call.headers) };
@@ -101,7 +103,7 @@ impl Attempt<'_> {
         let body = spoken.ingress.encode_answer(&answer, &request, meter.request_id())?;
         // As many bytes as came are counted as held until the answer is sent.
         let held = received.into_iter().map(|received| received.held).reduce(Taken::and);
-        Ok(translate::reply("application/json", Content::Whole(body, held)))
+        Ok(Reply::of("application/json", Content::Whole(body, held)))
     }
 
     /// How the provider is asked: in the client's own dialect if it speaks it, else in the first that it has for this.

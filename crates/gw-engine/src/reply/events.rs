@@ -1,0 +1,143 @@
+//! Bodies that are events, each whole: a stream as it came, and one that is said in other words. What breaks off ends in an
+//! error event.
+
+use std::collections::VecDeque;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use gw_core::{Error, ErrorCode};
+use gw_dialects::error as dialect_error;
+use gw_dialects::stream::StreamScan;
+use gw_providers::attempt::{Answer, AttemptError};
+
+use super::{END_GRACE, Translation, interrupted};
+use crate::meter::Meter;
+
+/// A stream that is forwarded as it comes.
+pub(super) struct Events {
+    pub(super) answer: Answer,
+    pub(super) scan: StreamScan,
+    pub(super) ready: VecDeque<Bytes>,
+    pub(super) over: bool,
+}
+
+/// A stream that is said in other words, or read along with.
+pub(super) struct Translated {
+    pub(super) answer: Answer,
+    pub(super) translation: Box<Translation>,
+    /// The client has been told everything; the connection may still end.
+    pub(super) told: bool,
+    pub(super) over: bool,
+}
+
+impl Events {
+    pub(super) fn poll(&mut self, meter: &mut Meter, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        loop {
+            if let Some(bytes) = self.ready.pop_front() {
+                return Poll::Ready(Some(bytes));
+            }
+            if self.over {
+                return Poll::Ready(None);
+            }
+            match self.answer.poll_data(context) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Some(Ok(bytes))) => {
+                    meter.received();
+                    match self.scan.feed(bytes) {
+                        Ok(pieces) => {
+                            self.ready.extend(pieces);
+                            if self.scan.is_done() {
+                                self.answer.hurry(END_GRACE);
+                            }
+                            if meter.tells_cost() {
+                                meter.used(self.scan.usage());
+                            }
+                        }
+                        Err(mut fault) => {
+                            self.ready.extend(std::mem::take(&mut fault.before));
+                            self.break_off(meter, &fault.into_error());
+                        }
+                    }
+                }
+                Poll::Ready(Some(Err(error))) => self.end(meter, Some(&error)),
+                Poll::Ready(None) => self.end(meter, None),
+            }
+        }
+    }
+
+    /// The provider's stream is over. Only one that said so itself ends well.
+    fn end(&mut self, meter: &mut Meter, error: Option<&AttemptError>) {
+        let end = self.scan.finish();
+        meter.used(self.scan.usage());
+        if !end.rest.is_empty() {
+            self.ready.push_back(end.rest);
+        }
+        if end.clean {
+            self.over = true;
+            match self.scan.error() {
+                Some(_) => meter.interrupted(ErrorCode::ProviderFailed),
+                None => meter.completed(),
+            }
+            return;
+        }
+        let error = error.map_or_else(
+            || Error::new(ErrorCode::ProviderStreamInterrupted, "the provider's stream ended before it was complete"),
+            interrupted,
+        );
+        self.break_off(meter, &error);
+    }
+
+    /// Ends the stream with an error event: a clean end would be taken for a whole answer.
+    fn break_off(&mut self, meter: &mut Meter, error: &Error) {
+        self.over = true;
+        meter.used(self.scan.usage());
+        meter.interrupted(error.code);
+        self.ready.push_back(dialect_error::stream_error(error, meter.request_id().as_str()));
+    }
+}
+
+impl Translated {
+    pub(super) fn poll(&mut self, meter: &mut Meter, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        while !self.over {
+            let polled = self.answer.poll_data(context);
+            if self.told {
+                match polled {
+                    Poll::Pending => return Poll::Pending,
+                    Poll::Ready(Some(Ok(_))) => continue,
+                    Poll::Ready(None | Some(Err(_))) => break,
+                }
+            }
+            let is_end = matches!(polled, Poll::Ready(None | Some(Err(_))));
+            let said = match polled {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Some(Ok(bytes))) => {
+                    meter.received();
+                    let said = self.translation.feed(bytes);
+                    if self.translation.is_complete() {
+                        self.answer.hurry(END_GRACE);
+                    }
+                    said
+                }
+                Poll::Ready(Some(Err(error))) => self.translation.break_off(&interrupted(&error)),
+                Poll::Ready(None) => self.translation.end(),
+            };
+            meter.used(self.translation.usage());
+            match said.end {
+                None => {}
+                Some(Ok(())) => {
+                    (self.told, self.over) = (true, is_end);
+                    meter.completed();
+                }
+                Some(Err(code)) => {
+                    self.over = true;
+                    meter.interrupted(code);
+                }
+            }
+            if !said.bytes.is_empty() {
+                return Poll::Ready(Some(said.bytes));
+            }
+        }
+        self.over = true;
+        Poll::Ready(None)
+    }
+}

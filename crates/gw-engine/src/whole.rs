@@ -1,0 +1,143 @@
+//! Answers that come whole: what of them is held, how much, and what they say was used.
+
+use std::collections::VecDeque;
+
+use bytes::{Bytes, BytesMut};
+use gw_core::{Error, Operation, Usage};
+use gw_dialects::chat::{self, Origin};
+use gw_dialects::{openai_responses, response, scan, unary};
+use gw_providers::attempt::Answer;
+use http::{HeaderMap, Response};
+
+use crate::budget::Taken;
+use crate::dispatch::Attempt;
+use crate::engine::Call;
+use crate::meter::Meter;
+use crate::reply::{Content, Reply};
+
+/// An answer up to this size is held until it is whole, so that one that breaks off is an error and not half an answer.
+const HELD_ANSWER_BYTES_MAX: usize = 1 << 20;
+/// The most that a whole answer may be that has to be said in other words: pictures come in base64.
+pub(crate) const ANSWER_BYTES_MAX: usize = 64 << 20;
+
+impl Attempt<'_> {
+    /// An answer that is not a stream: held until it is whole, unless it is large.
+    pub(crate) async fn whole(
+        &self,
+        call: &Call<'_>,
+        response: Response<Answer>,
+        meter: &mut Meter,
+    ) -> Result<Reply, Error> {
+        let (parts, mut answer) = response.into_parts();
+        let mut held = self.ports.held_bytes.nothing();
+        let mut pieces: VecDeque<Bytes> = VecDeque::new();
+        let mut size = 0;
+        // Only OpenAI's older formats can be searched for their usage in passing.
+        let held_max = if call.dialect.is_plain_openai() { HELD_ANSWER_BYTES_MAX } else { ANSWER_BYTES_MAX };
+        while size <= held_max {
+            let Some(piece) = answer.data().await else {
+                let body = join(pieces);
+                meter.received();
+                let (usage, tier) = self.usage(call, &parts.headers, &body)?;
+                meter.used(usage);
+                meter.served(tier.as_deref());
+                self.remember_whole(call, &body, meter);
+                return Ok(Reply {
+                    status: parts.status,
+                    headers: parts.headers,
+                    content: Content::Whole(body, Some(held)),
+                });
+            };
+            let piece = piece.map_err(|error| self.failed(&error))?;
+            meter.received();
+            held.hold(size, piece.len())?;
+            size += piece.len();
+            pieces.push_back(piece);
+        }
+        Ok(Reply { status: parts.status, headers: parts.headers, content: Content::Flowing(pieces, answer) })
+    }
+
+    /// A provider may keep what it answered.
+    fn remember_whole(&self, call: &Call<'_>, body: &Bytes, meter: &Meter) {
+        if let Some(remember) = self.remember(call, meter)
+            && let Some(id) = openai_responses::id_of(body)
+        {
+            remember.under(&id);
+        }
+    }
+
+    /// What a whole answer says was used, and which service was given where that stands elsewhere.
+    fn usage(
+        &self,
+        call: &Call<'_>,
+        headers: &HeaderMap,
+        body: &Bytes,
+    ) -> Result<(Option<Usage>, Option<String>), Error> {
+        if call.dialect.operation() == Operation::CountTokens {
+            return Ok((None, None));
+        }
+        if call.dialect.operation() != Operation::Chat && !call.dialect.is_plain_openai() {
+            scan::top_level(body).map_err(|_| self.invalid(body))?;
+            let (provider, model) = (&self.resolved.choice.provider.name, &self.resolved.choice.model);
+            return Ok((unary::usage(call.dialect, &unary::Reply { headers, body, provider, model }), None));
+        }
+        let egress = chat::egress(call.dialect).filter(|_| !call.dialect.is_plain_openai());
+        let Some(egress) = egress else {
+            let scan = response::scan_response(call.dialect, body).map_err(|_| self.invalid(body))?;
+            return Ok((scan.usage, None));
+        };
+        scan::top_level(body).map_err(|_| self.invalid(body))?;
+        // An answer that says of itself that it is an error goes to the client as it is.
+        let answer = egress.decode_answer(body, &Origin::default()).ok();
+        Ok(answer.map_or((None, None), |answer| (answer.usage, answer.service_tier)))
+    }
+
+    /// A whole answer, under its limit; `received` is told of each piece.
+    pub(crate) async fn collect(
+        &self,
+        mut answer: Answer,
+        mut received: impl FnMut(),
+    ) -> Result<(Bytes, Taken), Error> {
+        let mut held = self.ports.held_bytes.nothing();
+        let mut body = BytesMut::new();
+        while let Some(piece) = answer.data().await {
+            let piece = piece.map_err(|error| self.failed(&error))?;
+            received();
+            self.check_size(body.len() + piece.len())?;
+            held.hold(body.len(), piece.len())?;
+            body.extend_from_slice(&piece);
+        }
+        Ok((body.freeze(), held))
+    }
+
+    /// Whether an answer of so many bytes may be held.
+    pub(crate) fn check_size(&self, bytes: usize) -> Result<(), Error> {
+        if bytes <= ANSWER_BYTES_MAX {
+            return Ok(());
+        }
+        let what = format!("an answer of more than {ANSWER_BYTES_MAX} bytes");
+        Err(gw_dialects::shared::refusal::invalid(&self.resolved.choice.provider.name, &what))
+    }
+}
+
+fn join(mut pieces: VecDeque<Bytes>) -> Bytes {
+    if pieces.len() <= 1 {
+        return pieces.pop_front().unwrap_or_default();
+    }
+    let mut whole = BytesMut::with_capacity(pieces.iter().map(Bytes::len).sum());
+    pieces.iter().for_each(|piece| whole.extend_from_slice(piece));
+    whole.freeze()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_are_joined_in_order_and_a_single_one_is_not_copied() {
+        let single = Bytes::from_static(b"single");
+        assert_eq!(join(VecDeque::from([single.clone()])).as_ptr(), single.as_ptr());
+        assert_eq!(join(VecDeque::from([Bytes::from_static(b"ab"), Bytes::from_static(b"c")])), "abc");
+        assert_eq!(join(VecDeque::new()), "");
+    }
+}
