@@ -10,6 +10,7 @@ use gw_config::config::{Accept, Config, LogFormat};
 use gw_core::RequestRecord;
 use gw_engine::budget::Budget;
 use gw_engine::conversations::Conversations;
+use gw_engine::recent::{Memory, Recent};
 use gw_engine::relay::Homes;
 use gw_engine::snapshot::Handle;
 use gw_engine::{Engine, Ports, Published};
@@ -34,12 +35,14 @@ use crate::drain::Ending;
 use crate::metrics::Door;
 use crate::reload::{Reloader, Seen, look};
 use crate::settings::{self, Lasting, Settings};
-use crate::{banner, catalog, control, drain};
+use crate::{banner, catalog, control, drain, records};
 
 /// Conversations kept to be continued, in bytes.
 const CONVERSATION_BYTES: usize = 64 << 20;
 /// Finished requests that may wait for each worker; more are counted as lost.
 const RECORDS_PER_WORKER: usize = 2_048;
+/// Finished requests that clients may ask for.
+const REQUESTS_REMEMBERED: usize = 10_000;
 /// For the last log lines.
 const FLUSH_LIMIT: Duration = Duration::from_secs(2);
 /// Threads of the control plane.
@@ -90,14 +93,12 @@ async fn live(
     let tasks = background(&registry);
     let (records, finished) = mailbox::mailbox::<RequestRecord>(RECORDS_PER_WORKER);
     let (control, questions) = Control::channel();
-    let records = config.logging.requests.then_some(records);
     let house = Arc::new(House::new(config, &published, &registry, &health, control, records));
     let certificate = certificate(config)?;
     let workers = Workers::start(&worker_settings(config, certificate.clone()), &house)?;
 
-    if config.logging.requests {
-        tasks.spawn("request log", RequestLog::new(log).run(finished));
-    }
+    let request_log = config.logging.requests.then(|| RequestLog::new(log));
+    tasks.spawn("records", records::run(finished, request_log, Arc::clone(&house.recent)));
     let metrics = control::Metrics::new(&registry, &house.held_bytes, log);
     tasks.spawn_until_stop("control", control::answer(questions, metrics.clone()));
     if let Some(address) = config.metrics.listen.filter(|_| config.metrics.enabled) {
@@ -156,8 +157,9 @@ fn background(registry: &Arc<Registry>) -> Tasks {
 struct House {
     published: Arc<Published>,
     registry: Arc<Registry>,
-    /// Each worker takes a clone, which has a queue of its own. `None` where finished requests are not logged.
+    /// Each worker takes a clone, which has a queue of its own.
     records: Mutex<Option<Sender<RequestRecord>>>,
+    recent: Arc<dyn Recent>,
     held_bytes: Arc<Budget>,
     conversations: Arc<Conversations>,
     homes: Arc<Homes>,
@@ -177,12 +179,13 @@ impl House {
         registry: &Arc<Registry>,
         health: &Arc<Health>,
         control: Control,
-        records: Option<Sender<RequestRecord>>,
+        records: Sender<RequestRecord>,
     ) -> Self {
         Self {
             published: Arc::clone(published),
             registry: Arc::clone(registry),
-            records: Mutex::new(records),
+            records: Mutex::new(Some(records)),
+            recent: Arc::new(Memory::new(REQUESTS_REMEMBERED, Clock::system().now())),
             held_bytes: Budget::new("bytes held in memory", config.server.limits.held_bytes),
             conversations: Arc::new(Conversations::new(CONVERSATION_BYTES)),
             homes: Arc::new(Homes::default()),
@@ -222,6 +225,7 @@ impl Application for House {
             control: self.control.clone(),
             metrics_path: self.metrics_path.clone(),
             loopback_only: self.loopback_only,
+            recent: Arc::clone(&self.recent),
             ids: RequestIds::default(),
         })
     }

@@ -10,6 +10,7 @@ mod cli;
 mod control;
 mod drain;
 mod metrics;
+mod records;
 mod reload;
 mod settings;
 

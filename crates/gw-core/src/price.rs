@@ -87,6 +87,19 @@ impl Dimension {
         Self::ALL.into_iter().find(|dimension| dimension.name() == name)
     }
 
+    /// Whether it is a part of what was sent to the model.
+    pub const fn is_input(self) -> bool {
+        matches!(
+            self,
+            Self::Input
+                | Self::CachedInput
+                | Self::CacheWrite
+                | Self::CacheWrite1h
+                | Self::AudioInput
+                | Self::ImageInput
+        )
+    }
+
     /// Whether files say what a million of it costs, rather than what one does.
     pub const fn is_per_million(self) -> bool {
         self.is_token() || matches!(self, Self::Character)

@@ -61,6 +61,9 @@ pub struct Try {
     pub duration_us: u64,
 }
 
+/// A part of the hash of a key: enough to tell keys apart, and nothing of the key.
+pub type KeyHash = [u8; 16];
+
 /// One finished request. Holds facts about it, never its content.
 #[derive(Debug, Clone)]
 pub struct RequestRecord {
@@ -78,6 +81,10 @@ pub struct RequestRecord {
     pub dialect: &'static str,
     /// The name of the caller's key.
     pub key_name: Option<Arc<str>>,
+    /// What tells callers apart that present keys of their own.
+    pub foreign_key: Option<KeyHash>,
+    /// Whether the provider was asked with the caller's own key.
+    pub callers_key: bool,
     /// The model as the client named it.
     pub model_requested: Option<Box<str>>,
     /// The model as the provider was asked for it.
@@ -88,6 +95,8 @@ pub struct RequestRecord {
     pub provider_type: Option<Arc<str>>,
     /// The provider's own id of the request.
     pub provider_request_id: Option<Box<str>>,
+    /// The id in the body of the answer, as the client got it, where somebody may come back with it.
+    pub answer_id: Option<Box<str>>,
     /// Whether the client asked for a stream.
     pub stream: bool,
     /// The HTTP status the client was sent; 499 where it left before one was sent.

@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use bytes::{Bytes, BytesMut};
-use gw_core::Cost;
+use gw_core::{Cost, Nanodollars};
 use gw_dialects::scan;
 use memchr::memmem;
 
@@ -72,7 +72,7 @@ fn member(text: &[u8], object: Range<usize>, name: &str) -> Option<Range<usize>>
 
 fn insert(text: &Bytes, places: &[Place], meter: &Meter) -> Bytes {
     let Some(cost) = meter.cost() else { return text.clone() };
-    let members = members(&cost, meter.uses_callers_key());
+    let members = members(&cost, meter);
     let mut told = BytesMut::with_capacity(text.len() + places.len() * (members.len() + 1));
     let mut from = 0;
     for place in places {
@@ -87,14 +87,36 @@ fn insert(text: &Bytes, places: &[Place], meter: &Meter) -> Bytes {
     told.freeze()
 }
 
+/// What OpenRouter's clients look for besides: what the provider's prices make of the prompt, of the answer, and of all of
+/// it. What has no price is in no sum: then it is left out.
+fn of_openrouter(cost: &Cost) -> Vec<String> {
+    let Some(total) = cost.total() else { return Vec::new() };
+    let prompt = cost.components().filter(|(dimension, _)| dimension.is_input());
+    let prompt: i64 = prompt.map(|(_, amount)| amount.0).sum();
+    let completion = total.0.saturating_sub(prompt);
+    vec![
+        format!("\"upstream_inference_cost\":{total}"),
+        format!("\"upstream_inference_prompt_cost\":{}", Nanodollars(prompt)),
+        format!("\"upstream_inference_completions_cost\":{}", Nanodollars(completion)),
+    ]
+}
+
 /// In dollars; what has no price is named, and then the whole is not known.
-fn members(cost: &Cost, is_byok: bool) -> String {
+fn members(cost: &Cost, meter: &Meter) -> String {
+    let is_byok = meter.uses_callers_key();
     let total = cost.total().map_or_else(|| "null".to_owned(), |total| total.to_string());
     let mut details: Vec<_> =
         cost.components().map(|(dimension, amount)| format!("\"{}\":{amount}", dimension.name())).collect();
+    if meter.speaks_openrouter() {
+        details.extend(of_openrouter(cost));
+    }
     if !cost.unpriced().is_empty() {
         let names: Vec<_> = cost.unpriced().names().map(|name| format!("\"{name}\"")).collect();
         details.push(format!("\"unpriced\":[{}]", names.join(",")));
+    }
+    if meter.speaks_openrouter() && cost.total().is_none() {
+        // Its clients want amounts there or nothing.
+        return format!("\"cost\":null,\"is_byok\":{is_byok}");
     }
     format!("\"cost\":{total},\"cost_details\":{{{}}},\"is_byok\":{is_byok}", details.join(","))
 }

@@ -24,6 +24,7 @@ use crate::budget::{Budget, Taken};
 use crate::conversations::Conversations;
 use crate::meter::Meter;
 use crate::models::{Choice, Target, TargetSettings};
+use crate::openrouter;
 use crate::relay::Homes;
 use crate::reply::Reply;
 use crate::routing::{Read, RequestFacts, Seen, Walk, Way};
@@ -42,6 +43,8 @@ pub struct Call<'a> {
     pub stream: Option<bool>,
     /// Whether a stream is wanted as a list in JSON: Gemini's without `alt=sse`.
     pub json_array: bool,
+    /// Whether the client speaks OpenRouter's API: it may write what OpenRouter alone understands.
+    pub openrouter: bool,
     /// The key that the client presented, if it is not one of ours.
     pub foreign_key: Option<&'a str>,
     /// The path that was asked.
@@ -157,7 +160,8 @@ impl Engine {
             head.model = Some(request::model_in_path(model)?);
         }
         if head.model.is_none() {
-            head.model = call.dialect.default_model().map(Box::from);
+            let listed = call.openrouter.then(|| openrouter::first_of_models(&head, &call.body)).flatten();
+            head.model = listed.or_else(|| call.dialect.default_model().map(Box::from));
         }
         head.stream = call.stream.unwrap_or(head.stream);
         meter.asked(head.model.as_deref(), head.stream);

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use gw_config::config::{AuthMode, NamedKey};
+use gw_core::record::KeyHash;
 use gw_core::{Caller, Error, ErrorCode};
 
 /// The known keys, by their hash: the keys themselves are not kept.
@@ -19,8 +20,8 @@ impl KeyTable {
         Self { by_hash }
     }
 
-    fn name_of(&self, presented: &str) -> Option<&Arc<str>> {
-        self.by_hash.get(&hash(presented))
+    fn name_of(&self, hash: &[u8; 32]) -> Option<&Arc<str>> {
+        self.by_hash.get(hash)
     }
 }
 
@@ -45,6 +46,8 @@ pub struct Identified {
     pub caller: Caller,
     /// Whether the presented key is not ours and may be the provider's own.
     pub foreign_key: bool,
+    /// What tells that key apart from others.
+    pub foreign_hash: Option<KeyHash>,
 }
 
 impl Identity {
@@ -53,14 +56,13 @@ impl Identity {
     /// # Errors
     /// `invalid_api_key` where a key is required and none, or an unknown one, was presented.
     pub fn identify(&self, presented: Option<&str>) -> Result<Identified, Error> {
-        let known = match self.mode {
+        let hash = match self.mode {
             AuthMode::None => None,
-            AuthMode::Required | AuthMode::Optional | AuthMode::Passthrough => {
-                presented.and_then(|key| self.keys.name_of(key))
-            }
+            AuthMode::Required | AuthMode::Optional | AuthMode::Passthrough => presented.map(hash),
         };
-        if let Some(name) = known {
-            return Ok(Identified { caller: Caller { key_name: Some(Arc::clone(name)) }, foreign_key: false });
+        if let Some(name) = hash.as_ref().and_then(|hash| self.keys.name_of(hash)) {
+            let caller = Caller { key_name: Some(Arc::clone(name)) };
+            return Ok(Identified { caller, foreign_key: false, foreign_hash: None });
         }
         match (self.mode, presented) {
             (AuthMode::Required, None) => Err(Error::new(
@@ -70,9 +72,10 @@ impl Identity {
             (AuthMode::Required, Some(_)) => {
                 Err(Error::new(ErrorCode::InvalidApiKey, "the presented API key is not known to this gateway"))
             }
-            (AuthMode::None, _) => Ok(Identified { caller: Caller::ANONYMOUS, foreign_key: false }),
+            (AuthMode::None, _) => Ok(Identified { caller: Caller::ANONYMOUS, foreign_key: false, foreign_hash: None }),
             (AuthMode::Optional | AuthMode::Passthrough, presented) => {
-                Ok(Identified { caller: Caller::ANONYMOUS, foreign_key: presented.is_some() })
+                let foreign_hash = hash.and_then(|hash| hash.first_chunk().copied());
+                Ok(Identified { caller: Caller::ANONYMOUS, foreign_key: presented.is_some(), foreign_hash })
             }
         }
     }

@@ -13,6 +13,7 @@
 //!
 //! Absent so far: limits, guardrails, caches, and plans of more than one attempt.
 
+mod answer_id;
 pub mod budget;
 mod continuing;
 pub mod conversations;
@@ -21,14 +22,16 @@ mod counting;
 pub mod dispatch;
 pub mod engine;
 mod gathering;
-mod identity;
+pub mod identity;
 pub mod media;
 mod media_type;
 pub mod meter;
 pub mod models;
+mod openrouter;
 mod outgoing;
 pub mod pricing;
 pub mod realtime;
+pub mod recent;
 mod refusal;
 pub mod relay;
 pub mod reply;

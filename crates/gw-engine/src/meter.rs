@@ -5,11 +5,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use gw_core::chat::{Grade, Loss};
-use gw_core::record::LOSSES_MAX;
+use gw_core::record::{KeyHash, LOSSES_MAX};
 use gw_core::{Cost, Error, ErrorCode, Operation, Outcome, RequestId, RequestRecord, ServiceTier, Timings, Try, Usage};
 use http::HeaderMap;
 use tokio::time::Instant;
 
+use crate::answer_id;
 use crate::budget::Taken;
 use crate::engine::{Ports, Resolved};
 use crate::routing::standing::Place;
@@ -18,6 +19,8 @@ use crate::routing::standing::Place;
 const CLIENT_CLOSED: u16 = 499;
 /// Longer lists of warnings are cut: they stand in a header.
 const WARNINGS_BYTES_MAX: usize = 2 << 10;
+/// Pieces of a stream in which the id of the answer is looked for: it stands in the first event, or soon after.
+const ID_PIECES_MAX: u8 = 8;
 /// Longer ids and names of clients and providers are cut.
 const FOREIGN_ID_BYTES_MAX: usize = 200;
 
@@ -32,7 +35,8 @@ pub struct Meter {
     dropped: String,
     warnings: String,
     tells_cost: bool,
-    callers_key: bool,
+    speaks_openrouter: bool,
+    looks_for_id: u8,
     _in_flight: Option<Taken>,
     place: Option<Place>,
 }
@@ -57,11 +61,14 @@ impl Meter {
             operation,
             dialect,
             key_name: None,
+            foreign_key: None,
+            callers_key: false,
             model_requested: None,
             model_used: None,
             provider: None,
             provider_type: None,
             provider_request_id: None,
+            answer_id: None,
             stream: false,
             status: CLIENT_CLOSED,
             outcome: Outcome::Cancelled,
@@ -88,7 +95,8 @@ impl Meter {
             dropped: String::new(),
             warnings: String::new(),
             tells_cost: false,
-            callers_key: false,
+            speaks_openrouter: false,
+            looks_for_id: 0,
             _in_flight: None,
             place: None,
         })
@@ -142,9 +150,10 @@ impl Meter {
         self.record.stream = stream;
     }
 
-    /// Who calls.
-    pub fn caller(&mut self, key_name: Option<Arc<str>>) {
+    /// Who calls: the name of a key of ours, or what tells the key apart that is not.
+    pub fn caller(&mut self, key_name: Option<Arc<str>>, foreign_key: Option<KeyHash>) {
         self.record.key_name = key_name;
+        self.record.foreign_key = foreign_key;
     }
 
     /// The name of the key that the caller presented.
@@ -325,12 +334,37 @@ impl Meter {
 
     /// The provider is asked with the caller's own key.
     pub fn use_callers_key(&mut self) {
-        self.callers_key = true;
+        self.record.callers_key = true;
     }
 
     /// Whether the provider is asked with the caller's own key.
     pub fn uses_callers_key(&self) -> bool {
-        self.callers_key
+        self.record.callers_key
+    }
+
+    /// The caller speaks OpenRouter's API: it is told what it is told there, and comes back with the ids of answers.
+    pub fn speak_openrouter(&mut self) {
+        self.looks_for_id = ID_PIECES_MAX;
+        self.speaks_openrouter = true;
+    }
+
+    /// Whether the caller speaks OpenRouter's API.
+    pub fn speaks_openrouter(&self) -> bool {
+        self.speaks_openrouter
+    }
+
+    /// A piece of the answer goes to a client that may come back with its id: events, each whole, or all of it.
+    pub(crate) fn told(&mut self, piece: &[u8], is_events: bool) {
+        self.looks_for_id -= 1;
+        self.record.answer_id = answer_id::find(piece, is_events).map(|id| shortened(&id));
+        if self.record.answer_id.is_some() {
+            self.looks_for_id = 0;
+        }
+    }
+
+    /// Whether the id of the answer has still to be found.
+    pub(crate) fn looks_for_id(&self) -> bool {
+        self.looks_for_id > 0
     }
 
     /// The client is told of an error.

@@ -2,7 +2,8 @@
 //!
 //! A name is, in this order: a route or alias of the configuration; a model that a provider's `models` lists (so that
 //! `deepseek/deepseek-chat` listed at an aggregator is found as it stands); `provider/model`, where the provider is
-//! found by name and then by type; a model that the catalogue knows.
+//! found by name and then by type; a model that the catalogue knows; and if it has a slash, one that OpenRouter may know,
+//! where that is configured.
 //!
 //! It stands for a tree of targets. Most trees are one target; where several providers serve a model, they are a group
 //! that is tried as `routing` says.
@@ -16,7 +17,9 @@ use gw_policy::condition::Query;
 use gw_policy::failure::Failures;
 use gw_policy::plan::{Group, Member, Node, Strategy};
 use gw_providers::catalog::Catalog;
+use gw_providers::catalog::models::ProviderModels;
 
+use crate::openrouter;
 use crate::routing::target;
 pub use crate::routing::target::{Choice, Target, TargetSettings};
 use crate::snapshot::Provider;
@@ -245,7 +248,9 @@ impl Models {
             if !named.is_empty() {
                 let serving: Vec<_> = named.into_iter().filter(|index| self.providers[*index].serves(model)).collect();
                 return match serving.is_empty() {
-                    false => self.pick(&serving, model, prefer, true, settings),
+                    false => {
+                        self.pick(&serving, model, prefer, true, settings).map(|node| node.map(&mut spelled_as_there))
+                    }
                     true => Err(self.not_found(name)),
                 };
             }
@@ -260,9 +265,19 @@ impl Models {
         let mut candidates = by_priority(&self.providers, candidates);
         candidates.sort_by_key(|index| (self.providers[*index].priority, likeliest(*index)));
         if candidates.is_empty() {
+            // Who serves the models of others under their makers' names may know it.
+            let routers = (0..self.providers.len()).filter(|index| self.is_open_router(*index));
+            candidates = by_priority(&self.providers, routers.filter(|_| name.contains('/')));
+        }
+        if candidates.is_empty() {
             return Err(self.not_found(name));
         }
         self.pick(&candidates, name, prefer, false, settings)
+    }
+
+    fn is_open_router(&self, index: ProviderIndex) -> bool {
+        let provider = &self.providers[index];
+        openrouter::is(provider) && provider.is_usable() && provider.models.is_empty()
     }
 
     /// The providers that a reference means: the one of that name, else all of that type, by priority.
@@ -362,6 +377,20 @@ fn grouped(mut nodes: Vec<Node<Target>>, strategy: Balance, fallback: &Failures)
             let members = nodes.into_iter().map(|node| Member { node, weight: 1.0 }).collect();
             Node::Group(Group { id: 0, strategy: Strategy::Balance(strategy), members, fallback: fallback.clone() })
         }
+    }
+}
+
+/// OpenRouter writes the versions of models with a point (`anthropic/claude-sonnet-4.5`) where some of their makers write a
+/// dash. The maker's catalogue says which of the two there is.
+fn spelled_as_there(target: &Target) -> Target {
+    let choice = &target.choice;
+    let Some(known) = ProviderModels::builtin(&choice.provider.entry.id).filter(|_| choice.model.contains('.')) else {
+        return target.clone();
+    };
+    let dashed = choice.model.replace('.', "-");
+    match known.get(&choice.model).is_none() && known.get(&dashed).is_some() {
+        true => Target { choice: Choice { model: Arc::from(dashed), ..choice.clone() }, ..target.clone() },
+        false => target.clone(),
     }
 }
 

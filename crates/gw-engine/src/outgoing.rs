@@ -14,6 +14,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, header};
 use crate::dispatch::{Attempt, AttemptCredential};
 use crate::engine::Call;
 use crate::meter::Meter;
+use crate::openrouter;
 use crate::refusal::not_spoken;
 use crate::snapshot::Provider;
 
@@ -98,7 +99,8 @@ impl Attempt<'_> {
         if dialect.chat() == DialectId::AnthropicMessages {
             headers.insert(ANTHROPIC_VERSION, HeaderValue::from_static(anthropic_messages::VERSION));
         }
-        for name in FORWARDED.iter().chain(with_key).chain(of_dialect) {
+        let of_router: &[HeaderName] = if openrouter::is(provider) { &openrouter::FORWARDED } else { &[] };
+        for name in FORWARDED.iter().chain(with_key).chain(of_dialect).chain(of_router) {
             if let Some(value) = client.get(name) {
                 headers.insert(name.clone(), value.clone());
             }

@@ -184,6 +184,9 @@ impl Body for ReplyBody {
             (polled, _) => polled,
         };
         if let (Poll::Ready(Some(Ok(bytes))), Some(meter)) = (&polled, meter) {
+            if meter.looks_for_id() {
+                meter.told(bytes, state.is_events());
+            }
             meter.forwarded(bytes.len());
         }
         if matches!(polled, Poll::Ready(None | Some(Err(_)))) {

@@ -131,6 +131,35 @@ fn everybody_who_serves_a_model_is_tried_in_the_order_of_priorities() {
 }
 
 #[test]
+fn openrouters_names_of_models_mean_their_makers_or_else_openrouter_itself() {
+    let config = Config {
+        providers: vec![
+            provider("anthropic", "anthropic", &[], 0),
+            provider("x", "xai", &[], 0),
+            provider("google", "gemini", &[], 0),
+            provider("mistral", "mistral", &[], 0),
+            provider("router", "openrouter", &[], 0),
+        ],
+        ..Config::local()
+    };
+    let snapshot = snapshot(&config, &[]);
+    for (requested, expected) in [
+        ("anthropic/claude-sonnet-4.5", "anthropic claude-sonnet-4-5"),
+        ("anthropic/claude-sonnet-4-5", "anthropic claude-sonnet-4-5"),
+        ("anthropic/claude-unheard-9.9", "anthropic claude-unheard-9.9"),
+        ("google/gemini-2.5-pro", "google gemini-2.5-pro"),
+        ("x-ai/grok-4", "x grok-4"),
+        ("mistralai/mistral-large-latest", "mistral mistral-large-latest"),
+        // Nobody else serves these.
+        ("meta-llama/llama-3.3-70b-instruct:free", "router meta-llama/llama-3.3-70b-instruct:free"),
+        ("openai/gpt-4o", "router openai/gpt-4o"),
+        ("no-such-model", "model_not_found"),
+    ] {
+        assert_eq!(resolved(&snapshot, Some(requested), None), expected, "{requested}");
+    }
+}
+
+#[test]
 fn a_request_without_a_model_needs_a_configuration_that_supplies_one() {
     let mut config = company();
     assert_eq!(resolved(&snapshot(&config, &[]), None, None), "model_required");

@@ -3,12 +3,15 @@
 use std::borrow::Cow;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use gw_core::{Error, ErrorCode, RequestId};
 use gw_dialects::paths::Addressed;
 use gw_dialects::shared::percent;
 use gw_dialects::{DialectId, gemini};
+use gw_engine::identity::Identified;
+use gw_engine::recent::Recent;
 use gw_engine::{Call, Engine, Meter, Reply, ReplyBody, Snapshot};
 use gw_http::Connection;
 use gw_http::panics::CatchPanic;
@@ -23,8 +26,9 @@ use crate::health::Health;
 use crate::ids::RequestIds;
 use crate::models::Shape;
 use crate::origin::{self, Exposure};
+use crate::respond::Voice;
 use crate::routes::{self, Route, Upgrade};
-use crate::{models, respond};
+use crate::{models, openrouter, respond};
 
 /// The HTTP interface for applications, on one worker.
 pub struct Api {
@@ -38,6 +42,8 @@ pub struct Api {
     pub metrics_path: Option<Arc<str>>,
     /// Whether all listeners are on this machine's own addresses.
     pub loopback_only: bool,
+    /// Finished requests, for clients that ask for theirs.
+    pub recent: Arc<dyn Recent>,
     /// Numbers requests.
     pub ids: RequestIds,
 }
@@ -59,7 +65,8 @@ impl Service for Api {
             // In a box: it is larger than the path of most requests, which need not carry its size.
             Route::Relay(asked) => Box::pin(self.relay(&snapshot, asked, &parts, incoming)).await,
             Route::Realtime(carried) => Box::pin(self.realtime(&snapshot, carried, &parts, &connection)).await,
-            other => self.other(&snapshot, other, &parts).await,
+            // So is this.
+            other => Box::pin(self.other(&snapshot, other, &parts)).await,
         };
         if let Some(origin) = allowed_origin {
             let headers = response.headers_mut();
@@ -85,10 +92,9 @@ impl Api {
         incoming: Incoming,
     ) -> Response<ReplyBody> {
         let dialect = addressed.dialect;
-        let mut meter = Meter::open(self.engine.ports(), self.next_id(), dialect.operation(), dialect.name());
-        meter.request_head(&parts.headers);
+        let mut meter = self.meter(dialect, parts);
         let ended = CatchPanic::new(self.run(snapshot, addressed, parts, incoming, &mut meter)).await;
-        respond::outcome(ended, dialect, meter)
+        respond::outcome(ended, dialect, Voice::of(parts, dialect), meter)
     }
 
     async fn run(
@@ -113,8 +119,9 @@ impl Api {
         let foreign_key = presented.filter(|_| is_foreign);
         let Addressed { dialect, model, stream } = addressed;
         let json_array = gemini::wants_array(dialect, stream, parts.uri.query());
+        let (headers, openrouter) = (&parts.headers, meter.speaks_openrouter());
         let path = parts.uri.path();
-        let call = Call { dialect, model, stream, json_array, foreign_key, path, headers: &parts.headers, body, held };
+        let call = Call { dialect, model, stream, json_array, openrouter, foreign_key, path, headers, body, held };
         self.engine.run(snapshot, &call, meter).await
     }
 
@@ -129,7 +136,7 @@ impl Api {
     ) -> Result<bool, Error> {
         self.check_origin(snapshot, parts)?;
         let identified = snapshot.identity.identify(presented)?;
-        meter.caller(identified.caller.key_name);
+        meter.caller(identified.caller.key_name, identified.foreign_hash);
         meter.occupy(self.engine.ports().in_flight.take(1)?);
         Ok(identified.foreign_key)
     }
@@ -148,6 +155,7 @@ impl Api {
                 .may_look(snapshot, parts)
                 .and_then(|()| models::one(snapshot, &decoded(id), Shape::of(parts)))
                 .map(|body| respond::json((StatusCode::OK, body))),
+            Route::OpenRouter(asked) => self.openrouter(snapshot, asked, parts).await.map(respond::json),
             Route::Control => match self.check_origin(snapshot, parts) {
                 Ok(()) => self.control.ask(parts.uri.path()).await.map(respond::control),
                 Err(error) => Err(error),
@@ -161,13 +169,18 @@ impl Api {
                 Err(unknown_path(parts))
             }
         };
-        respond::own(answered, Shape::of(parts).dialect(), request_id)
+        respond::own(answered, Voice::of(parts, Shape::of(parts).dialect()), request_id)
     }
 
     /// Whether a request that is not an operation may be answered: like one that is.
     fn may_look(&self, snapshot: &Snapshot, parts: &Parts) -> Result<(), Error> {
+        self.look(snapshot, parts).map(drop)
+    }
+
+    /// Who asks for something that is not an operation.
+    pub(crate) fn look(&self, snapshot: &Snapshot, parts: &Parts) -> Result<Identified, Error> {
         self.check_origin(snapshot, parts)?;
-        snapshot.identity.identify(presented_key(parts).as_deref()).map(drop)
+        snapshot.identity.identify(presented_key(parts).as_deref())
     }
 
     pub(crate) fn check_origin(&self, snapshot: &Snapshot, parts: &Parts) -> Result<(), Error> {
@@ -193,8 +206,22 @@ impl Api {
         response
     }
 
+    /// The meter of a request whose head has just been read.
+    pub(crate) fn meter(&self, dialect: DialectId, parts: &Parts) -> Box<Meter> {
+        let mut meter = Meter::open(self.engine.ports(), self.next_id(), dialect.operation(), dialect.name());
+        meter.request_head(&parts.headers);
+        if openrouter::is_here(parts.uri.path()) {
+            meter.speak_openrouter();
+        }
+        meter
+    }
+
     pub(crate) fn next_id(&self) -> RequestId {
-        self.ids.next(self.engine.ports().clock.now())
+        self.ids.next(self.now())
+    }
+
+    pub(crate) fn now(&self) -> SystemTime {
+        self.engine.ports().clock.now()
     }
 }
 
@@ -220,7 +247,7 @@ const KEY_HEADERS: [HeaderName; 3] = [
 ];
 
 /// A model's id as it stands in a path, where SDKs escape its slashes.
-fn decoded(id: &str) -> String {
+pub(crate) fn decoded(id: &str) -> String {
     String::from_utf8_lossy(&percent::decoded(id)).into_owned()
 }
 

@@ -11,6 +11,7 @@ pub mod handle;
 pub mod health;
 pub mod ids;
 pub mod models;
+pub mod openrouter;
 pub mod origin;
 mod relay;
 pub mod respond;

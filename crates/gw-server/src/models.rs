@@ -1,7 +1,7 @@
 //! `GET /v1/models` and `GET /v1/models/{id}`. One path has three meanings: each SDK asks for its own shape, and says by
 //! a header or the path which that is. `?capability=tools,vision` lists only models that are known to do all of it.
 
-mod facts;
+pub(crate) mod facts;
 
 use bytes::Bytes;
 use gw_core::{Error, ErrorCode};
@@ -12,7 +12,7 @@ use http::request::Parts;
 use serde_json::{Map, Value, json};
 
 /// Creation times are not known; OpenAI's shape requires one, in seconds since 1970.
-const CREATED: u64 = 0;
+pub(crate) const CREATED: u64 = 0;
 /// The same in Anthropic's.
 const CREATED_AT: &str = "1970-01-01T00:00:00Z";
 /// The parameters that name what models must do.

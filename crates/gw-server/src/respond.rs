@@ -9,9 +9,11 @@ use gw_engine::reply::Content;
 use gw_engine::{Meter, Reply, ReplyBody};
 use gw_http::panics::Panicked;
 use gw_http::serve::Refusal;
+use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 
 use crate::control::ControlAnswer;
+use crate::openrouter;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const X_GATEWAY_REQUEST_ID: HeaderName = HeaderName::from_static("x-gateway-request-id");
@@ -24,6 +26,8 @@ const X_FALLBACK_USED: HeaderName = HeaderName::from_static("x-fallback-used");
 const X_GATEWAY_DROPPED_PARAMS: HeaderName = HeaderName::from_static("x-gateway-dropped-params");
 const X_GATEWAY_COST: HeaderName = HeaderName::from_static("x-gateway-cost");
 const X_GATEWAY_WARNINGS: HeaderName = HeaderName::from_static("x-gateway-warnings");
+/// Where OpenRouter's clients look for the id.
+const X_GENERATION_ID: HeaderName = HeaderName::from_static("x-generation-id");
 /// Where Anthropic's SDKs look for the id.
 const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
 const X_ATTEMPT_COUNT: HeaderName = HeaderName::from_static("x-attempt-count");
@@ -31,7 +35,7 @@ const X_ATTEMPT_COUNT: HeaderName = HeaderName::from_static("x-attempt-count");
 const X_SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 
 /// How many headers the gateway adds at most.
-const OWN_HEADERS: usize = 13;
+const OWN_HEADERS: usize = 14;
 /// Headers of a provider that are about its connection to us, or that would speak for us (RFC 9110 §7.6.1).
 const NOT_FORWARDED: [HeaderName; 14] = [
     header::CONNECTION,
@@ -54,15 +58,49 @@ const NOT_FORWARDED: [HeaderName; 14] = [
 pub fn outcome(
     ended: Result<Result<Reply, Error>, Panicked>,
     dialect: DialectId,
+    voice: Voice,
     mut meter: Box<Meter>,
 ) -> Response<ReplyBody> {
     match ended {
         Ok(Ok(answer)) => reply(answer, dialect, meter),
-        Ok(Err(error)) => failure(&error, dialect, meter),
+        Ok(Err(error)) => failure(&error, voice, meter),
         Err(Panicked) => {
             meter.panicked();
-            failure(&broken(), dialect, meter)
+            failure(&broken(), voice, meter)
         }
+    }
+}
+
+/// In whose words the client is told of errors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Voice {
+    /// In those of a dialect.
+    Dialect(DialectId),
+    /// In OpenRouter's, which it has for all dialects but Anthropic's.
+    OpenRouter,
+}
+
+impl Voice {
+    /// The words for a request in a dialect.
+    pub fn of(parts: &Parts, dialect: DialectId) -> Self {
+        match dialect.chat() {
+            DialectId::AnthropicMessages => Self::Dialect(dialect),
+            _ if openrouter::is_here(parts.uri.path()) => Self::OpenRouter,
+            _ => Self::Dialect(dialect),
+        }
+    }
+
+    fn dialect(self) -> DialectId {
+        match self {
+            Self::Dialect(dialect) => dialect,
+            Self::OpenRouter => DialectId::OpenAiChat,
+        }
+    }
+}
+
+impl From<DialectId> for Voice {
+    fn from(dialect: DialectId) -> Self {
+        Self::Dialect(dialect)
     }
 }
 
@@ -87,23 +125,28 @@ pub fn switching(mut headers: HeaderMap, meter: &mut Meter) -> Response<ReplyBod
 }
 
 /// An error on the request path, in the client's format.
-pub fn failure(error: &Error, dialect: DialectId, mut meter: Box<Meter>) -> Response<ReplyBody> {
-    let (status, mut headers, body) = render(error, dialect, meter.request_id());
+pub fn failure(error: &Error, voice: impl Into<Voice>, mut meter: Box<Meter>) -> Response<ReplyBody> {
+    let voice = voice.into();
+    let (status, mut headers, body) = render(error, voice, meter.request_id());
     meter.failed(error);
     meter.status(status.as_u16());
     told_by_meter(&mut headers, &meter);
-    told_in_dialect(&mut headers, dialect, &meter);
+    told_in_dialect(&mut headers, voice.dialect(), &meter);
     build(status, headers, ReplyBody::whole(body, meter))
 }
 
 /// An answer of the gateway itself, which nobody meters.
-pub fn own(answered: Result<Response<Bytes>, Error>, dialect: DialectId, request_id: RequestId) -> Response<ReplyBody> {
+pub fn own(
+    answered: Result<Response<Bytes>, Error>,
+    voice: impl Into<Voice>,
+    request_id: RequestId,
+) -> Response<ReplyBody> {
     let (status, mut headers, body) = match answered {
         Ok(response) => {
             let (parts, body) = response.into_parts();
             (parts.status, parts.headers, body)
         }
-        Err(error) => render(&error, dialect, request_id),
+        Err(error) => render(&error, voice.into(), request_id),
     };
     identify(&mut headers, request_id);
     build(status, headers, ReplyBody::unmetered(body))
@@ -111,7 +154,7 @@ pub fn own(answered: Result<Response<Bytes>, Error>, dialect: DialectId, request
 
 /// An answer of the door, before there is a request.
 pub fn refusal(refusal: Refusal, request_id: RequestId) -> Response<Bytes> {
-    let (status, mut headers, body) = render(&refusal_error(refusal), DialectId::OpenAiChat, request_id);
+    let (status, mut headers, body) = render(&refusal_error(refusal), DialectId::OpenAiChat.into(), request_id);
     identify(&mut headers, request_id);
     build(status, headers, body)
 }
@@ -164,12 +207,10 @@ fn build<B>(status: StatusCode, headers: HeaderMap, body: B) -> Response<B> {
     response
 }
 
-fn render(error: &Error, dialect: DialectId, request_id: RequestId) -> (StatusCode, HeaderMap, Bytes) {
-    // A provider's own body is there only if it is in the client's dialect.
-    let as_it_came = error.upstream.as_ref().is_some_and(|upstream| !upstream.body.is_empty());
-    let (status, body) = match chat::ingress(dialect.chat()).filter(|_| !as_it_came) {
-        Some(ingress) => ingress.encode_error(error, request_id),
-        None => unary::encode_error(dialect, error, request_id),
+fn render(error: &Error, voice: Voice, request_id: RequestId) -> (StatusCode, HeaderMap, Bytes) {
+    let (status, body) = match voice {
+        Voice::OpenRouter => openrouter::encode_error(error, request_id),
+        Voice::Dialect(dialect) => encode_error(error, dialect, request_id),
     };
     let mut headers = match &error.upstream {
         Some(upstream) => forwardable(upstream.headers.clone()),
@@ -191,6 +232,15 @@ fn render(error: &Error, dialect: DialectId, request_id: RequestId) -> (StatusCo
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     (status, headers, body)
+}
+
+fn encode_error(error: &Error, dialect: DialectId, request_id: RequestId) -> (StatusCode, Bytes) {
+    // A provider's own body is there only if it is in the client's dialect.
+    let as_it_came = error.upstream.as_ref().is_some_and(|upstream| !upstream.body.is_empty());
+    match chat::ingress(dialect.chat()).filter(|_| !as_it_came) {
+        Some(ingress) => ingress.encode_error(error, request_id),
+        None => unary::encode_error(dialect, error, request_id),
+    }
 }
 
 fn refusal_error(refusal: Refusal) -> Error {
@@ -242,6 +292,11 @@ fn identify(headers: &mut HeaderMap, request_id: RequestId) {
 /// What the meter knows and the client is told: ids, and which provider and model were used.
 fn told_by_meter(headers: &mut HeaderMap, meter: &Meter) {
     identify(headers, meter.request_id());
+    if meter.speaks_openrouter()
+        && let Ok(id) = HeaderValue::try_from(meter.request_id().as_str())
+    {
+        headers.insert(X_GENERATION_ID, id);
+    }
     if let Some(id) = meter.client_request_id().and_then(|id| HeaderValue::try_from(id).ok()) {
         headers.insert(X_CLIENT_REQUEST_ID, id);
     }

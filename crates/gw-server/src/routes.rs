@@ -7,6 +7,8 @@ use gw_dialects::paths::{self, Addressed};
 use gw_engine::relay::Asked;
 use http::Method;
 
+use crate::openrouter;
+
 /// What a request asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Route<'a> {
@@ -22,6 +24,8 @@ pub enum Route<'a> {
     Models,
     /// One model.
     Model(&'a str),
+    /// Something of OpenRouter's own API.
+    OpenRouter(openrouter::Asked<'a>),
     /// Whether the process lives.
     Live,
     /// Whether it wants requests.
@@ -38,6 +42,10 @@ pub enum Route<'a> {
 
 /// What a method and a path mean. `metrics_path` is where metrics are on this port, if they are.
 pub fn route<'a>(method: &Method, path: &'a str, upgrade: Upgrade, metrics_path: Option<&str>) -> Route<'a> {
+    if let Some(found) = openrouter::route(method, path) {
+        return found.map_or_else(Route::WrongMethod, Route::OpenRouter);
+    }
+    let path = openrouter::operation(path);
     let path_asked = path;
     if method == Method::POST
         && let Some(addressed) = paths::route(path)
@@ -115,6 +123,10 @@ mod tests {
             ("POST", "/chat/completions", chat),
             ("POST", "/v1/chat/completions/", chat),
             ("GET", "/v1/chat/completions", Route::WrongMethod("POST")),
+            ("POST", "/api/v1/chat/completions", chat),
+            ("GET", "/api/v1/chat/completions", Route::WrongMethod("POST")),
+            ("GET", "/api/v1/models", Route::OpenRouter(openrouter::Asked::Models("text"))),
+            ("POST", "/api/v1/messages", of(DialectId::AnthropicMessages)),
             ("POST", "/v1/embeddings", of(DialectId::OpenAiEmbeddings)),
             ("POST", "/v1/completions", of(DialectId::OpenAiCompletions)),
             ("POST", "/v1/messages", of(DialectId::AnthropicMessages)),

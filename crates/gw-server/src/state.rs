@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use crate::body::{self, BodyLimits};
 use crate::handle::{Api, presented_key};
-use crate::respond;
+use crate::respond::{self, Voice};
 
 impl Api {
     /// Answers a request about what is kept.
@@ -32,7 +32,7 @@ impl Api {
             Ok(answered) => answered.map(|body| respond::json((StatusCode::OK, body))),
             Err(Panicked) => Err(respond::broken()),
         };
-        respond::own(answered, DialectId::OpenAiResponses, request_id)
+        respond::own(answered, Voice::of(parts, DialectId::OpenAiResponses), request_id)
     }
 
     async fn run_state(

@@ -19,7 +19,7 @@ pub mod redact;
 pub mod registry;
 mod request_line;
 pub mod request_log;
-mod rfc3339;
+pub mod rfc3339;
 mod series;
 #[cfg(test)]
 mod testing;

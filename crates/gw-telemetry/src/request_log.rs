@@ -1,15 +1,11 @@
 //! Writes finished requests to the log, batch by batch, away from the workers.
 
 use gw_core::RequestRecord;
-use gw_runtime::mailbox::Receiver;
 use tracing::Level;
 
 use crate::log::{Format, LogControl};
 use crate::request_line;
 use crate::writer::Writer;
-
-/// Records that are made into lines at a time.
-const BATCH_MAX: usize = 256;
 
 /// What is kept of the buffer between batches.
 const KEPT_BYTES: usize = 64 << 10;
@@ -26,13 +22,6 @@ impl RequestLog {
     /// Writes where the log goes, in its format.
     pub fn new(log: &LogControl) -> Self {
         Self { format: log.format, writer: log.writer.clone(), lines: Vec::new() }
-    }
-
-    /// Writes what comes, until every sender is gone and the last record is on its way.
-    pub async fn run(mut self, mut records: Receiver<RequestRecord>) {
-        while let Some(batch) = records.next_batch(BATCH_MAX).await {
-            self.write(&batch);
-        }
     }
 
     /// Writes the records whose level is asked for.
@@ -82,7 +71,6 @@ mod tests {
     use std::time::Duration;
 
     use gw_core::{ErrorCode, Outcome};
-    use gw_runtime::mailbox::mailbox;
 
     use super::*;
     use crate::log::subscriber;
@@ -91,15 +79,12 @@ mod tests {
 
     const LIMIT: Duration = Duration::from_secs(30);
 
-    #[tokio::test]
-    async fn every_record_in_the_mailbox_is_a_line_even_if_the_senders_are_gone() {
+    #[test]
+    fn every_record_is_a_line() {
         let output = Output::default();
         let (control, subscriber) = subscriber(Format::Json, "info", output.clone()).unwrap();
         let _guard = tracing::subscriber::set_default(subscriber);
-        let (sender, receiver) = mailbox(1_000);
-        (0..600).for_each(|_| sender.push(record()).unwrap());
-        drop(sender);
-        RequestLog::new(&control).run(receiver).await;
+        RequestLog::new(&control).write(&vec![record(); 600]);
         assert!(control.flush(LIMIT));
         let text = output.text();
         assert_eq!(text.lines().count(), 600);

@@ -10,6 +10,20 @@ const SECONDS_PER_DAY: u64 = 86_400;
 const DAY_MAX: u64 = 2_932_896;
 
 /// A moment as text, `2024-02-29T12:34:56.789Z`.
+#[must_use]
+pub fn text(at: SystemTime) -> String {
+    Timestamp::of(at).as_str().to_owned()
+}
+
+/// The year and the month (from 1) of a moment.
+#[must_use]
+pub fn month(at: SystemTime) -> (u64, u64) {
+    let since = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let (year, month, _) = date_of((since.as_secs() / SECONDS_PER_DAY).min(DAY_MAX));
+    (year, month)
+}
+
+/// A moment as text, `2024-02-29T12:34:56.789Z`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Timestamp([u8; 24]);
 

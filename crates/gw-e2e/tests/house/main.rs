@@ -25,6 +25,10 @@ mod leaving;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
+mod openrouter;
+#[cfg(test)]
+mod openrouter_facts;
+#[cfg(test)]
 mod protocols;
 #[cfg(test)]
 mod relay_flow;
@@ -44,6 +48,10 @@ mod rerank;
 mod routing_configured;
 #[cfg(test)]
 mod rubbish;
+#[cfg(test)]
+#[path = "../../../gw-dialects/tests/support/specs.rs"]
+#[expect(dead_code, reason = "written for several")]
+mod specs;
 #[cfg(test)]
 mod start;
 #[cfg(test)]

@@ -12,6 +12,7 @@ use super::target::Target;
 use super::{Asked, Body, RelayCall};
 use crate::dispatch::{Attempt, AttemptCredential};
 use crate::meter::Meter;
+use crate::openrouter;
 use crate::outgoing::{self, FORWARDED, FORWARDED_WITH_KEY};
 use crate::snapshot::Provider;
 
@@ -74,6 +75,9 @@ impl Target {
                     edits.push(edit::set(&head, &bytes, "model", model));
                 }
                 edits.extend(request::remove_extensions(&head, &bytes));
+                if meter.speaks_openrouter() {
+                    openrouter::strip(provider, &head, &bytes, &mut edits, meter);
+                }
                 edits.extend(quirks::edits(quirks, &head, &bytes));
                 RequestBody::held(edit::apply(&bytes, edits))
             }
@@ -85,7 +89,7 @@ impl Target {
 /// The headers of a request, the provider's credential among them.
 pub(crate) fn headers(attempt: &Attempt<'_>, call: &RelayCall<'_>) -> HeaderMap {
     let mut headers = match call.asked {
-        Asked::Operation(_) => told(call, &attempt.credential),
+        Asked::Operation(_) => told(attempt, call),
         Asked::Raw { .. } => told_raw(call),
     };
     // A compressed answer could not be searched for usage.
@@ -129,14 +133,16 @@ fn joined(path: &str, query: Option<&str>, is_ours: impl Fn(&str) -> bool) -> Re
         .map_err(|_| Error::new(ErrorCode::InvalidRequest, "the path cannot be sent to a provider"))
 }
 
-fn told(call: &RelayCall<'_>, credential: &AttemptCredential) -> HeaderMap {
-    let with_key: &[HeaderName] = match credential {
+fn told(attempt: &Attempt<'_>, call: &RelayCall<'_>) -> HeaderMap {
+    let with_key: &[HeaderName] = match &attempt.credential {
         AttemptCredential::Configured => &[],
         AttemptCredential::Client(..) => &FORWARDED_WITH_KEY,
     };
+    let is_router = openrouter::is(&attempt.resolved.choice.provider);
+    let of_router: &[HeaderName] = if is_router { &openrouter::FORWARDED } else { &[] };
     let about_body = [header::CONTENT_TYPE, header::CONTENT_ENCODING, header::RANGE];
     let mut headers = HeaderMap::with_capacity(16);
-    for name in FORWARDED.iter().chain(with_key).chain(&about_body) {
+    for name in FORWARDED.iter().chain(with_key).chain(of_router).chain(&about_body) {
         if let Some(value) = call.headers.get(name) {
             headers.insert(name.clone(), value.clone());
         }

@@ -14,6 +14,7 @@ use crate::cost;
 use crate::dispatch::{self, Attempt};
 use crate::engine::{Call, Ports, Resolved};
 use crate::meter::Meter;
+use crate::openrouter;
 use crate::reply::Reply;
 use crate::snapshot::Snapshot;
 
@@ -33,14 +34,19 @@ impl Walk<'_> {
         let provider = &target.choice.provider;
         meter.resolve(target);
         let credential = dispatch::credential(&target.choice, self.call.foreign_key)?;
-        meter.tell_cost(request::asks_for_cost(self.head, &self.call.body));
+        meter.tell_cost(self.call.openrouter || request::asks_for_cost(self.head, &self.call.body));
         if credential.is_callers() {
             meter.use_callers_key();
         }
         let deadline = self.deadline.min(Instant::now() + provider.total_timeout);
         let attempt = Attempt { ports: self.ports, snapshot: self.snapshot, resolved: target, credential, deadline };
         let call = provider.standing.attend(&provider.standing_rules, self.ports.elapsed());
-        let result = attempt.run(self.call, self.head, meter).await;
+        let others = match self.call.openrouter {
+            true => openrouter::for_others(self.ports, self.call, self.head, target, meter)?,
+            false => None,
+        };
+        let (sent, head) = others.as_deref().map_or((self.call, self.head), |(call, head)| (call, head));
+        let result = attempt.run(sent, head, meter).await;
         let now = self.ports.elapsed();
         match &result {
             Ok(_) => meter.attended(call.answered(now)),

@@ -19,11 +19,13 @@ const PARAMETERS: [(&str, Capability); 7] = [
     ("tool_choice", Capability::ToolChoice),
     ("tools", Capability::Tools),
 ];
+/// Parameters that every model takes.
+const EVERYWHERE: [&str; 2] = ["max_tokens", "stop"];
 /// Parameters that every model takes, but for those that refuse to be told how to sample.
 const SAMPLING: [&str; 2] = ["temperature", "top_p"];
 
 /// Our dimensions and OpenRouter's names for them.
-const PRICES: [(Dimension, &str); 10] = [
+pub(crate) const PRICES: [(Dimension, &str); 10] = [
     (Dimension::Input, "prompt"),
     (Dimension::Output, "completion"),
     (Dimension::CachedInput, "input_cache_read"),
@@ -75,12 +77,18 @@ fn modalities(all: Modalities) -> Vec<&'static str> {
     all.iter().map(|one| if one == Modality::Pdf { "file" } else { one.name() }).collect()
 }
 
-fn parameters(model: &Model) -> Vec<&'static str> {
+/// The parameters that a model is known to take.
+pub(crate) fn parameters(model: &Model) -> Vec<&'static str> {
     let of_abilities = PARAMETERS.iter().filter(|(_, needed)| model.can.has(*needed)).map(|(name, _)| *name);
     let sampling = SAMPLING.into_iter().filter(|_| !model.can.has(Capability::NoSampling));
-    let mut all: Vec<_> = ["max_tokens", "stop"].into_iter().chain(of_abilities).chain(sampling).collect();
+    let mut all: Vec<_> = EVERYWHERE.into_iter().chain(of_abilities).chain(sampling).collect();
     all.sort_unstable();
     all
+}
+
+/// Whether something is known of who takes a parameter.
+pub(crate) fn is_parameter(name: &str) -> bool {
+    EVERYWHERE.contains(&name) || SAMPLING.contains(&name) || PARAMETERS.iter().any(|(known, _)| *known == name)
 }
 
 /// Dollars for one of each, as texts: what has no price is left out.

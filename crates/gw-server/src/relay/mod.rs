@@ -18,7 +18,7 @@ use hyper::body::Incoming;
 
 use crate::body::{self, BodyLimits};
 use crate::handle::{Api, presented_key};
-use crate::respond;
+use crate::respond::{self, Voice};
 use client_flow::{ClientFlow, FlowLimits};
 
 const X_GATEWAY_MODEL: HeaderName = HeaderName::from_static("x-gateway-model");
@@ -36,11 +36,10 @@ impl Api {
         incoming: Incoming,
     ) -> Response<ReplyBody> {
         let dialect = asked.dialect();
-        let mut meter = Meter::open(self.engine.ports(), self.next_id(), dialect.operation(), dialect.name());
-        meter.request_head(&parts.headers);
+        let mut meter = self.meter(dialect, parts);
         let mut state = None;
         let ended = CatchPanic::new(self.run_relay(snapshot, asked, parts, incoming, &mut meter, &mut state)).await;
-        let mut response = respond::outcome(ended, dialect, meter);
+        let mut response = respond::outcome(ended, dialect, Voice::of(parts, dialect), meter);
         // An answer that overtakes its request ends the connection: what follows would be the rest of the body.
         if parts.version < Version::HTTP_2 && state.is_some_and(|state| state.ended().is_none()) {
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));

@@ -12,7 +12,7 @@ use http::Response;
 use http::request::Parts;
 
 use crate::handle::{Api, presented_key};
-use crate::respond;
+use crate::respond::{self, Voice};
 
 impl Api {
     /// Opens a conversation.
@@ -27,7 +27,7 @@ impl Api {
         let mut meter = Meter::open(self.engine.ports(), self.next_id(), dialect.operation(), dialect.name());
         meter.request_head(&parts.headers);
         match self.open(snapshot, carried, parts, &mut meter).await {
-            Err(error) => respond::failure(&error, dialect, meter),
+            Err(error) => respond::failure(&error, Voice::of(parts, dialect), meter),
             Ok(mut opened) => {
                 let headers = std::mem::take(&mut opened.headers);
                 let response = respond::switching(headers, &mut meter);
