@@ -90,6 +90,19 @@ providers:
     type: openai-compatible
     endpoint: http://127.0.0.1:{upstream}/vectors/openai/v1
     api_key: ${{PROVIDER_KEY}}
+  - name: ollama-vectors
+    type: ollama-native
+    endpoint: http://127.0.0.1:{upstream}/vectors/ollama
+    api_key: ${{PROVIDER_KEY}}
+  - name: carrier
+    type: openai-compatible
+    endpoint: http://127.0.0.1:{upstream}/carried/v1
+    api_key: ${{PROVIDER_KEY}}
+  - name: mistral
+    type: mistral
+    endpoint: http://127.0.0.1:{upstream}/carried/v1
+    api_key: ${{PROVIDER_KEY}}
+    passthrough: true
   - name: jina-orders
     type: jina
     endpoint: http://127.0.0.1:{upstream}/vectors/jina/v1

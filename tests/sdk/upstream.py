@@ -2,9 +2,10 @@
 
 The model is `SCRIPT` or `SCRIPT:MARK`, behind `MODEL--` where the name of a real one matters; the mark only tells the
 requests of one test from those of another. The scripts are in scripts.py; a path that begins with the name of a vendor
-is answered in that vendor's format, as vendors.py says, one that begins with `/vectors` as vectors.py says. What came in
-and how it ended is told at `GET /journal?model=SCRIPT:MARK`; with `&ended=N` the answer waits until N requests have
-ended. What a conversation of several rounds shall say is told before at `POST /plan?model=MODEL`, as plans.py says.
+is answered in that vendor's format, as vendors.py says, one that begins with `/vectors` as vectors.py says, and one that
+begins with `/carried` as carried.py says. What came in and how it ended is told at `GET /journal?model=SCRIPT:MARK`; with
+`&ended=N` the answer waits until N requests have ended. What a conversation of several rounds shall say is told before at
+`POST /plan?model=MODEL`, as plans.py says.
 """
 
 import asyncio
@@ -13,6 +14,7 @@ import time
 import urllib.parse
 from dataclasses import dataclass, field
 
+import carried
 import plans
 import scripts
 import vectors
@@ -59,7 +61,7 @@ class Request:
     def told(self):
         """What the journal shows."""
         return {"method": self.method, "path": self.path, "headers": self.headers, "body": self.body,
-                "received_at": self.received_at, "ended": self.ended}
+                "fields": self.fields, "received_at": self.received_at, "ended": self.ended}
 
 
 class Connection:
@@ -138,6 +140,8 @@ async def read_request(connection):
     method, path, _ = first.split(" ")
     headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
     body = await read_body(connection.reader, headers)
+    if carried.is_carried(path):
+        return Request(method, path, headers, "", time.monotonic(), fields=carried.fields_of(headers, body))
     request = Request(method, path, headers, body.decode(), time.monotonic())
     if body:
         request.fields = json.loads(body)
@@ -173,7 +177,8 @@ async def take_plan(request, connection):
 
 async def perform(request, connection):
     """Plays the script while watching whether the other side is still there; returns how it ended."""
-    script = vectors.script_of(request) or vendors.script_of(request) or scripts.script_of(request)
+    script = (carried.script_of(request) or vectors.script_of(request) or vendors.script_of(request)
+              or scripts.script_of(request))
     playing = asyncio.ensure_future(script(request, connection))
     watching = asyncio.ensure_future(connection.reader.read(1))
     await asyncio.wait([playing, watching], return_when=asyncio.FIRST_COMPLETED)

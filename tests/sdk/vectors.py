@@ -7,6 +7,8 @@ The vector of a text is `[number of the input, 0.5, -0.1]`; documents come back 
 import json
 import re
 
+import vendors
+
 TOKENS = 7
 
 
@@ -32,7 +34,15 @@ async def cohere(request, connection):
 
 
 async def gemini(request, connection):
-    values = [{"values": vector(place)} for place, _ in enumerate(request.fields["requests"])]
+    """One text or many; each may repeat the model of the path, and no other."""
+    texts, model = request.fields.get("requests", [request.fields]), f"models/{vendors.model_of(request.path)}"
+    if any(text.get("model", model) != model for text in texts):
+        error = {"code": 400, "message": "The model does not match that of the path.", "status": "INVALID_ARGUMENT"}
+        return await connection.whole(json.dumps({"error": error}).encode(), 400)
+    if request.path.endswith(":embedContent"):
+        return await answer(connection, {"embedding": {"values": vector(0)}, "usageMetadata": {
+            "promptTokenCount": TOKENS}})
+    values = [{"values": vector(place)} for place, _ in enumerate(texts)]
     await answer(connection, {"embeddings": values, "usageMetadata": {"promptTokenCount": TOKENS}})
 
 
@@ -47,6 +57,13 @@ async def openai(request, connection):
     data = [{"object": "embedding", "index": place, "embedding": vector(place)} for place, _ in enumerate(inputs)]
     await answer(connection, {"object": "list", "data": data, "model": "text-embedding-3-small",
                               "usage": {"prompt_tokens": TOKENS, "total_tokens": TOKENS}})
+
+
+async def ollama(request, connection):
+    inputs = request.fields["input"]
+    values = [vector(place) for place, _ in enumerate(inputs if isinstance(inputs, list) else [inputs])]
+    await answer(connection, {"model": request.model, "embeddings": values, "total_duration": 14143917,
+                              "load_duration": 1019500, "prompt_eval_count": TOKENS})
 
 
 async def jina(request, connection):
@@ -64,4 +81,5 @@ async def answer(connection, body):
     await connection.whole(json.dumps(body).encode())
 
 
-SCRIPTS = {"cohere": cohere, "gemini": gemini, "bedrock": bedrock, "openai": openai, "jina": jina}
+SCRIPTS = {"cohere": cohere, "gemini": gemini, "bedrock": bedrock, "ollama": ollama, "openai": openai,
+           "jina": jina}

@@ -1,6 +1,9 @@
 """What the scripted provider says in the formats of several vendors: byte for byte what lies in the folder fixtures,
 whose files of one name say the same in every format.
 
+Claude at Bedrock is spoken to in Anthropic's format by Anthropic's clients; its streams are those events in frames of
+Amazon's.
+
 The script is the name of such a file. One with a tool call in its name is answered by `text` once the request brings a
 result. Beside them: `structured`; `mark`, which says the request's mark, that nobody else may see; `error-NNN`; `cut`,
 a stream whose connection closes in the middle; `endless`, one that ends when the other side has had enough; and
@@ -8,6 +11,7 @@ a stream whose connection closes in the middle; `endless`, one that ends when th
 """
 
 import asyncio
+import base64
 import json
 import pathlib
 import urllib.parse
@@ -20,6 +24,8 @@ FIXTURES = pathlib.Path(__file__).parent.parent.parent / "fixtures"
 # How the words of the fixture `text` are cut into a stream, and the words of `structured` that take their places.
 WORDS = ["Hel", "lo, wör", 'ld 🌍.\n"Quoted"']
 STRUCTURED = ['{"name": "Zoë",', ' "age": ', "7}"]
+# How Amazon ends a stream, whosever events it holds.
+AMAZONS_BREAKS = ("broken-throttled", "broken-model-error")
 # After these the connection is not fit for another request.
 CLOSING = {"cut"}
 
@@ -36,6 +42,9 @@ class Vendor:
     content_type: bytes = b"text/event-stream; charset=utf-8"
 
 
+AMAZONS = {400: "ValidationException", 401: "UnrecognizedClientException", 404: "ResourceNotFoundException",
+           429: "ThrottlingException", 500: "InternalServerException", 503: "ServiceUnavailableException"}
+AMAZONS_STREAM = b"application/vnd.amazon.eventstream"
 # By the name of the provider in the gateway's configuration, which is the first segment of its path.
 VENDORS = {
     "open": Vendor("openai_chat", '"role":"tool"', {
@@ -47,10 +56,9 @@ VENDORS = {
     "gemini": Vendor("gemini", '"functionResponse":', {
         400: "INVALID_ARGUMENT", 401: "UNAUTHENTICATED", 404: "NOT_FOUND", 429: "RESOURCE_EXHAUSTED", 500: "INTERNAL",
         503: "UNAVAILABLE"}),
-    "bedrock": Vendor("bedrock_converse", '"toolResult":', {
-        400: "ValidationException", 401: "UnrecognizedClientException", 404: "ResourceNotFoundException",
-        429: "ThrottlingException", 500: "InternalServerException", 503: "ServiceUnavailableException"},
-        "hex", b"application/vnd.amazon.eventstream"),
+    "bedrock": Vendor("bedrock_converse", '"toolResult":', AMAZONS, "hex", AMAZONS_STREAM),
+    # InvokeModel, which is Bedrock's as well.
+    "invoke": Vendor("anthropic_messages", '"type":"tool_result"', AMAZONS, "sse", AMAZONS_STREAM),
     # The last two name no kinds.
     "cohere": Vendor("cohere_chat", '"role":"tool"', {}),
     "ollama": Vendor("ollama_chat", '"role":"tool"', {}, "ndjson", b"application/x-ndjson"),
@@ -58,7 +66,9 @@ VENDORS = {
 
 
 def vendor_of(path):
-    vendor = path.split("/")[1]
+    vendor, verb = path.split("/")[1], path.rpartition("/")[2]
+    if vendor == "bedrock" and verb.startswith("invoke"):
+        return "invoke"
     return vendor if vendor in VENDORS else None
 
 
@@ -104,13 +114,13 @@ async def say(request, connection):
 async def follow(request, connection):
     """The round of the plan that the results in the request have come to."""
     vendor, streamed = vendor_of(request.path), is_streamed(request)
-    pieces = plans.pieces(vendor, request, results(vendor, request), streamed)
+    pieces = plans.pieces("claude" if vendor == "invoke" else vendor, request, results(vendor, request), streamed)
     await send(vendor, pieces, streamed, connection)
 
 
 async def send(vendor, pieces, streamed, connection):
     if streamed:
-        await connection.events(pieces, VENDORS[vendor].content_type)
+        await connection.events((sent(vendor, piece) for piece in pieces), VENDORS[vendor].content_type)
     else:
         await connection.whole(b"".join(pieces))
 
@@ -135,7 +145,7 @@ async def cut(request, connection):
     await connection.stream_head(VENDORS[vendor].content_type)
     pieces = fixture(vendor, "text", streamed=True)
     for piece in pieces[: max(len(pieces) // 2, 2)]:
-        await connection.chunk(piece)
+        await connection.chunk(sent(vendor, piece))
 
 
 async def endless(request, connection):
@@ -143,14 +153,15 @@ async def endless(request, connection):
     vendor = vendor_of(request.path)
     await connection.stream_head(VENDORS[vendor].content_type)
     for piece in fixture(vendor, "text", streamed=True):
-        await connection.chunk(piece)
+        await connection.chunk(sent(vendor, piece))
         while json.dumps(WORDS[0]).encode() in piece:
-            await connection.chunk(piece)
+            await connection.chunk(sent(vendor, piece))
             await asyncio.sleep(0.02)
 
 
 async def fail(request, connection):
     vendor, status = vendor_of(request.path), int(request.script.removeprefix("error-"))
+    vendor = "bedrock" if vendor == "invoke" else vendor
     kind, words = VENDORS[vendor].kinds.get(status), f"The words of {vendor} for {status}."
     error = {
         "open": {"error": {"message": words, "type": kind, "param": None, "code": kind}},
@@ -170,11 +181,14 @@ async def fail(request, connection):
 
 def is_streamed(request):
     return bool(request.fields.get("stream")) or "streamGenerateContent" in request.path \
-        or request.path.endswith("/converse-stream")
+        or request.path.endswith(("/converse-stream", "/invoke-with-response-stream"))
 
 
 def fixture(vendor, name, streamed):
     """A fixture in the pieces in which it is sent; a whole answer is one."""
+    if vendor == "invoke" and name in AMAZONS_BREAKS:
+        pieces = fixture(vendor, "text", streamed)
+        return [*pieces[: len(pieces) // 2], fixture("bedrock", name, streamed)[-1]]
     vendor = VENDORS[vendor]
     folder, ending = ("streams", vendor.ending) if streamed else ("answers", "json")
     body = (FIXTURES / vendor.folder / folder / f"{name}.{ending}").read_bytes()
@@ -184,6 +198,14 @@ def fixture(vendor, name, streamed):
         return frames.of_hex(body)
     end = b"\n" if ending == "ndjson" else b"\n\n"
     return [piece + end for piece in body.split(end) if piece]
+
+
+def sent(vendor, piece):
+    """A piece of a stream as it is sent: Amazon puts Anthropic's events into frames."""
+    if vendor != "invoke" or not piece.startswith((b"event:", b"data:")):
+        return piece
+    data = b"".join(line.removeprefix(b"data:").strip() for line in piece.split(b"\n") if line.startswith(b"data:"))
+    return frames.event("chunk", {"bytes": base64.b64encode(data).decode()})
 
 
 def results(vendor, request):

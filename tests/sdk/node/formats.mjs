@@ -34,8 +34,12 @@ export function named(provider, script, mark) {
   return `${MODELS[provider]}--${script}${mark ? `:${mark}` : ""}`;
 }
 
+/** Whose format a request has: Claude at Bedrock is told what Anthropic's clients say as they say it. */
+const formatOf = (provider, { path }) => (/\/invoke[^/]*$/.test(path) ? "claude" : provider);
+
 /** The media type and the base64 of the image in the last message. */
-export function imageIn(provider, { body }) {
+export function imageIn(at, sent) {
+  const [provider, { body }] = [formatOf(at, sent), sent];
   const request = JSON.parse(body);
   if (provider === "bedrock") {
     const { format, source } = request.messages.at(-1).content.find((part) => part.image).image;
@@ -57,7 +61,8 @@ export function imageIn(provider, { body }) {
 }
 
 /** The schema that the answer shall follow. */
-export function schemaIn(provider, { body }) {
+export function schemaIn(at, sent) {
+  const [provider, { body }] = [formatOf(at, sent), sent];
   const request = JSON.parse(body);
   if (provider === "open") return request.response_format.json_schema.schema;
   if (provider === "cohere") return request.response_format.json_schema;
@@ -68,7 +73,8 @@ export function schemaIn(provider, { body }) {
 }
 
 /** Name, arguments and result of the one call in the history, once it is clear that the result belongs to the call. */
-export function callAndResultIn(provider, { body }) {
+export function callAndResultIn(at, sent) {
+  const [provider, { body }] = [formatOf(at, sent), sent];
   const request = JSON.parse(body);
   if (provider === "open" || provider === "cohere") {
     const [call] = request.messages.flatMap((message) => message.tool_calls ?? []);

@@ -45,6 +45,15 @@ def new_async_client(house):
 
 
 @pytest.fixture
+def vendors():
+    """Vendors that check who asks: see provider_vendors.py."""
+    # Few tests need what it brings.
+    import provider_vendors
+    with provider_vendors.running() as server:
+        yield server
+
+
+@pytest.fixture
 def mark():
     """Tells the requests of this test from those of others: the scripted provider ignores what follows the colon."""
     return uuid.uuid4().hex[:8]

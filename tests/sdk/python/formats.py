@@ -36,9 +36,14 @@ def named(provider, script, mark=None):
     return f"{MODELS[provider]}--{script}" + (f":{mark}" if mark else "")
 
 
+def format_of(provider, request):
+    """Whose format a request has: Claude at Bedrock is told what Anthropic's clients say as they say it."""
+    return "claude" if request.path.rpartition("/")[2].startswith("invoke") else provider
+
+
 def image_in(provider, request):
     """The media type and the base64 of the image in the last message."""
-    body = json.loads(request.body)
+    body, provider = json.loads(request.body), format_of(provider, request)
     if provider == "bedrock":
         (image,) = [part["image"] for part in body["messages"][-1]["content"] if "image" in part]
         return f"image/{image['format']}", image["source"]["bytes"]
@@ -60,7 +65,7 @@ def image_in(provider, request):
 
 def schema_in(provider, request):
     """The schema that the answer shall follow."""
-    body = json.loads(request.body)
+    body, provider = json.loads(request.body), format_of(provider, request)
     if provider == "open":
         return body["response_format"]["json_schema"]["schema"]
     if provider == "cohere":
@@ -77,7 +82,7 @@ def schema_in(provider, request):
 
 def call_and_result_in(provider, request):
     """Name, arguments and result of the one call in the history, once it is clear that they belong together."""
-    body = json.loads(request.body)
+    body, provider = json.loads(request.body), format_of(provider, request)
     if provider in ("open", "cohere"):
         (call,) = [call for message in body["messages"] for call in message.get("tool_calls", [])]
         (result,) = [message for message in body["messages"] if message["role"] == "tool"]
@@ -120,7 +125,7 @@ def text_of(content):
 
 def tool_schema_in(provider, request):
     """The schema of the only tool's arguments, without the spelling that differs."""
-    body = json.loads(request.body)
+    body, provider = json.loads(request.body), format_of(provider, request)
     if provider == "bedrock":
         (tool,) = body["toolConfig"]["tools"]
         return tool["toolSpec"]["inputSchema"]["json"]

@@ -1,12 +1,15 @@
 """Vendors in one small server: where tokens are given out, and what they are good for. What is checked is checked with
 the vendors' own libraries; a request that they would not accept is refused as they refuse it."""
 
+import base64
 import contextlib
 import datetime
 import email.utils
 import hashlib
 import http.server
 import json
+import pathlib
+import re
 import threading
 import time
 import urllib.parse
@@ -22,12 +25,21 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 AWS_KEYS = {"AKIDEXAMPLE": ("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", None)}
 REGION = "eu-west-1"
 SKEW_SECONDS = 300
+# How long it takes at most until the server notices its end.
+SHUTDOWN_SECONDS = 0.02
 GOOGLE_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 GOOGLE_EMAIL = "gateway@proj.iam.gserviceaccount.com"
 GOOGLE_AUDIENCE = "https://oauth2.googleapis.com/token"
+# A person's login, as `gcloud auth application-default login` writes it, and what of it shows who asks.
+GOOGLE_LOGIN = {"type": "authorized_user", "client_id": "app-1", "client_secret": "app-secret",
+                "refresh_token": "1//refresh", "quota_project_id": "proj"}
+LOGIN_PROOF = ("client_id", "client_secret", "refresh_token")
 OPENAI_ANSWER = {"id": "c1", "object": "chat.completion", "created": 1, "model": "m", "choices": [
     {"index": 0, "message": {"role": "assistant", "content": "Hello."}, "finish_reason": "stop"}],
     "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}}
+EVENT_STREAM = "text/event-stream"
+WATSONX_STREAM = pathlib.Path(__file__).parents[3] / "fixtures" / "watsonx_chat" / "streams" / "text.sse"
+WATSONX_TEXT = 'Hello, wörld 🌍.\n"Quoted"'
 CONVERSE_ANSWER = {"output": {"message": {"role": "assistant", "content": [{"text": "Hello."}]}},
                    "stopReason": "end_turn", "metrics": {"latencyMs": 1},
                    "usage": {"inputTokens": 1, "outputTokens": 1, "totalTokens": 2}}
@@ -65,6 +77,8 @@ class Vendors(http.server.ThreadingHTTPServer):
         self.url = f"http://127.0.0.1:{self.server_port}"
         self.clock_ahead = 0
         self.lifetime = 3600
+        # What a foreign identity may ask: to act as a service account, or Vertex AI itself.
+        self.federated_is = "federated"
         self.refuse_credentials = False
         self.aws_keys = dict(AWS_KEYS)
         self.tokens = {}
@@ -75,7 +89,9 @@ class Vendors(http.server.ThreadingHTTPServer):
         return [request for request in self.seen if request["path"].startswith(path)]
 
     def new_token(self, audience):
-        token = f"{audience}-{uuid.uuid4().hex}"
+        """In the shape of a JWT, whose end IBM's library reads."""
+        claims = json.dumps({"aud": audience, "iat": int(self.now()), "exp": int(self.now()) + self.lifetime})
+        token = f"e30.{base64.urlsafe_b64encode(claims.encode()).decode().rstrip('=')}.{uuid.uuid4().hex}"
         self.tokens[token] = audience
         return token
 
@@ -106,17 +122,21 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.server.seen.append({"path": self.path, "headers": {k.lower(): v for k, v in self.headers.items()},
                                  "body": body.decode()})
         try:
-            route = next(route for prefix, route in ROUTES if path.startswith(prefix))
+            route = next((route for prefix, route in ROUTES if path.startswith(prefix)), Handler.nothing)
             status, answer, headers = 200, route(self, body), {}
         except Refused as refused:
             status, answer, headers = refused.status, refused.body, refused.headers
         data = answer.encode() if isinstance(answer, str) else json.dumps(answer).encode()
         self.send_response(status)
-        media_type = "text/xml" if data.startswith(b"<") else "application/json"
+        kinds = {b"<": "text/xml", b"{": "application/json", b"d": EVENT_STREAM, b"i": EVENT_STREAM}
+        media_type = kinds.get(data[:1], "text/plain")
         for name, value in {"content-type": media_type, "content-length": len(data), **headers}.items():
             self.send_header(name, str(value))
         self.end_headers()
         self.wfile.write(data)
+
+    def nothing(self, _):
+        raise Refused(404, {"error": f"{self.command} {self.path} means nothing here"})
 
     # AWS
 
@@ -192,6 +212,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
         return {"Code": "Success", "AccessKeyId": "ASIAMACHINE", "SecretAccessKey": "machine-secret",
                 "Token": "machine-session", "Expiration": f"{end:%Y-%m-%dT%H:%M:%SZ}"}
 
+    def container_role(self, _):
+        if self.headers["authorization"] != "cluster-token":
+            raise Refused(400, {"code": "AccessDenied", "message": "no, not with secret-4711"})
+        self.server.aws_keys["ASIACONTAINER"] = ("container-secret", "container-session")
+        end = datetime.datetime.fromtimestamp(self.server.now() + self.server.lifetime, datetime.timezone.utc)
+        return {"AccessKeyId": "ASIACONTAINER", "SecretAccessKey": "container-secret", "Token": "container-session",
+                "Expiration": f"{end:%Y-%m-%dT%H:%M:%SZ}"}
+
     # OAuth
 
     def give(self, audience, **more):
@@ -202,6 +230,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def google_token(self, body):
         form = dict(urllib.parse.parse_qsl(body.decode(), strict_parsing=True))
+        if form["grant_type"] == "refresh_token":
+            login = {name: value for name, value in form.items() if name not in ("grant_type", "scope")}
+            if login != {name: value for name, value in GOOGLE_LOGIN.items() if name in LOGIN_PROOF}:
+                raise Refused(400, {"error": "invalid_grant", "error_description": "Token has been revoked."})
+            return self.give("google")
         assert set(form) == {"assertion", "grant_type"}
         assert form["grant_type"] == "urn:ietf:params:oauth:grant-type:jwt-bearer"
         public = GOOGLE_KEY.public_key().public_bytes(serialization.Encoding.PEM,
@@ -220,12 +253,18 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def google_sts(self, body):
         form = dict(urllib.parse.parse_qsl(body.decode(), strict_parsing=True))
+        # Google's library asks for the second one where the token is for acting as a service account alone.
+        assert form.pop("scope") in [f"https://www.googleapis.com/auth/{name}" for name in ("cloud-platform", "iam")]
         assert form == {
             "grant_type": "urn:ietf:params:oauth:grant-type:token-exchange", "audience": "//iam.googleapis.com/pool",
-            "scope": "https://www.googleapis.com/auth/cloud-platform",
             "requested_token_type": "urn:ietf:params:oauth:token-type:access_token",
             "subject_token": "cluster-token", "subject_token_type": "urn:ietf:params:oauth:token-type:jwt"}
-        return self.give("federated")
+        return self.give(self.server.federated_is)
+
+    def google_subject(self, _):
+        """A server of the place where the program runs, which tells who it is there."""
+        assert self.headers["x-tells"] == "who-runs-here"
+        return {"id_token": "cluster-token"}
 
     def google_impersonate(self, body):
         assert self.server.tokens[self.headers["authorization"].removeprefix("Bearer ")] == "federated"
@@ -269,8 +308,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def ibm(self, body):
         form = dict(urllib.parse.parse_qsl(body.decode(), strict_parsing=True))
-        if form != {"grant_type": "urn:ibm:params:oauth:grant-type:apikey", "apikey": "ibm-key",
-                    "response_type": "cloud_iam"}:
+        # One of IBM's two libraries leaves this out.
+        assert form.pop("response_type", "cloud_iam") == "cloud_iam"
+        if form != {"grant_type": "urn:ibm:params:oauth:grant-type:apikey", "apikey": "ibm-key"}:
             raise Refused(400, {"errorCode": "BXNIM0415E", "errorMessage": "Provided API key could not be found."})
         return self.give("ibm", expiration=int(self.server.now()) + self.server.lifetime, refresh_token="not_supported")
 
@@ -290,16 +330,23 @@ class Handler(http.server.BaseHTTPRequestHandler):
         assert urllib.parse.urlsplit(self.path).query.startswith("version=")
         asked = json.loads(body)
         assert asked["project_id"] == "project-1" and "space_id" not in asked
+        if urllib.parse.urlsplit(self.path).path.endswith("/chat_stream"):
+            return WATSONX_STREAM.read_text()
         return {**OPENAI_ANSWER, "model_id": asked["model_id"]}
 
-    def vertex(self, _):
+    def vertex(self, body):
         self.check_token("google")
-        return GEMINI_ANSWER
+        path = self.path.partition("?")[0]
+        assert re.search("/publishers/google/models/gemini-[^/:]+:(g|streamG)enerateContent$", path), path
+        assert json.loads(body)["contents"]
+        streamed = path.endswith(":streamGenerateContent")
+        return f"data: {json.dumps(GEMINI_ANSWER)}\r\n\r\n" if streamed else GEMINI_ANSWER
 
 
 ROUTES = [("/model/", Handler.converse), ("/sts", Handler.sts), ("/latest/api/token", Handler.imds_session),
-          ("/latest/meta-data/iam/security-credentials/", Handler.imds_roles), ("/google/token", Handler.google_token),
-          ("/google/sts", Handler.google_sts), ("/google/impersonate", Handler.google_impersonate),
+          ("/latest/meta-data/iam/security-credentials/", Handler.imds_roles), ("/container", Handler.container_role),
+          ("/google/token", Handler.google_token), ("/google/sts", Handler.google_sts),
+          ("/google/subject", Handler.google_subject), ("/google/impersonate", Handler.google_impersonate),
           ("/computeMetadata/v1/instance/service-accounts/default/token", Handler.google_metadata),
           ("/entra/", Handler.entra), ("/metadata/identity/oauth2/token", Handler.azure_metadata),
           ("/ibm/identity/token", Handler.ibm), ("/azure/", Handler.azure_chat), ("/ml/v1/", Handler.watsonx_chat),
@@ -309,6 +356,6 @@ ROUTES = [("/model/", Handler.converse), ("/sts", Handler.sts), ("/latest/api/to
 @contextlib.contextmanager
 def running():
     with Vendors() as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=[SHUTDOWN_SECONDS], daemon=True).start()
         yield server
         server.shutdown()

@@ -1,103 +1,22 @@
 """Who the gateway is to providers: every way to authenticate, against vendors that check with their own libraries; and
-the vendors' own SDKs against the same vendors, so that what is checked here is the real thing."""
+the vendors' own SDKs against the same vendors, so that what is checked here is the real thing. Google's are in
+test_vertex.py."""
 
-import contextlib
 import json
 import os
-import pathlib
-import socket
 import subprocess
 import time
-import urllib.error
-import urllib.request
 
 import boto3
 import botocore.config
-import google.auth.transport.requests
-import google.oauth2.service_account
+import botocore.credentials
 import ibm_cloud_sdk_core.authenticators
 import msal
 import provider_vendors
 import pytest
 import requests
 
-BINARY = os.environ.get("AI_GATEWAY_BINARY")
-CATALOG = pathlib.Path(__file__).parents[3] / "crates" / "gw-providers" / "catalog"
-START_SECONDS = 20
-needs_gateway = pytest.mark.skipif(BINARY is None, reason="AI_GATEWAY_BINARY names no gateway")
-
-
-def needs_vertex():
-    entry = CATALOG / "vertex.toml"
-    is_there = entry.exists() and 'kind = "google"' in entry.read_text()
-    return pytest.mark.skipif(not is_there, reason="the catalogue has no Vertex AI with Google's credentials")
-
-
-@pytest.fixture
-def vendors():
-    with provider_vendors.running() as server:
-        yield server
-
-
-class Gateway:
-    def __init__(self, url):
-        self.url = url
-
-    def chat(self, model):
-        """Status and answer of a small conversation."""
-        body = json.dumps({"model": model, "messages": [{"role": "user", "content": "Hi."}]}).encode()
-        request = urllib.request.Request(f"{self.url}/v1/chat/completions", body, {"content-type": "application/json"})
-        try:
-            with urllib.request.urlopen(request, timeout=15) as answer:
-                return answer.status, json.load(answer)
-        except urllib.error.HTTPError as error:
-            return error.code, json.load(error)
-
-    def says_hello(self, model):
-        status, answer = self.chat(model)
-        assert status == 200, answer
-        assert answer["choices"][0]["message"]["content"] == "Hello."
-
-
-@contextlib.contextmanager
-def running(folder, providers, environment=None):
-    """A gateway with these providers; a list of sections, as JSON, which is YAML too."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    file = folder / "gateway.yaml"
-    file.write_text(json.dumps({"listen": f"127.0.0.1:{port}", "providers": providers}))
-    log = folder / "log"
-    with log.open("wb") as out:
-        process = subprocess.Popen([BINARY, "--config", str(file)], stdin=subprocess.DEVNULL, stdout=out, stderr=out,
-                                   env={"PATH": os.environ["PATH"], **(environment or {})}, cwd=folder)
-        try:
-            url = f"http://127.0.0.1:{port}"
-            end = time.monotonic() + START_SECONDS
-            while not is_ready(url):
-                assert process.poll() is None and time.monotonic() < end, log.read_text()
-                time.sleep(0.02)
-            yield Gateway(url)
-        finally:
-            process.kill()
-            process.wait()
-
-
-def is_ready(url):
-    try:
-        with urllib.request.urlopen(f"{url}/health/ready", timeout=1) as answer:
-            return answer.status == 200
-    except (urllib.error.URLError, OSError):
-        return False
-
-
-def told(folder):
-    return (folder / "log").read_text()
-
-
-def provider(kind, endpoint, **more):
-    return {"name": "p", "type": kind, "endpoint": endpoint, **more}
-
+from own_gateway import BINARY, START_SECONDS, needs_gateway, provider, running, told
 
 AWS = {"accessKeyId": "AKIDEXAMPLE", "secretAccessKey": provider_vendors.AWS_KEYS["AKIDEXAMPLE"][0],
        "region": provider_vendors.REGION}
@@ -148,6 +67,31 @@ def test_a_web_identity_and_a_machines_role_are_used(tmp_path, vendors):
 
 
 @needs_gateway
+@pytest.mark.parametrize("shown", ["file", "variable"])
+def test_a_containers_role_is_used(tmp_path, vendors, shown):
+    (tmp_path / "token").write_text("cluster-token\n")
+    environment = {"AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{vendors.url}/container", **{
+        "file": {"AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": str(tmp_path / "token")},
+        "variable": {"AWS_CONTAINER_AUTHORIZATION_TOKEN": "cluster-token"}}[shown]}
+    credentials = {"source": "environment", "region": provider_vendors.REGION}
+    with running(tmp_path, [provider("bedrock", vendors.url, credentials=credentials)], environment) as gateway:
+        for _ in range(2):
+            gateway.says_hello(MODELS[0])
+    assert len(vendors.asked("/container")) == 1
+
+
+@needs_gateway
+def test_a_container_that_is_refused_is_told_in_our_words(tmp_path, vendors):
+    environment = {"AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{vendors.url}/container",
+                   "AWS_CONTAINER_AUTHORIZATION_TOKEN": "another-token"}
+    credentials = {"source": "environment", "region": provider_vendors.REGION}
+    with running(tmp_path, [provider("bedrock", vendors.url, credentials=credentials)], environment) as gateway:
+        status, answer = gateway.chat(MODELS[0])
+    assert (status, answer["error"]["code"]) == (401, "provider_credential_refused"), answer
+    assert "another-token" not in json.dumps(answer) + told(tmp_path)
+
+
+@needs_gateway
 def test_a_wrong_clock_is_told_and_corrected_for_the_next_request(tmp_path, vendors):
     vendors.clock_ahead = 3600
     with running(tmp_path, [provider("bedrock", vendors.url, credentials=AWS)]) as gateway:
@@ -178,72 +122,11 @@ def test_boto3_is_accepted_by_the_same_checks(vendors):
     assert given["AccessKeyId"].startswith("ASIA")
 
 
-# Google
-
-
-@needs_gateway
-@needs_vertex()
-@pytest.mark.parametrize("shape", ["file", "other gateways", "section"])
-def test_a_service_accounts_key_signs_for_a_token(tmp_path, vendors, shape):
-    token_url = f"{vendors.url}/google/token"
-    account = provider_vendors.service_account(provider_vendors.GOOGLE_AUDIENCE)
-    given = {
-        "file": {"api_key": json.dumps({**account, "region": "global"}), "credentials": {"token_url": token_url}},
-        "other gateways": {"credentials": {"token_url": token_url, "private_key_id": "key-1"}, "api_key": json.dumps(
-            {"project": "proj", "location": "global", "googleCredentials": {
-                "privateKey": account["private_key"], "clientEmail": account["client_email"]}})},
-        "section": {"credentials": {"token_url": token_url, "private_key": account["private_key"],
-                                    "private_key_id": "key-1", "client_email": account["client_email"],
-                                    "project_id": "proj", "location": "global"}},
-    }[shape]
-    with running(tmp_path, [provider("vertex", f"{vendors.url}/vertex", **given)]) as gateway:
-        gateway.says_hello("p/gemini-3.5-flash")
-        gateway.says_hello("p/gemini-3.5-flash")
-    assert len(vendors.asked("/google/token")) == 1
-
-
-@needs_gateway
-@needs_vertex()
-def test_a_wrong_clock_is_told_and_the_next_signature_is_right(tmp_path, vendors):
-    vendors.clock_ahead = 3600
-    account = json.dumps(provider_vendors.service_account(f"{vendors.url}/google/token"))
-    credentials = {"service_account": account, "trusted_urls": [f"{vendors.url}/google/token"], "region": "global"}
-    with running(tmp_path, [provider("vertex", f"{vendors.url}/vertex", credentials=credentials)]) as gateway:
-        status, answer = gateway.chat("p/gemini-3.5-flash")
-        assert status == 502 and "clock is about 60 min slow" in answer["error"]["message"], answer
-        time.sleep(1.1)
-        gateway.says_hello("p/gemini-3.5-flash")
-
-
-@needs_gateway
-@needs_vertex()
-def test_a_foreign_identity_becomes_a_service_account(tmp_path, vendors):
-    (tmp_path / "token").write_text(json.dumps({"id_token": "cluster-token"}))
-    urls = [f"{vendors.url}/google/sts", f"{vendors.url}/google/impersonate/x:generateAccessToken"]
-    account = {"type": "external_account", "audience": "//iam.googleapis.com/pool",
-               "subject_token_type": "urn:ietf:params:oauth:token-type:jwt", "token_url": urls[0],
-               "service_account_impersonation_url": urls[1],
-               "credential_source": {"file": str(tmp_path / "token"),
-                                     "format": {"type": "json", "subject_token_field_name": "id_token"}}}
-    credentials = {"service_account": json.dumps(account), "trusted_urls": urls, "project_id": "proj", "region": "global"}
-    with running(tmp_path, [provider("vertex", f"{vendors.url}/vertex", credentials=credentials)]) as gateway:
-        gateway.says_hello("p/gemini-3.5-flash")
-
-
-@needs_gateway
-@needs_vertex()
-def test_a_machines_own_account_is_used_where_it_is_asked_for(tmp_path, vendors):
-    credentials = {"source": "metadata", "metadata_url": vendors.url, "project_id": "proj", "region": "global"}
-    with running(tmp_path, [provider("vertex", f"{vendors.url}/vertex", credentials=credentials)]) as gateway:
-        gateway.says_hello("p/gemini-3.5-flash")
-
-
-def test_google_auth_is_accepted_by_the_same_checks(vendors):
-    account = provider_vendors.service_account(f"{vendors.url}/google/token")
-    scopes = ["https://www.googleapis.com/auth/cloud-platform"]
-    credentials = google.oauth2.service_account.Credentials.from_service_account_info(account, scopes=scopes)
-    credentials.refresh(google.auth.transport.requests.Request())
-    assert vendors.tokens[credentials.token] == "google"
+def test_botocores_own_question_for_a_containers_role_is_accepted_by_the_same_checks(vendors):
+    environment = {"AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{vendors.url}/container",
+                   "AWS_CONTAINER_AUTHORIZATION_TOKEN": "cluster-token"}
+    found = botocore.credentials.ContainerProvider(environ=environment).load().get_frozen_credentials()
+    assert (found.access_key, found.token) == ("ASIACONTAINER", "container-session")
 
 
 # Azure
