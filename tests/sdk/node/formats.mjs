@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 
 // A real model of each provider, because what a model can do is told by its name. The scripts are in ../vendors.py.
 const MODELS = {
-  open: "gpt-5.5", claude: "claude-sonnet-5-5", gemini: "gemini-3-pro", bedrock: "claude-sonnet-5-5-of-our-own",
+  open: "gpt-5.5", claude: "claude-sonnet-5-5", gemini: "gemini-3-pro", bedrock: "eu.anthropic.claude-sonnet-5-5",
   cohere: "command-a-plus-05-2026", ollama: "qwen3",
 };
 export const PROVIDERS = Object.keys(MODELS);

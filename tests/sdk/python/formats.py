@@ -4,9 +4,8 @@ in a request."""
 import json
 
 # A real model of each provider, because what a model can do is told by its name. The scripts are in ../vendors.py.
-# Claude at Bedrock under a name of the application's own: by its usual name, Claude's own clients get it in its own format.
 MODELS = {"open": "gpt-5.5", "claude": "claude-sonnet-5-5", "gemini": "gemini-3-pro",
-          "bedrock": "claude-sonnet-5-5-of-our-own", "cohere": "command-a-plus-05-2026", "ollama": "qwen3"}
+          "bedrock": "eu.anthropic.claude-sonnet-5-5", "cohere": "command-a-plus-05-2026", "ollama": "qwen3"}
 PROVIDERS = list(MODELS)
 # Who gives out signatures beside thoughts and wants to see them again.
 SIGNING = ["claude", "gemini", "bedrock"]
