@@ -126,7 +126,7 @@ error_codes! {
     /// The provider needs a credential and none is configured.
     ProviderCredentialMissing, Gateway, 401, "provider_credential_missing";
     /// Whoever gives out the provider's tokens refused the configured credential.
-    ProviderCredentialRefused, Gateway, 401, "provider_credential_refused";
+    ProviderCredentialRefused, Gateway, 502, "provider_credential_refused";
     /// Whoever gives out the provider's tokens could not be asked, or gave none.
     ProviderCredentialUnavailable, Provider, 502, "provider_credential_unavailable";
 }

@@ -84,11 +84,21 @@ const ROWS: &[Row] = &[
     Row { model: ModelPlace::Query, ..row("realtime", DialectId::OpenAiRealtime, "GET") },
 ];
 
+/// A server may repeat in its answer to TRACE all that it was sent, our credential too; CONNECT opens a tunnel.
+const NOT_CARRIED: [&str; 2] = ["TRACE", "CONNECT"];
+const RAW_METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
+
 /// What a method and a path mean. The prefixes are those of [`crate::paths::route`].
 pub fn route<'a>(method: &str, path: &'a str) -> Found<'a> {
     if let Some(rest) = path.strip_prefix("/passthrough/") {
         let (provider, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-        return if provider.is_empty() { Found::Nothing } else { Found::Raw { provider, path } };
+        return match method {
+            _ if provider.is_empty() => Found::Nothing,
+            method if NOT_CARRIED.iter().any(|name| method.eq_ignore_ascii_case(name)) => {
+                Found::WrongMethod(RAW_METHODS)
+            }
+            _ => Found::Raw { provider, path },
+        };
     }
     let path = path.strip_suffix('/').unwrap_or(path);
     let path = path.strip_prefix("/openai").unwrap_or(path);

@@ -106,8 +106,8 @@ fn of_report(report: &Object<'_>) -> Option<Usage> {
     if let Some(input) = count(report, "promptTokenCount") {
         let thoughts = count(report, "thoughtsTokenCount").unwrap_or(0);
         return Some(Usage {
-            input_tokens: input + count(report, "toolUsePromptTokenCount").unwrap_or(0),
-            output_tokens: count(report, "candidatesTokenCount").unwrap_or(0) + thoughts,
+            input_tokens: input.saturating_add(count(report, "toolUsePromptTokenCount").unwrap_or(0)),
+            output_tokens: count(report, "candidatesTokenCount").unwrap_or(0).saturating_add(thoughts),
             cached_input_tokens: count(report, "cachedContentTokenCount").unwrap_or(0),
             reasoning_tokens: thoughts,
             ..Usage::default()
@@ -177,6 +177,8 @@ mod tests {
             assert_eq!(learn("application/json", gemini, piece), counts(7, 3));
             let chat = r#"{"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":4,"total_tokens":7}}"#;
             assert_eq!(learn("application/json; charset=utf-8", chat, piece), counts(3, 4));
+            let absurd = gemini.replace('3', "3,\"thoughtsTokenCount\":18446744073709551615");
+            assert_eq!(learn("application/json", &absurd, piece).unwrap().output_tokens, u64::MAX);
             assert_eq!(learn("audio/mpeg", chat, piece), None);
             assert_eq!(learn("application/json", r#"{"text":"the \"usage\": {\"input_tokens\": 5}"}"#, piece), None);
         }

@@ -29,6 +29,14 @@ pub trait Unary: Sized + 'static {
     /// What of a request only its own family of dialects understands.
     fn extra(request: &mut Self::Request) -> &mut Extra;
 
+    /// Whether a request may be said in several calls: all of them together must not be many times its size.
+    ///
+    /// # Errors
+    /// `invalid_request`, with the parameter that is too much.
+    fn check(_request: &Self::Request) -> Result<(), Error> {
+        Ok(())
+    }
+
     /// What an answer says was used.
     fn usage(answer: &Self::Answer) -> Option<Usage>;
 

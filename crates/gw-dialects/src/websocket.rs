@@ -229,7 +229,7 @@ pub fn text(text: &str) -> Bytes {
 /// The end as a server says it.
 pub fn close(code: u16, why: &str) -> Bytes {
     let room = CONTROL_BYTES_MAX as usize - 2;
-    let why = why.get(..room).unwrap_or(why);
+    let why = &why[..why.floor_char_boundary(room)];
     frame(CLOSE, &[&code.to_be_bytes(), why.as_bytes()].concat())
 }
 

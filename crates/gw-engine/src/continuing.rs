@@ -9,7 +9,8 @@ use gw_dialects::head::Head;
 use gw_dialects::openai_responses::{self, State};
 use serde_json::{Map, Value, json};
 
-use crate::conversations::{Item, Key, Owner, Remember, Stored, ToKeep, ToKeepResponse};
+use crate::budget::Taken;
+use crate::conversations::{Item, Key, Owner, Remember, Stored, ToKeep, ToKeepResponse, bytes_of};
 use crate::dispatch::Attempt;
 use crate::engine::Call;
 use crate::meter::Meter;
@@ -59,6 +60,7 @@ impl Attempt<'_> {
         head: &Head,
         request: &mut ChatRequest,
         meter: &Meter,
+        held: &mut Taken,
     ) -> Result<(Option<ToKeep>, Members), Error> {
         if call.dialect != DialectId::OpenAiResponses {
             return Ok((None, Members::new()));
@@ -77,6 +79,8 @@ impl Attempt<'_> {
         }
         let owner = owner(call, meter);
         let earlier = self.earlier(&state, &owner).await?;
+        // A short request may continue a long conversation.
+        held.hold(0, bytes_of(&earlier))?;
         // The items of the answer are numbered too.
         let id_base = format!("{}_in", meter.request_id());
         let body: Members = serde_json::from_slice(&call.body).unwrap_or_default();

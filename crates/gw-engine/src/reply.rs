@@ -88,6 +88,15 @@ impl ReplyBody {
         Self { meter: None, state: State::Whole { bytes: Some(bytes), _held: None } }
     }
 
+    /// The same body, which counts as held until it is sent.
+    #[must_use]
+    pub fn holding(mut self, taken: Option<Taken>) -> Self {
+        if let State::Whole { _held, .. } = &mut self.state {
+            *_held = taken;
+        }
+        self
+    }
+
     /// A body of bytes that are here.
     pub fn whole(bytes: Bytes, mut meter: Box<Meter>) -> Self {
         if bytes.is_empty() {

@@ -6,10 +6,12 @@ use gw_http::RequestBody;
 use gw_providers::attempt::{self, Answer};
 use gw_providers::auth::{AuthError, Authenticator, Used};
 use http::{HeaderMap, HeaderName, Request, Response, StatusCode};
-use tokio::time::timeout_at;
+use tokio::time::{Instant, timeout_at};
 
 use crate::dispatch::{Attempt, AttemptCredential};
+use crate::engine::Ports;
 use crate::meter::Meter;
+use crate::snapshot::Provider;
 
 /// Where providers say their own id of the exchange: OpenAI's and most, Anthropic's, Amazon's.
 const PROVIDER_REQUEST_IDS: [HeaderName; 3] = [
@@ -49,7 +51,11 @@ impl Attempt<'_> {
         };
         Ok(match authenticator {
             // Where it is needed it is large: it does not weigh on the futures of all others.
-            Some(authenticator) => Some((authenticator, Box::pin(self.authorize(authenticator, request)).await?)),
+            Some(authenticator) => {
+                let provider = &self.resolved.choice.provider;
+                let authorizing = authorize(authenticator, provider, self.ports, self.deadline, request);
+                Some((authenticator, Box::pin(authorizing).await?))
+            }
             None => None,
         })
     }
@@ -85,21 +91,22 @@ impl Attempt<'_> {
         }
         error
     }
+}
 
-    async fn authorize(
-        &self,
-        authenticator: &Authenticator,
-        request: &mut Request<RequestBody>,
-    ) -> Result<Used, Error> {
-        let provider = &self.resolved.choice.provider;
-        let authorizing = authenticator.authorize(&provider.destination, &self.ports.pools, self.ports.clock, request);
-        match timeout_at(self.deadline, authorizing).await {
-            Ok(authorized) => authorized.map_err(|error| unauthorized(&provider.name, &error)),
-            Err(_) => {
-                let message =
-                    format!("no token for provider \"{}\" came within the request's total time", provider.name);
-                Err(Error::new(ErrorCode::DeadlineExceeded, message))
-            }
+/// Authenticates a request to a provider that is complete but for that.
+pub(crate) async fn authorize(
+    authenticator: &Authenticator,
+    provider: &Provider,
+    ports: &Ports,
+    deadline: Instant,
+    request: &mut Request<RequestBody>,
+) -> Result<Used, Error> {
+    let authorizing = authenticator.authorize(&provider.destination, &ports.pools, ports.clock, request);
+    match timeout_at(deadline, authorizing).await {
+        Ok(authorized) => authorized.map_err(|error| unauthorized(&provider.name, &error)),
+        Err(_) => {
+            let message = format!("no token for provider \"{}\" came within the request's total time", provider.name);
+            Err(Error::new(ErrorCode::DeadlineExceeded, message))
         }
     }
 }

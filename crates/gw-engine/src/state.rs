@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use crate::conversations::{Change, Conversation, Key, Owner, Stored, pairs};
 use crate::engine::Engine;
 use crate::outgoing;
+use crate::sending;
 use crate::snapshot::{Credential, Provider, Snapshot};
 use crate::whole::ANSWER_BYTES_MAX;
 
@@ -95,13 +96,23 @@ impl Engine {
     async fn ask_keeper(&self, snapshot: &Snapshot, provider: &Provider, call: &StateCall<'_>) -> Result<Bytes, Error> {
         let (ports, deadline) = (self.ports(), Instant::now() + snapshot.request_timeout.min(provider.total_timeout));
         let (path, headers) = (keepers_path(provider, call)?, headers(provider, call.foreign_key)?);
-        let request = outgoing::of(call.method.clone(), path, headers, RequestBody::held([Bytes::new()]));
+        let mut request = outgoing::of(call.method.clone(), path, headers, RequestBody::held([Bytes::new()]));
+        let used = match provider.authenticator.as_deref() {
+            Some(authenticator) => {
+                let used = sending::authorize(authenticator, provider, ports, deadline, &mut request).await?;
+                Some((authenticator, used))
+            }
+            None => None,
+        };
         let sending = attempt::send(&provider.destination, &ports.pools, request, provider.timeouts, deadline);
         let failed = |error: attempt::AttemptError| {
             let message = format!("provider \"{}\", which keeps this answer, did not give it: {error}", provider.name);
             Error::new(ErrorCode::ProviderDisconnected, message)
         };
         let (parts, mut answer) = sending.await.map_err(failed)?.into_parts();
+        if let Some((authenticator, used)) = used {
+            authenticator.answered(&used, parts.status, &parts.headers, ports.clock);
+        }
         let mut held = ports.held_bytes.nothing();
         let mut body = BytesMut::new();
         while let Some(piece) = answer.data().await {

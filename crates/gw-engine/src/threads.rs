@@ -9,8 +9,9 @@ use gw_dialects::edit::Edits;
 use gw_dialects::head::Head;
 use gw_providers::catalog::DialectEntry;
 
+use crate::budget::Taken;
 use crate::continuing::owner;
-use crate::conversations::{Key, Stored, ToKeep, ToKeepThread};
+use crate::conversations::{Key, Stored, ToKeep, ToKeepThread, bytes_of};
 use crate::dispatch::Attempt;
 use crate::engine::Call;
 use crate::meter::Meter;
@@ -36,6 +37,7 @@ impl Attempt<'_> {
         call: &Call<'_>,
         head: &Head,
         meter: &Meter,
+        held: &mut Taken,
     ) -> Result<(Edits, Option<ToKeep>), Error> {
         let nothing = (Edits::new(), None);
         if call.dialect != DialectId::AnthropicMessages {
@@ -50,8 +52,11 @@ impl Attempt<'_> {
             Thread::Create => (thread::fixed(head, &call.body).into(), Vec::new()),
             Thread::Continue(id) => {
                 let found = conversations.store().get(&Key::new(&owner, &id), now).await;
-                let Some(Stored::Thread(held)) = found.as_deref() else { return Err(not_found()) };
-                (Arc::clone(&held.fixed), held.messages.clone())
+                let Some(Stored::Thread(thread)) = found.as_deref() else { return Err(not_found()) };
+                // A short request may continue a long conversation.
+                let fixed: usize = thread.fixed.iter().map(|(_, value)| value.len()).sum();
+                held.hold(0, fixed + bytes_of(&thread.messages))?;
+                (Arc::clone(&thread.fixed), thread.messages.clone())
             }
         };
         messages.extend(conversations.messages(new));

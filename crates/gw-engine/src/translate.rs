@@ -72,12 +72,12 @@ impl Attempt<'_> {
     pub(crate) async fn run_translated(&self, call: &Call<'_>, head: &Head, meter: &mut Meter) -> Result<Reply, Error> {
         let provider = &self.resolved.choice.provider;
         let mut spoken = self.spoken(call)?;
-        let (edits, thread) = Box::pin(self.threaded(call, head, meter)).await?;
+        let mut held = self.ports.held_bytes.nothing();
+        let (edits, thread) = Box::pin(self.threaded(call, head, meter, &mut held)).await?;
         let mut request = decode(spoken.ingress, call, head, edits)?;
         request.include_usage |= meter.tells_cost();
-        let (to_keep, own) = self.continued(spoken.dialect, call, head, &mut request, meter).await?;
+        let (to_keep, own) = self.continued(spoken.dialect, call, head, &mut request, meter, &mut held).await?;
         let to_keep = to_keep.or(thread);
-        let mut held = self.ports.held_bytes.nothing();
         if !spoken.takes_urls() {
             // Rare, and large: it does not weigh on every request's future.
             let fetching = Box::pin(media::fetch_all(&mut request, &self.snapshot.media, &mut held));

@@ -63,6 +63,7 @@ impl Attempt<'_> {
         let line = RequestLine { model: call.model, stream: None, headers: Some(call.headers) };
         let mut request =
             spoken.ingress.decode_request(&line, &translate::edited(call, head, gw_dialects::edit::Edits::new()))?;
+        O::check(&request)?;
         if self.snapshot.unsupported == Unsupported::Pass {
             // As if the client had spoken the provider's dialect: what has no meaning here goes through.
             O::extra(&mut request).family = spoken.dialect.family();

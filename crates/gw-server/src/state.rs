@@ -4,6 +4,7 @@ use bytes::Bytes;
 use gw_core::{Error, RequestId};
 use gw_dialects::DialectId;
 use gw_dialects::openai_responses::resource::Resource;
+use gw_engine::budget::Taken;
 use gw_engine::conversations::Owner;
 use gw_engine::state::StateCall;
 use gw_engine::{ReplyBody, Snapshot};
@@ -28,11 +29,16 @@ impl Api {
     ) -> Response<ReplyBody> {
         let request_id = self.next_id();
         let answering = Box::pin(self.run_state(snapshot, resource, parts, incoming, request_id));
+        let mut held = None;
         let answered = match CatchPanic::new(answering).await {
-            Ok(answered) => answered.map(|body| respond::json((StatusCode::OK, body))),
+            Ok(answered) => answered.map(|(body, taken)| {
+                held = Some(taken);
+                respond::json((StatusCode::OK, body))
+            }),
             Err(Panicked) => Err(respond::broken()),
         };
-        respond::own(answered, Voice::of(parts, DialectId::OpenAiResponses), request_id)
+        let voice = Voice::of(parts, DialectId::OpenAiResponses);
+        respond::own(answered, voice, request_id).map(|body| body.holding(held))
     }
 
     async fn run_state(
@@ -42,7 +48,7 @@ impl Api {
         parts: &Parts,
         incoming: Incoming,
         request_id: RequestId,
-    ) -> Result<Bytes, Error> {
+    ) -> Result<(Bytes, Taken), Error> {
         let ports = self.engine.ports();
         self.check_origin(snapshot, parts)?;
         let presented = presented_key(parts);
@@ -64,6 +70,10 @@ impl Api {
             body,
             request_id,
         };
-        self.engine.state(snapshot, &call).await
+        let answer = self.engine.state(snapshot, &call).await?;
+        // A short question may have a long answer.
+        let mut held = ports.held_bytes.nothing();
+        held.hold(0, answer.len())?;
+        Ok((answer, held))
     }
 }

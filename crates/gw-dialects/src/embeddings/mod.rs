@@ -20,6 +20,11 @@ use crate::DialectId;
 use crate::shared::losses::Losses;
 use crate::unary::{Egress, Ingress, Reply, Unary};
 
+/// Inputs of one request that is said in other words: as many as OpenAI takes at once.
+const INPUTS_MAX: usize = 2_048;
+/// What may stand beside the inputs, which some providers are told once for each of them: all that together.
+const REPEATED_BYTES_MAX: usize = 32 << 20;
+
 /// Turning texts and pictures into vectors.
 #[derive(Debug, Clone, Copy)]
 pub struct Embed;
@@ -50,6 +55,23 @@ impl Unary for Embed {
 
     fn extra(request: &mut EmbedRequest) -> &mut Extra {
         &mut request.extra
+    }
+
+    fn check(request: &EmbedRequest) -> Result<(), Error> {
+        let inputs = request.inputs.len();
+        if inputs > INPUTS_MAX {
+            let message = format!("`input` may hold {INPUTS_MAX} inputs at once; send the rest in other requests");
+            return Err(Error::new(ErrorCode::InvalidRequest, message).with_param("input"));
+        }
+        let length = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        // Writing to memory cannot fail.
+        let extra = serde_json::to_vec(&request.extra.members).map_or(usize::MAX, |members| members.len());
+        let repeated = extra.saturating_add(length(&request.title)).saturating_add(length(&request.user));
+        if repeated.saturating_mul(inputs.saturating_sub(1)) > REPEATED_BYTES_MAX {
+            let message = "what stands beside the inputs is too long to be said with each; send fewer inputs at once";
+            return Err(Error::new(ErrorCode::InvalidRequest, message).with_param("input"));
+        }
+        Ok(())
     }
 
     fn usage(answer: &EmbedAnswer) -> Option<Usage> {

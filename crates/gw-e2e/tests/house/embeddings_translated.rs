@@ -54,6 +54,18 @@ async fn house(type_id: &str, base: &str, upstream: &Upstream, rest: &str) -> Ga
 }
 
 #[tokio::test]
+async fn one_request_does_not_become_many_times_its_size_at_the_provider() {
+    let upstream = Upstream::always(ok(&fixture("voyage_embeddings/answers/floats.json"))).await;
+    let gateway = house("voyage", "/v1", &upstream, "").await;
+    let many = json!({"model": "house/voyage-3.5", "input": vec!["a"; 2_049]});
+    let heavy = json!({"model": "house/voyage-3.5", "input": vec!["a"; 2_000], "pad": "x".repeat(1 << 20)});
+    for body in [many, heavy] {
+        gateway.post("/v1/embeddings", body.to_string()).await.assert_error(400, "invalid_request");
+    }
+    assert!(upstream.requests().is_empty());
+}
+
+#[tokio::test]
 async fn every_client_gets_vectors_of_every_provider() {
     for (type_id, base, model, answer, line) in PROVIDERS {
         let upstream = Upstream::always(ok(&fixture(answer))).await;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, CLIENT_KEY, Gateway, Upstream, json_answer};
+use crate::harness::{Answer, CLIENT_KEY, Gateway, Upstream, config, json_answer};
 use crate::translated::{Format, HELLO, House, configured, ok, refusal};
 use crate::translated_fixtures::fixture;
 use crate::translated_vendors::Vendor;
@@ -137,6 +137,36 @@ async fn an_answer_that_a_provider_keeps_is_fetched_from_it() {
 }
 
 #[tokio::test]
+async fn an_answer_is_fetched_from_a_provider_that_gives_out_tokens() {
+    let upstream = Upstream::start(|mut peer| async move {
+        while let Some(request) = peer.request().await {
+            let line = request.head.first_line.clone();
+            let is_known = request.head.get("authorization") == Some("Bearer token-1");
+            let answer = match line.split(' ').next() {
+                Some("POST") if line.contains("/token") => {
+                    json_answer(r#"{"access_token":"token-1","token_type":"Bearer","expires_in":3600}"#)
+                }
+                Some("POST") if is_known => ok(&fixture("openai_responses/answers/text.json")),
+                Some("GET") if is_known => json_answer(r#"{"id":"theirs","kept":true}"#),
+                _ => refusal(401, &[], &json!({"error": {"message": "no", "type": "x", "param": null, "code": null}})),
+            };
+            peer.send(answer).await;
+        }
+    })
+    .await;
+    let address = upstream.address;
+    let gateway = Gateway::start(&config(&format!(
+        "providers:\n  - name: cloud\n    type: azure-openai\n    endpoint: \"http://{address}\"\n    proxy: direct\n    \
+         credentials: {{ tenant_id: t, client_id: c, client_secret: s, token_url: \"http://{address}/token\" }}\n"
+    )))
+    .await;
+    let answer = gateway.post("/v1/responses", r#"{"model":"cloud/gpt-5.5","input":"x"}"#).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let fetched = gateway.get(&format!("/v1/responses/{}", answer.json()["id"].as_str().unwrap())).await;
+    assert_eq!(fetched.json()["kept"], true, "{}", fetched.text());
+}
+
+#[tokio::test]
 async fn a_conversation_is_made_continued_listed_and_deleted() {
     let house = House::start(Vendor::Anthropic).await;
     let items = json!([{"role": "user", "content": "I am Zoe."}, {"role": "assistant", "content": "Hello Zoe."}]);
@@ -168,6 +198,30 @@ async fn a_conversation_is_made_continued_listed_and_deleted() {
     house.gateway.get(&path).await.assert_error(404, "conversation_not_found");
     let body = json!({"model": house.model(), "input": "x", "conversation": made["id"]}).to_string();
     house.gateway.post("/v1/responses", body).await.assert_error(404, "conversation_not_found");
+}
+
+#[tokio::test]
+async fn what_a_short_request_continues_is_counted_among_the_bytes_held() {
+    let upstream = Vendor::Anthropic.serve().await;
+    let limits = "server: { limits: { body_bytes: 64KiB, held_bytes: 64KiB } }\n";
+    let gateway = Gateway::start(&(configured(Vendor::Anthropic, upstream.address) + limits)).await;
+    let house = House { gateway, upstream, vendor: Vendor::Anthropic };
+    let made = house.gateway.post("/v1/conversations", "{}").await.json();
+    let items = format!("/v1/conversations/{}/items", made["id"].as_str().unwrap());
+    let item = json!({"items": [{"role": "user", "content": "x".repeat(12 << 10)}]}).to_string();
+    let body = json!({"model": house.model(), "input": "x", "conversation": made["id"], "store": false}).to_string();
+    for _ in 0..4 {
+        assert_eq!(house.gateway.post(&items, item.clone()).await.status, 200);
+    }
+    assert_eq!(house.gateway.post("/v1/responses", body.clone()).await.status, 200);
+    for _ in 0..4 {
+        assert_eq!(house.gateway.post(&items, item.clone()).await.status, 200);
+    }
+    house.gateway.post("/v1/responses", body).await.assert_error(503, "overloaded");
+    assert_eq!(house.upstream.requests().len(), 1);
+    // The same for what is only looked at.
+    assert_eq!(house.gateway.get(&format!("{items}?limit=4")).await.status, 200);
+    house.gateway.get(&items).await.assert_error(503, "overloaded");
 }
 
 #[tokio::test]

@@ -15,7 +15,7 @@ async fn keeper(name: &'static str) -> Upstream {
                 ("POST", "/v1/files") => format!(r#"{{"id":"file-{name}","object":"file"}}"#),
                 ("POST", "/v1/batches") => format!(r#"{{"id":"batch-{name}","object":"batch"}}"#),
                 ("GET", "/v1/files") => format!(
-                    r#"{{"object":"list", "data":[{{"id":"file-alien"}}, {{"id":"file-{name}","x":1.0}}],"has_more":false}}"#
+                    r#"{{"object":"list", "data":[{{"id":"file-alien"}}, {{"id":"file-{name}","x":1.0}}],"first_id":"file-alien","last_id":"file-{name}","has_more":false}}"#
                 ),
                 ("GET", path) if path.starts_with("/v1/batches/") => {
                     format!(r#"{{"id":"batch-{name}","output_file_id":"file-output-{name}"}}"#)
@@ -37,10 +37,14 @@ struct House {
 
 impl House {
     async fn with(more: &str) -> Self {
+        Self::in_mode("required", more).await
+    }
+
+    async fn in_mode(mode: &str, more: &str) -> Self {
         let upstreams = [keeper("one").await, keeper("two").await];
         let keys = format!("keys: [{{ name: shop, key: {SHOP} }}, {{ name: other, key: {OTHER} }}]");
         let providers = provider("one", upstreams[0].address, "") + &provider("two", upstreams[1].address, "");
-        let config = config(&format!("auth: {{ mode: required, {keys} }}\nproviders:\n{providers}{more}"));
+        let config = config(&format!("auth: {{ mode: {mode}, {keys} }}\nproviders:\n{providers}{more}"));
         Self { gateway: Gateway::start(&config).await, _upstreams: upstreams }
     }
 
@@ -86,10 +90,11 @@ async fn a_file_is_found_where_it_was_made_and_by_the_key_that_made_it_alone() {
 async fn a_list_shows_what_the_key_made_and_every_byte_of_that() {
     let house = House::with("").await;
     let list = house.get(SHOP, "/v1/files").await;
-    assert_eq!(list.text(), r#"{"object":"list", "data":[],"has_more":false}"#);
+    assert_eq!(list.text(), r#"{"object":"list", "data":[],"first_id":null,"last_id":null,"has_more":false}"#);
     house.file().await;
     let list = house.ask(SHOP, "GET", "/v1/files", &[("x-provider", "two")], "").await;
-    assert_eq!(list.text(), r#"{"object":"list", "data":[{"id":"file-two","x":1.0}],"has_more":false}"#);
+    let wanted = r#"{"object":"list", "data":[{"id":"file-two","x":1.0}],"first_id":"file-two","last_id":"file-two","has_more":false}"#;
+    assert_eq!(list.text(), wanted);
 }
 
 #[tokio::test]
@@ -105,6 +110,50 @@ async fn a_batch_goes_where_its_file_is_and_uses_no_file_of_others() {
     assert_eq!(house.get(SHOP, "/v1/batches/batch-two").await.status, 200);
     assert_eq!(house.get(SHOP, "/v1/files/file-output-two/content").await.text(), "content at two");
     house.get(OTHER, "/v1/batches/batch-two").await.assert_error(404, "object_not_found");
+}
+
+#[tokio::test]
+async fn a_file_of_others_is_not_had_by_saying_it_in_another_way() {
+    let house = House::with("relay: { fine_tuning: true }").await;
+    house.file().await;
+    let batch = r#"{"input_file_id":"file-two","endpoint":"/v1/chat/completions"}"#;
+    for content_type in ["text/plain", "application/octet-stream", "multipart/form-data; boundary=b"] {
+        let answer = house.ask(OTHER, "POST", "/v1/batches", &[("content-type", content_type)], batch).await;
+        answer.assert_error(415, "unsupported_media_type");
+    }
+    house.ask(OTHER, "POST", "/v1/files", &[FORM], "--b--").await;
+    for body in [
+        r#"{"input_file_id":"file-one","input_file_id":"file-two"}"#,
+        r#"{"input_file_id":"file-one","input_file_i\u0064":"file-two"}"#,
+        r#"{"input_file_id":"file-one","Input_File_ID":"file-two"}"#,
+    ] {
+        house.ask(OTHER, "POST", "/v1/batches", &[], body).await.assert_error(404, "object_not_found");
+    }
+    for path in ["/v1/files//file-two/content", "/v1/files//file-two", "/v1/fine_tuning/jobs//job"] {
+        house.get(OTHER, path).await.assert_error(400, "invalid_request");
+    }
+    house.get(OTHER, "/v1/files/file%2Dtwo").await.assert_error(404, "object_not_found");
+    assert_eq!(house.get(SHOP, "/v1/files/file%2Dtwo/content").await.text(), "content at two");
+}
+
+#[tokio::test]
+async fn an_id_means_what_was_made_at_one_provider_and_not_its_namesake_at_another() {
+    let house = House::with("").await;
+    house.file().await;
+    let answer = house.ask(SHOP, "GET", "/v1/files/file-two", &[("x-gateway-provider", "one")], "").await;
+    answer.assert_error(404, "object_not_found");
+    let answer = house.ask(SHOP, "GET", "/v1/files/file-two", &[("x-gateway-provider", "two")], "").await;
+    assert_eq!(answer.status, 200);
+}
+
+#[tokio::test]
+async fn who_has_no_key_is_not_shown_what_is_known_to_be_a_keys() {
+    let house = House::in_mode("optional", "").await;
+    house.file().await;
+    let list = house.gateway.get_with("/v1/files", &[("x-provider", "two")]).await;
+    assert!(list.text().contains("file-alien") && !list.text().contains("file-two"), "{}", list.text());
+    house.gateway.get("/v1/files/file-two/content").await.assert_error(404, "object_not_found");
+    house.gateway.get("/v1/files/file%2Dtwo/content").await.assert_error(404, "object_not_found");
 }
 
 #[tokio::test]

@@ -87,6 +87,18 @@ async fn any_method_is_carried() {
 }
 
 #[tokio::test]
+async fn a_method_that_would_repeat_our_credential_or_open_a_tunnel_is_not() {
+    let (upstream, gateway) = house(json_answer("{}"), ", passthrough: true").await;
+    for method in ["TRACE", "CONNECT", "trace"] {
+        let mut client = gateway.client().await;
+        let head = format!("host: h\r\nauthorization: {}\r\n\r\n", bearer());
+        client.send(format!("{method} /passthrough/scripted/x HTTP/1.1\r\n{head}")).await;
+        assert!(client.answer().await.status >= 400, "{method}");
+    }
+    assert!(upstream.requests().is_empty(), "{}", upstream.requests()[0].head.raw);
+}
+
+#[tokio::test]
 async fn it_is_closed_unless_the_operator_opened_it_and_never_without_a_key() {
     let key = bearer();
     let with_key = [("authorization", key.as_str())];

@@ -1,5 +1,7 @@
 //! Where a stream ends, and answers that come in pieces to clients who want them whole, or as a list.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::harness::{Gateway, Upstream, chat, http_answer};
@@ -28,6 +30,26 @@ async fn a_stream_ends_with_the_providers_mark_though_the_connection_stays_open(
         assert_eq!(format.read_stream(answer.text()).text, HELLO, "{format:?} to {vendor:?}");
         assert_eq!(house.gateway.record(answer.request_id()).await["outcome"], "completed", "{format:?} to {vendor:?}");
         // A connection that does not end is not one to be used again.
+        house.upstream.departed(1).await;
+    }
+}
+
+#[tokio::test]
+async fn a_stream_ends_with_the_providers_mark_though_the_provider_goes_on_and_on() {
+    for format in [Format::Chat, Format::Messages, Format::Responses] {
+        let upstream = Upstream::start(|mut peer| async move {
+            let Some(request) = peer.request().await else { return };
+            peer.send([Vendor::OpenAi.stream_head(), Vendor::OpenAi.stream(&request)].concat()).await;
+            let more = ": more\n\n".repeat(10_000);
+            while peer.send(&more).await {}
+            peer.gone().await;
+        })
+        .await;
+        let gateway = Gateway::start(&unhurried(Vendor::OpenAi, upstream.address)).await;
+        let house = House { gateway, upstream, vendor: Vendor::OpenAi };
+        let answer = tokio::time::timeout(Duration::from_secs(10), house.ask(format, true)).await;
+        let answer = answer.unwrap_or_else(|_| panic!("{format:?} never ended"));
+        assert_eq!(format.read_stream(answer.text()).text, HELLO, "{format:?}");
         house.upstream.departed(1).await;
     }
 }

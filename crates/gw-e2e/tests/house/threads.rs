@@ -53,6 +53,26 @@ async fn a_thread_is_held_for_a_provider_that_holds_none() {
 }
 
 #[tokio::test]
+async fn what_a_short_request_continues_is_counted_among_the_bytes_held() {
+    let upstream = Vendor::OpenAi.serve().await;
+    let limits = "server: { limits: { body_bytes: 64KiB, held_bytes: 64KiB } }\n";
+    let gateway = Gateway::start(&(configured(Vendor::OpenAi, upstream.address) + limits)).await;
+    let house = House { gateway, upstream, vendor: Vendor::OpenAi };
+    let mut last = house.think(asks(&house.model(), &create(), "One?"), false).await;
+    for _ in 0..7 {
+        let body = asks(&house.model(), &after(&last), &"x".repeat(12 << 10)).to_string();
+        let answer = house.gateway.post("/v1/messages", body).await;
+        if answer.status != 200 {
+            break;
+        }
+        last = answer.json()["id"].clone();
+    }
+    let refused = house.gateway.post("/v1/messages", asks(&house.model(), &after(&last), "x").to_string()).await;
+    assert_eq!((refused.status, &refused.json()["error"]["type"]), (529, &json!("overloaded_error")));
+    assert_eq!(house.upstream.requests().len(), 8);
+}
+
+#[tokio::test]
 async fn who_continues_what_is_not_held_is_told_to_begin_anew_and_what_cannot_be_understood_is_refused() {
     let house = House::start(Vendor::OpenAi).await;
     let body = asks(&house.model(), &after(&json!("msg_of_nobody")), "Two?");

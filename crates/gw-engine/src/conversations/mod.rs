@@ -196,6 +196,11 @@ impl Drop for Held {
     }
 }
 
+/// How long they are when they are said again.
+pub(crate) fn bytes_of(items: &[Arc<Item>]) -> usize {
+    items.iter().map(|item| item.json.len()).sum()
+}
+
 /// Everything in the order in which it was said, by id and JSON.
 pub(crate) fn pairs(items: &[Arc<Item>]) -> impl DoubleEndedIterator<Item = (&str, &str)> {
     items.iter().map(|item| (&*item.id, &*item.json))

@@ -11,6 +11,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, hea
 use super::homes::Asker;
 use super::target::object_id;
 use super::{Asked, RelayCall};
+use crate::budget::Taken;
 use crate::dispatch::{Attempt, AttemptCredential};
 use crate::media_type::is_json;
 use crate::meter::Meter;
@@ -45,15 +46,15 @@ pub(crate) async fn reply(
         && is_about_objects(carried.dialect, carried.rest)
         && is_json(&headers)
     {
-        let mut body = whole(attempt, answer, meter).await?;
+        let (mut body, held) = whole(attempt, answer, meter).await?;
         // What was deleted is not remembered.
         if call.method != Method::DELETE {
             remember(attempt, asker, &body);
         }
-        if asker.is_limited() && object_id(carried.dialect, carried.rest).is_none() {
+        if !asker.shared && object_id(carried.dialect, carried.rest).is_none() {
             body = only_own(attempt, asker, body);
         }
-        return Ok(Reply { status, headers, content: Content::Whole(body, None) });
+        return Ok(Reply { status, headers, content: Content::Whole(body, Some(held)) });
     }
     if is_refusal(status) {
         meter.interrupted(code_of(status));
@@ -99,7 +100,7 @@ fn is_about_objects(dialect: DialectId, rest: &str) -> bool {
         && !rest.ends_with("/content")
 }
 
-async fn whole(attempt: &Attempt<'_>, mut answer: Answer, meter: &mut Meter) -> Result<Bytes, Error> {
+async fn whole(attempt: &Attempt<'_>, mut answer: Answer, meter: &mut Meter) -> Result<(Bytes, Taken), Error> {
     let mut held = attempt.ports.held_bytes.nothing();
     let mut body = BytesMut::new();
     while let Some(piece) = answer.data().await {
@@ -112,7 +113,7 @@ async fn whole(attempt: &Attempt<'_>, mut answer: Answer, meter: &mut Meter) -> 
             return Err(Error::new(ErrorCode::ProviderInvalidResponse, message));
         }
     }
-    Ok(body.freeze())
+    Ok((body.freeze(), held))
 }
 
 /// Remembers what the answer names, as the asker's.
@@ -135,22 +136,31 @@ fn remember(attempt: &Attempt<'_>, asker: Asker<'_>, body: &Bytes) {
     });
 }
 
-/// A list without what others have made.
+/// A list without what others have made. Where it begins and ends is said by ids as well.
 fn only_own(attempt: &Attempt<'_>, asker: Asker<'_>, body: Bytes) -> Bytes {
     let Some(object) = std::str::from_utf8(&body).ok().and_then(|text| Object::parse(text).ok()) else { return body };
-    let mut own = String::from("[");
+    let mut own: Vec<(Option<String>, &str)> = Vec::new();
     let found = object.elements("data", |raw| {
         let id = Object::parse(raw).ok().and_then(|one| one.string("id"));
-        if id.is_some_and(|id| attempt.ports.homes.is_for(&id, asker)) {
-            if own.len() > 1 {
-                own.push(',');
-            }
-            own.push_str(raw);
+        if id.as_ref().map_or(!asker.is_limited(), |id| attempt.ports.homes.is_for(id, asker)) {
+            own.push((id, raw));
         }
     });
-    own.push(']');
-    let field = scan::top_level(&body).ok().and_then(|fields| fields.get(&body, "data").map(|field| field.value()));
-    let (Some(_), Some(range)) = (found, field) else { return body };
-    let edits = edit::Edits::from_iter([edit::Edit::Replace { range, with: Bytes::from(own) }]);
+    let Some(all) = found else { return body };
+    let Ok(fields) = scan::top_level(&body) else { return body };
+    if own.len() == all {
+        return body;
+    }
+    let id = |one: Option<&(Option<String>, &str)>| {
+        let id = one.and_then(|(id, _)| id.as_deref());
+        id.map_or_else(|| Bytes::from_static(b"null"), edit::json_string)
+    };
+    let list: Vec<&str> = own.iter().map(|(_, raw)| *raw).collect();
+    let list = Bytes::from(format!("[{}]", list.join(",")));
+    let parts = [("data", list), ("first_id", id(own.first())), ("last_id", id(own.last()))];
+    let edits: edit::Edits = parts
+        .into_iter()
+        .filter_map(|(name, with)| Some(edit::Edit::Replace { range: fields.get(&body, name)?.value(), with }))
+        .collect();
     edit::apply(&body, edits).iter().flat_map(|piece| piece.iter().copied()).collect()
 }

@@ -58,17 +58,16 @@ impl Homes {
         match home {
             Some(home) if asker.shared || home.owner.as_ref() == asker.key_name => Ok(Some(home.provider)),
             None if !asker.is_limited() => Ok(None),
-            Some(_) | None => Err(Error::new(
-                ErrorCode::ObjectNotFound,
-                "this id is not known here as one that the same key has made since the gateway started; make it through \
-                 this gateway, or let all callers share what a provider keeps (relay.shared_storage)",
-            )),
+            Some(_) | None => Err(not_found()),
         }
     }
 
-    /// Whether an object is the asker's.
+    /// Whether the asker may see an object: as in [`find`](Self::find).
     pub(crate) fn is_for(&self, id: &str, asker: Asker<'_>) -> bool {
-        !asker.is_limited() || self.kept.lock().by_id.get(id).is_some_and(|home| home.owner.as_ref() == asker.key_name)
+        match self.kept.lock().by_id.get(id) {
+            Some(home) => asker.shared || home.owner.as_ref() == asker.key_name,
+            None => !asker.is_limited(),
+        }
     }
 
     /// A provider named an object to a caller. Whose it is does not change.
@@ -84,6 +83,13 @@ impl Homes {
             kept.by_id.remove(&oldest);
         }
     }
+}
+
+/// What is not for the asker, or not known.
+pub(crate) fn not_found() -> Error {
+    let message = "this id is not known here as one that the same key has made since the gateway started; make it through \
+                   this gateway, or let all callers share what a provider keeps (relay.shared_storage)";
+    Error::new(ErrorCode::ObjectNotFound, message)
 }
 
 #[cfg(test)]

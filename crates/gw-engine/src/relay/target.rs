@@ -5,14 +5,15 @@ use std::sync::Arc;
 
 use gw_core::{Error, ErrorCode};
 use gw_dialects::carried::{self, Carried, ModelPlace};
-use gw_dialects::scan::Object;
+use gw_dialects::scan::Field;
+use gw_dialects::shared::percent;
 use gw_dialects::{DialectId, request};
 use gw_telemetry::bank::SeriesKey;
 use gw_telemetry::registry::NONE;
 use http::HeaderValue;
 use http::uri::PathAndQuery;
 
-use super::homes::Asker;
+use super::homes::{self, Asker};
 use super::{Asked, Body, RelayCall, sent};
 use crate::dispatch::{Attempt, AttemptCredential};
 use crate::engine::{Engine, Resolved};
@@ -44,7 +45,8 @@ impl Engine {
             let message = "fine-tuning is not served here; the operator may switch it on (relay.fine_tuning)";
             return Err(Error::new(ErrorCode::OperationDisabled, message));
         }
-        if !carried.rest.is_empty() && !carried::is_plain_path(carried.rest) {
+        // An id behind two slashes would not be found here, and by a provider that takes them for one.
+        if !carried.rest.is_empty() && (!carried::is_plain_path(carried.rest) || carried.rest.contains("//")) {
             return Err(unplain());
         }
         let resolved = match carried.model {
@@ -72,7 +74,7 @@ impl Engine {
     ) -> Result<Choice, Error> {
         let homes = &self.ports().homes;
         let mut home = None;
-        for id in object_id(carried.dialect, carried.rest).map(str::to_owned).into_iter().chain(objects_named(body)) {
+        for id in object_id(carried.dialect, carried.rest).into_iter().chain(objects_named(body)) {
             home = homes.find(&id, asker)?.or(home);
         }
         let providers = snapshot.models.providers();
@@ -87,6 +89,13 @@ impl Engine {
                 snapshot.models.named(reference).into_iter().filter_map(|at| providers.get(at)).collect();
             let found =
                 named.iter().find(|one| offers(one) && one.is_usable()).or(named.iter().find(|one| offers(one)));
+            // What has the same id at another provider is somebody else's.
+            if let (Some(found), Some(home)) = (found, &home)
+                && found.name != *home
+                && asker.is_limited()
+            {
+                return Err(homes::not_found());
+            }
             return found.map(|one| choice(one, true)).ok_or_else(|| nobody(carried, " by that name"));
         }
         if let Some(name) = home {
@@ -155,23 +164,27 @@ impl Target {
     }
 }
 
-/// The id that a path below an operation names.
-pub(crate) fn object_id(dialect: DialectId, rest: &str) -> Option<&str> {
+/// The id that a path below an operation names, as the provider reads it.
+pub(crate) fn object_id(dialect: DialectId, rest: &str) -> Option<String> {
     let mut names = rest.split('/').skip(1);
     if dialect == DialectId::OpenAiFineTuning {
         // `/jobs/ID`, `/checkpoints/ID`
         names.next();
     }
-    names.next().filter(|id| !id.is_empty())
+    let id = names.next().filter(|id| !id.is_empty())?;
+    Some(String::from_utf8_lossy(&percent::decoded(id)).into_owned())
 }
 
-/// What of what was made before a JSON body is about.
+/// What of what was made before a JSON body is about. Readers differ on members that stand twice, and some do not tell
+/// large letters from small ones: all of them count.
 fn objects_named(body: &Body) -> Vec<String> {
-    let Body::Json(bytes, _) = body else { return Vec::new() };
-    let Some(object) = std::str::from_utf8(bytes).ok().and_then(|text| Object::parse(text).ok()) else {
-        return Vec::new();
+    let Body::Json(bytes, head) = body else { return Vec::new() };
+    let names_object = |field: &&Field| {
+        let name = field.name(bytes);
+        NAMES_OBJECT.iter().any(|known| name.eq_ignore_ascii_case(known.as_bytes()))
     };
-    NAMES_OBJECT.iter().filter_map(|name| object.string(name)).collect()
+    let ids = head.fields.iter().filter(names_object).filter_map(|field| bytes.get(field.value()));
+    ids.filter_map(|raw| serde_json::from_slice(raw).ok()).collect()
 }
 
 fn nobody(carried: Carried<'_>, which: &str) -> Error {

@@ -182,7 +182,7 @@ fn granted(said: &Said, exchange: &Exchange<'_>, what: &str) -> Result<Grant<Hea
     let secret = sensitive(&format!("Bearer {token}")).ok_or_else(|| said.no_token())?;
     let number = |value: &Value| value.as_u64().or_else(|| value.as_str()?.parse().ok());
     let lifetime = number(&answer["expires_in"]).map(Duration::from_secs).or_else(|| {
-        let end = UNIX_EPOCH + Duration::from_secs(number(&answer["expires_on"])?);
+        let end = UNIX_EPOCH.checked_add(Duration::from_secs(number(&answer["expires_on"])?))?;
         Some(said.until(end, exchange.clock))
     });
     Ok(Grant { secret, lifetime: lifetime.ok_or_else(|| said.no_token())? })

@@ -23,6 +23,15 @@ const OPERATORS_FIELDS: &[&str] = &[
     "trusted_urls",
     "web_identity_token_file",
 ];
+/// What only the platform's own variables may say: servers next door, and what is shown to them.
+const PLATFORMS_FIELDS: &[&str] = &[
+    "container_full_uri",
+    "container_relative_uri",
+    "container_token",
+    "container_token_file",
+    "identity_endpoint",
+    "identity_header",
+];
 /// What is configured.
 pub struct Settings<'a> {
     /// The key: plain, or JSON with more in it.
@@ -184,12 +193,15 @@ fn pasted(auth: &Auth, text: &str) -> Result<Fields, WrongCredential> {
     if matches!(auth.way, AuthWay::Google) {
         fields.rename("token_url", "pasted_token_url");
     }
-    match OPERATORS_FIELDS.iter().find(|name| fields.has(name)) {
-        Some(name) => Err(WrongCredential::new(format!(
-            "the pasted credential holds `{name}`, which may only stand in the provider's section `credentials`"
-        ))),
-        None => Ok(fields),
+    for (names, place) in
+        [(OPERATORS_FIELDS, "the provider's section `credentials`"), (PLATFORMS_FIELDS, "the environment")]
+    {
+        if let Some(name) = names.iter().find(|name| fields.has(name)) {
+            let message = format!("the pasted credential holds `{name}`, which may only stand in {place}");
+            return Err(WrongCredential::new(message));
+        }
     }
+    Ok(fields)
 }
 
 /// Whether somebody said what to authenticate with, and not just where.

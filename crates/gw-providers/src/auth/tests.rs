@@ -201,6 +201,17 @@ fn pasted_json_names_no_address_that_would_be_asked_and_no_file_that_would_be_se
     ] {
         assert!(told(&of("bedrock", json)).contains("may only stand in"), "{json}");
     }
+    // Of servers next door only the platform's own variables speak.
+    for json in [
+        r#"{"container_full_uri":"http://localhost:9/","containerTokenFile":"/etc/shadow","region":"us-east-1"}"#,
+        r#"{"containerRelativeUri":"/x","container_token":"t","region":"us-east-1"}"#,
+    ] {
+        assert!(told(&of("bedrock", json)).contains("may only stand in"), "{json}");
+    }
+    let identity = r#"{"identityEndpoint":"http://evil.example/","identity_header":"h"}"#;
+    let fields = [("source", "metadata")];
+    let azure = Written { fields: &fields, ..of("azure-openai", identity) };
+    assert!(told(&azure).contains("may only stand in"));
     let external = |sts: &str, source: &str| {
         let json = format!(
             r#"{{"type":"external_account","audience":"a","subject_token_type":"t","token_url":"{sts}","credential_source":{source}}}"#

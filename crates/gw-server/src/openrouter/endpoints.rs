@@ -36,7 +36,8 @@ pub(super) fn endpoints(snapshot: &Snapshot, id: &str) -> Result<Value, Error> {
     let id = decoded(id);
     let tree = snapshot.models.resolve(Some(&id), None)?;
     let targets = tree.targets();
-    let first = targets.first().and_then(|target| snapshot.pricing.facts(&target.choice.provider, &target.choice.model));
+    let first =
+        targets.first().and_then(|target| snapshot.pricing.facts(&target.choice.provider, &target.choice.model));
     let endpoints: Vec<Value> = targets.iter().map(|target| endpoint(snapshot, &id, &target.choice)).collect();
     Ok(data(json!({
         "id": id,

@@ -79,7 +79,8 @@ pub(super) fn one(snapshot: &Snapshot, id: &str) -> Result<Value, Error> {
     let id = decoded(id);
     let tree = snapshot.models.resolve(Some(&id), None)?;
     let targets = tree.targets();
-    let facts = targets.first().and_then(|target| snapshot.pricing.facts(&target.choice.provider, &target.choice.model));
+    let facts =
+        targets.first().and_then(|target| snapshot.pricing.facts(&target.choice.provider, &target.choice.model));
     Ok(data(model(&id, facts.as_ref())))
 }
 

@@ -5,7 +5,7 @@ mod realtime;
 
 use std::rc::Rc;
 
-use gw_core::{Error, ErrorCode};
+use gw_core::{Error, ErrorCode, Operation};
 use gw_dialects::carried::ModelPlace;
 use gw_dialects::{multipart, request};
 use gw_engine::relay::{Asked, FlowState, RelayBody, RelayCall};
@@ -104,6 +104,11 @@ impl Api {
             meter.request_body(bytes.len());
             let head = request::scan(carried.dialect, &bytes)?;
             return Ok(RelayBody::Json(bytes, Box::new(head), held));
+        }
+        // What they name is looked at: by another media type nobody gets what is not theirs.
+        if matches!(carried.dialect.operation(), Operation::Batches | Operation::FineTuning) {
+            let message = "the body must be JSON (content-type: application/json)";
+            return Err(Error::new(ErrorCode::UnsupportedMediaType, message));
         }
         if matches!(carried.model, ModelPlace::None | ModelPlace::Query) {
             return Ok(RelayBody::Flow(ClientFlow::open(incoming, limits)?));
