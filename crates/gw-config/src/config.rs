@@ -66,6 +66,8 @@ pub struct Config {
     pub translation: Translation,
     /// Prices in place of the catalogue's, by provider and model.
     pub price_overrides: Vec<PriceOverride>,
+    /// Who may say what its requests cost.
+    pub custom_costs: CustomCosts,
     /// Where newer models and prices come from.
     pub catalog: CatalogUpdate,
     /// How operations are carried that are not understood.
@@ -74,6 +76,18 @@ pub struct Config {
     pub logging: Logging,
     /// Where metrics are shown.
     pub metrics: Metrics,
+}
+
+/// Who may say what its requests cost, in place of every price: a caller who may can lower its own bill.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum CustomCosts {
+    /// Nobody.
+    #[default]
+    Nobody,
+    /// Who presents a key of one of these names.
+    Keys(Vec<String>),
+    /// Everybody who may call.
+    Everybody,
 }
 
 /// What kind of place a gateway runs in.
@@ -262,6 +276,7 @@ impl Config {
             canaries: Vec::new(),
             translation: Translation::default(),
             price_overrides: Vec::new(),
+            custom_costs: CustomCosts::default(),
             catalog: CatalogUpdate::default(),
             relay: Relay::default(),
             logging: Logging { format: LogFormat::Pretty, level: "info".to_owned(), requests: true },

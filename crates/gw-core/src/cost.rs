@@ -15,7 +15,34 @@ use crate::usage::{ServiceTier, Usage};
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Cost {
     components: [Nanodollars; Dimension::ALL.len()],
+    /// What is told as a whole, in place of components.
+    undivided: Nanodollars,
     unpriced: Unpriced,
+    source: CostSource,
+    told: Option<Nanodollars>,
+}
+
+/// Who says what a request cost.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum CostSource {
+    /// The prices of the configuration and the catalogue.
+    #[default]
+    Prices,
+    /// The provider, where something has no price here.
+    Provider,
+    /// The caller, where the operator lets it.
+    Caller,
+}
+
+impl CostSource {
+    /// Its name in logs.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Prices => "prices",
+            Self::Provider => "provider",
+            Self::Caller => "caller",
+        }
+    }
 }
 
 impl Cost {
@@ -40,11 +67,20 @@ impl Cost {
         }
         if counts.0.iter().enumerate().all(|(index, count)| *count == 0 || index == Dimension::Request as usize) {
             // What is billed was not reported.
-            let billed = Dimension::ALL.into_iter().filter(|dimension| !dimension.is_token());
-            billed
-                .filter(|dimension| *dimension != Dimension::Request && *dimension != Dimension::Search)
-                .filter(|dimension| rates.rate(*dimension).is_some_and(|rate| rate != Rate(0)))
-                .for_each(|dimension| cost.unpriced.add(dimension));
+            const BILLED: [Dimension; 7] = [
+                Dimension::Input,
+                Dimension::Output,
+                Dimension::AudioOutput,
+                Dimension::ImageOutput,
+                Dimension::Image,
+                Dimension::Second,
+                Dimension::Character,
+            ];
+            let has_rate = |dimension: &Dimension| price.own_rate(*dimension).is_some_and(|rate| rate != Rate(0));
+            BILLED.into_iter().filter(has_rate).for_each(|dimension| cost.unpriced.add(dimension));
+            if price.is_unknown() {
+                cost.unpriced.0 |= Unpriced::USAGE;
+            }
         }
         if usage.service_tier == Some(ServiceTier::Other) {
             cost.unpriced.0 |= Unpriced::TIER;
@@ -55,13 +91,62 @@ impl Cost {
         cost
     }
 
+    /// A whole that somebody says.
+    #[must_use]
+    pub fn said(total: Nanodollars, source: CostSource) -> Self {
+        Self { undivided: total, source, ..Self::default() }
+    }
+
+    /// The same, said by somebody.
+    #[must_use]
+    pub fn by(self, source: CostSource) -> Self {
+        Self { source, ..self }
+    }
+
+    /// The same, beside what the provider says, which holds where this is not known.
+    #[must_use]
+    pub fn or_told(self, told: Option<Nanodollars>) -> Self {
+        match (told, self.total()) {
+            (Some(whole), None) => Self { told, ..Self::said(whole, CostSource::Provider) },
+            (_, Some(_)) | (None, _) => Self { told, ..self },
+        }
+    }
+
     /// All of it; `None` if something that was used has no price.
     #[must_use]
     pub fn total(&self) -> Option<Nanodollars> {
         if self.unpriced.is_empty() { self.sum() } else { None }
     }
 
-    /// The components that are not zero. They add up to the total.
+    /// The part of the total that is not told by components: all of it, or nothing.
+    #[must_use]
+    pub fn undivided(&self) -> Nanodollars {
+        self.undivided
+    }
+
+    /// Who says so.
+    #[must_use]
+    pub fn source(&self) -> CostSource {
+        self.source
+    }
+
+    /// What the provider says that it cost.
+    #[must_use]
+    pub fn told(&self) -> Option<Nanodollars> {
+        self.told
+    }
+
+    /// Whether the provider says something else: more than a hundredth more or less, and more than what rounding does.
+    #[must_use]
+    pub fn is_contradicted(&self) -> bool {
+        const ROUNDING: i64 = 1_000;
+        self.told.zip(self.total()).is_some_and(|(told, total)| {
+            let difference = i128::from(told.0).abs_diff(i128::from(total.0));
+            difference > u128::from(total.0.unsigned_abs()) / 100 && difference > u128::from(ROUNDING.unsigned_abs())
+        })
+    }
+
+    /// The components that are not zero. They add up to the total, or the whole is [`undivided`](Self::undivided).
     pub fn components(&self) -> impl Iterator<Item = (Dimension, Nanodollars)> + '_ {
         let all = Dimension::ALL.into_iter().zip(self.components);
         all.filter(|(_, amount)| *amount != Nanodollars::ZERO)
@@ -74,7 +159,7 @@ impl Cost {
     }
 
     fn sum(&self) -> Option<Nanodollars> {
-        self.components.iter().try_fold(Nanodollars::ZERO, |sum, amount| sum.checked_add(*amount))
+        self.components.iter().try_fold(self.undivided, |sum, amount| sum.checked_add(*amount))
     }
 }
 
@@ -83,6 +168,7 @@ impl Cost {
 pub struct Unpriced(u32);
 
 impl Unpriced {
+    const USAGE: u32 = 1 << 29;
     const TIER: u32 = 1 << 30;
     const SUM: u32 = 1 << 31;
 
@@ -96,7 +182,7 @@ impl Unpriced {
     pub fn names(self) -> impl Iterator<Item = &'static str> {
         let of = move |bit: u32, name| (self.0 & bit != 0).then_some(name);
         let dimensions = Dimension::ALL.into_iter().filter_map(move |one| of(1 << one as u32, one.name()));
-        dimensions.chain(of(Self::TIER, "service_tier")).chain(of(Self::SUM, "sum"))
+        dimensions.chain(of(Self::USAGE, "usage")).chain(of(Self::TIER, "service_tier")).chain(of(Self::SUM, "sum"))
     }
 
     fn add(&mut self, dimension: Dimension) {
@@ -113,12 +199,21 @@ impl Counts {
         counts.set(Dimension::Image, usage.images);
         counts.set(Dimension::Second, usage.media_ms);
         counts.set(Dimension::Character, usage.characters);
-        counts.set(Dimension::Search, usage.searches);
         counts.set(Dimension::Request, 1);
+        // Who bills requests with searches does not bill the searches.
+        match price.has_rate(Dimension::SearchedRequest) && !price.has_rate(Dimension::Search) {
+            true => counts.set(Dimension::SearchedRequest, usage.searches.min(1)),
+            false => counts.set(Dimension::Search, usage.searches),
+        }
+        // A reranker bills searches or tokens, and may report both.
+        let reranks = usage.search_units > 0 && (price.has_rate(Dimension::Search) || !price.bills_tokens());
+        if reranks {
+            counts.set(Dimension::Search, usage.searches.saturating_add(usage.search_units));
+        }
         const PIECES: [Dimension; 3] = [Dimension::Image, Dimension::Second, Dimension::Character];
         let by_the_piece = PIECES.into_iter().any(|piece| counts.0[piece as usize] > 0 && price.has_rate(piece));
         // Who bills pictures or seconds and has no rate for tokens reports the tokens for information only.
-        if by_the_piece && !price.bills_tokens() {
+        if (by_the_piece || reranks) && !price.bills_tokens() {
             return counts;
         }
         counts.add_tokens(usage);

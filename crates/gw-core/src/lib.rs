@@ -20,7 +20,7 @@ pub mod rerank;
 pub mod usage;
 
 pub use caller::Caller;
-pub use cost::Cost;
+pub use cost::{Cost, CostSource};
 pub use error::{Blame, Error, ErrorCode, Retry, UpstreamError};
 pub use id::RequestId;
 pub use money::{Nanodollars, Rate};

@@ -10,6 +10,12 @@ impl Nanodollars {
     /// Nothing.
     pub const ZERO: Self = Self(0);
 
+    /// Reads dollars as others write them, rounded half up to the nanodollar; `None` for what is no decimal of zero or more.
+    #[must_use]
+    pub fn from_dollars(text: &str) -> Option<Self> {
+        rounded(text, PER_MILLION_SCALE).map(Self)
+    }
+
     /// The sum; `None` beyond nine billion dollars.
     #[must_use]
     pub fn checked_add(self, other: Self) -> Option<Self> {
@@ -32,6 +38,8 @@ pub struct Rate(pub i64);
 const PER_MILLION_SCALE: u32 = 9;
 /// The same, for what is said for one unit and kept for a million.
 const PER_UNIT_SCALE: u32 = 15;
+/// Digits of the largest number that is kept.
+const DIGITS_MAX: usize = 19;
 
 impl Rate {
     /// Reads the dollars that a million units cost.
@@ -59,6 +67,13 @@ impl Rate {
         let millionths = i128::from(decimal(percent.trim_end(), 6)?);
         let scaled = i128::from(self.0) * millionths;
         i64::try_from((scaled + 50_000_000) / 100_000_000).map(Self).map_err(|_| DecimalError::TooLarge)
+    }
+
+    /// So many hundredths of this rate, rounded half up; the largest rate where that is more.
+    #[must_use]
+    pub fn hundredths(self, percent: u16) -> Self {
+        let scaled = (i128::from(self.0) * i128::from(percent) + 50) / 100;
+        Self(i64::try_from(scaled).unwrap_or(i64::MAX))
     }
 
     /// What `count` units cost, each of which is `1 / divisor` of the unit that the rate is for; rounded half up to the
@@ -145,6 +160,30 @@ pub fn decimal(text: &str, scale: u32) -> Result<i64, DecimalError> {
     number.checked_mul(factor).ok_or(DecimalError::TooLarge)
 }
 
+/// Reads a decimal of zero or more as a whole number of its `10^-scale` parts, rounded half up; `None` if it is not one, or
+/// too large. For what others report: what is configured is read with [`decimal`], which does not round.
+#[must_use]
+pub fn rounded(text: &str, scale: u32) -> Option<i64> {
+    match decimal(text, scale) {
+        Ok(parts) => return Some(parts),
+        Err(DecimalError::TooFine) => {}
+        Err(DecimalError::NotDecimal | DecimalError::TooLarge) => return None,
+    }
+    let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+    let exponent: i64 = exponent.parse::<i32>().ok()?.into();
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    // Digits from here on are behind the smallest part.
+    let point = i64::try_from(whole.len()).ok()?.checked_add(exponent)?.checked_add(i64::from(scale))?;
+    let digits = || whole.bytes().chain(fraction.bytes());
+    let kept = usize::try_from(point).unwrap_or(0);
+    let mut parts: i64 = 0;
+    for digit in digits().chain(std::iter::repeat(b'0')).take(kept.min(DIGITS_MAX + whole.len() + fraction.len())) {
+        parts = parts.checked_mul(10)?.checked_add(i64::from(digit - b'0'))?;
+    }
+    let next = if point < 0 { None } else { digits().nth(kept) };
+    parts.checked_add(i64::from(next.is_some_and(|digit| digit >= b'5')))
+}
+
 fn write_decimal(f: &mut fmt::Formatter<'_>, parts: i64, scale: u32) -> fmt::Result {
     let one = 10_u64.pow(scale);
     let (whole, rest) = (parts.unsigned_abs() / one, parts.unsigned_abs() % one);
@@ -186,6 +225,29 @@ mod tests {
         assert_eq!(decimal("1e10", 9), Err(DecimalError::TooLarge));
         assert_eq!(decimal("1e2147483647", 9), Err(DecimalError::TooLarge));
         assert_eq!(decimal("1e-2147483648", 9), Err(DecimalError::TooFine));
+    }
+
+    #[test]
+    fn what_others_report_is_rounded_half_up_to_the_nanodollar() {
+        for (text, nanos) in [
+            ("0.000138", 138_000),
+            ("0.00014039999999999999", 140_400),
+            ("1.23456789049e-3", 1_234_568),
+            ("0.0000000005", 1),
+            ("0.00000000049999999999999999999999999", 0),
+            ("12.3456789125", 12_345_678_913),
+            ("123456789e-18", 0),
+            ("1e-400", 0),
+            ("5e-10", 1),
+            ("0.5e-9", 1),
+            ("95e-11", 1),
+            ("0", 0),
+        ] {
+            assert_eq!(Nanodollars::from_dollars(text), Some(Nanodollars(nanos)), "{text}");
+        }
+        for text in ["", "-1", "null", "\"1\"", "1e99", "99999999999.00000000001", "1e2147483648"] {
+            assert_eq!(Nanodollars::from_dollars(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -39,11 +39,13 @@ pub enum Dimension {
     Request,
     /// A search of the web.
     Search,
+    /// A request for which the web was searched, however often.
+    SearchedRequest,
 }
 
 impl Dimension {
     /// Every dimension, in their order.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Input,
         Self::CachedInput,
         Self::CacheWrite,
@@ -59,6 +61,7 @@ impl Dimension {
         Self::Character,
         Self::Request,
         Self::Search,
+        Self::SearchedRequest,
     ];
 
     /// Its name in files, logs and answers.
@@ -79,6 +82,7 @@ impl Dimension {
             Self::Character => "character",
             Self::Request => "request",
             Self::Search => "search",
+            Self::SearchedRequest => "searched_request",
         }
     }
 
@@ -107,7 +111,21 @@ impl Dimension {
 
     /// Whether it is a kind of token.
     pub const fn is_token(self) -> bool {
-        !matches!(self, Self::Image | Self::Second | Self::Character | Self::Request | Self::Search)
+        match self {
+            Self::Image | Self::Second | Self::Character | Self::Request | Self::Search | Self::SearchedRequest => {
+                false
+            }
+            Self::Input
+            | Self::CachedInput
+            | Self::CacheWrite
+            | Self::CacheWrite1h
+            | Self::AudioInput
+            | Self::ImageInput
+            | Self::Output
+            | Self::Reasoning
+            | Self::AudioOutput
+            | Self::ImageOutput => true,
+        }
     }
 
     /// What it is a part of, whose rate it has where it has none of its own.
@@ -123,7 +141,8 @@ impl Dimension {
             | Self::Second
             | Self::Character
             | Self::Request
-            | Self::Search => None,
+            | Self::Search
+            | Self::SearchedRequest => None,
         }
     }
 
@@ -208,6 +227,8 @@ pub struct Price {
 pub struct Variant {
     /// For requests with more prompt tokens than this: the whole of such a request is billed so.
     pub above_tokens: u64,
+    /// For pictures and films of more points than this.
+    pub above_pixels: u32,
     /// For this service.
     pub tier: Option<ServiceTier>,
     /// At these times only; always if empty.
@@ -259,6 +280,14 @@ impl Price {
         }
     }
 
+    /// The same price with every rate at so many hundredths.
+    #[must_use]
+    pub fn hundredths(&self, percent: u16) -> Self {
+        let all = |own: &Rates| own.iter().map(|(dimension, rate)| (dimension, rate.hundredths(percent))).collect();
+        let variants = self.variants.iter().map(|one| Variant { rates: all(&one.rates), ..one.clone() });
+        Self { rates: all(&self.rates), variants: variants.collect() }
+    }
+
     /// Whether nothing is known of it.
     pub fn is_unknown(&self) -> bool {
         self.rates.0.is_empty()
@@ -266,6 +295,10 @@ impl Price {
 
     pub(crate) fn has_rate(&self, dimension: Dimension) -> bool {
         self.rates.get(dimension).is_some()
+    }
+
+    pub(crate) fn own_rate(&self, dimension: Dimension) -> Option<Rate> {
+        self.rates.get(dimension)
     }
 
     pub(crate) fn bills_tokens(&self) -> bool {
@@ -281,16 +314,18 @@ impl Price {
         let (day, minute) = day_and_minute(at);
         let fits = |variant: &Variant| {
             (variant.above_tokens == 0 || usage.input_tokens > variant.above_tokens)
+                && (variant.above_pixels == 0 || usage.pixels > variant.above_pixels)
                 && (variant.windows.is_empty() || variant.windows.iter().any(|window| window.holds(day, minute)))
         };
         let longest = |tier: Option<ServiceTier>| {
             let fitting = self.variants.iter().filter(|variant| variant.tier == tier && fits(variant));
-            fitting.max_by_key(|variant| (variant.above_tokens, !variant.windows.is_empty()))
+            fitting.max_by_key(|variant| (variant.above_tokens, variant.above_pixels, !variant.windows.is_empty()))
         };
         let of_service = usage.service_tier.and_then(|tier| longest(Some(tier)));
         let usual = longest(None);
         let service_base = usage.service_tier.and_then(|tier| {
-            self.variants.iter().find(|variant| variant.tier == Some(tier) && variant.above_tokens == 0)
+            let is_base = |variant: &&Variant| variant.above_tokens == 0 && variant.above_pixels == 0;
+            self.variants.iter().filter(is_base).find(|variant| variant.tier == Some(tier))
         });
         applying.chosen = match (of_service, usual) {
             // A service that has no rates for long requests is billed for those as the usual one is.

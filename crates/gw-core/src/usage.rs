@@ -1,5 +1,7 @@
 //! What a request used.
 
+use crate::Nanodollars;
+
 /// What the provider reported as used. Counts that a provider did not report are zero; a request of which nothing is
 /// known has no `Usage` at all.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -30,12 +32,16 @@ pub struct Usage {
     pub searches: u64,
     /// Pictures that were made.
     pub images: u64,
+    /// Points of the largest of them, or of a film's frames.
+    pub pixels: u32,
     /// Milliseconds of audio or video that were heard or made.
     pub media_ms: u64,
     /// Characters that were spoken.
     pub characters: u64,
     /// The service that was given, where it was not the usual one.
     pub service_tier: Option<ServiceTier>,
+    /// What the provider itself says that the request cost.
+    pub told_cost: Option<Nanodollars>,
 }
 
 /// A service that is billed in its own way.
@@ -93,9 +99,11 @@ impl Usage {
             image_output_tokens: self.image_output_tokens.max(other.image_output_tokens),
             searches: self.searches.max(other.searches),
             images: self.images.max(other.images),
+            pixels: self.pixels.max(other.pixels),
             media_ms: self.media_ms.max(other.media_ms),
             characters: self.characters.max(other.characters),
             service_tier: other.service_tier.or(self.service_tier),
+            told_cost: other.told_cost.or(self.told_cost),
         }
     }
 
@@ -116,9 +124,12 @@ impl Usage {
             image_output_tokens: self.image_output_tokens.saturating_add(other.image_output_tokens),
             searches: self.searches.saturating_add(other.searches),
             images: self.images.saturating_add(other.images),
+            pixels: self.pixels.max(other.pixels),
             media_ms: self.media_ms.saturating_add(other.media_ms),
             characters: self.characters.saturating_add(other.characters),
             service_tier: other.service_tier.or(self.service_tier),
+            // Of which one does not tell, the sum is not known.
+            told_cost: self.told_cost.zip(other.told_cost).and_then(|(one, other)| one.checked_add(other)),
         }
     }
 }

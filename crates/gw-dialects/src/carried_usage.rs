@@ -1,12 +1,14 @@
 //! What was used, learnt in passing from an answer of which only that is understood: JSON or an event stream, in OpenAI's
-//! words, Anthropic's or Google's.
+//! words, Anthropic's or Google's. What is billed by the piece is in [`crate::carried_counts`].
 
 use bytes::{Buf, BytesMut};
-use gw_core::Usage;
+use gw_core::{Operation, Usage};
 use memchr::memmem;
 use serde_json::value::RawValue;
 
+use crate::carried_counts::{self, Pieces};
 use crate::scan::Object;
+use crate::told_cost;
 
 /// The end of an answer, or of one line of an event stream, that is kept: reports of usage stand there.
 const TAIL_BYTES: usize = 16 << 10;
@@ -17,6 +19,8 @@ pub struct Learner {
     kind: Kind,
     tail: BytesMut,
     usage: Option<Usage>,
+    /// Of an operation that is billed by the piece.
+    pieces: Option<Pieces>,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +43,13 @@ impl Learner {
         Self { kind, ..Self::default() }
     }
 
+    /// For the answer to this operation, which may be billed by the piece: something was used, whether the answer says what
+    /// or not. `asked` is what the request says.
+    #[must_use]
+    pub fn billed(self, operation: Operation, asked: Usage) -> Self {
+        Self { pieces: Some(Pieces::new(operation)), usage: Some(asked), ..self }
+    }
+
     /// Whether the answer is a stream of events.
     pub fn is_stream(&self) -> bool {
         self.kind == Kind::Events
@@ -46,6 +57,11 @@ impl Learner {
 
     /// The next piece of the answer.
     pub fn feed(&mut self, piece: &[u8]) {
+        if let Some(pieces) = &mut self.pieces
+            && self.kind != Kind::Other
+        {
+            pieces.feed(piece);
+        }
         match self.kind {
             Kind::Other => {}
             Kind::Json => self.keep(piece),
@@ -64,7 +80,8 @@ impl Learner {
     /// What was used, as far as has been fed. To be asked at the end.
     pub fn usage(&mut self) -> Option<Usage> {
         self.look();
-        self.usage
+        let usage = self.usage?;
+        Some(self.pieces.as_ref().map_or(usage, |pieces| pieces.counted(usage)))
     }
 
     /// Adds to the tail, and forgets what is too far from its end.
@@ -99,6 +116,15 @@ fn in_tail(tail: &[u8]) -> Option<Usage> {
 
 /// What a report says, in whosever words.
 fn of_report(report: &Object<'_>) -> Option<Usage> {
+    let media_ms = carried_counts::media_ms(report).unwrap_or(0);
+    let told_cost = told_cost::in_report(report);
+    let tokens = tokens_of_report(report);
+    let has_said = tokens.is_some() || media_ms > 0 || told_cost.is_some();
+    has_said.then(|| Usage { media_ms, told_cost, ..tokens.unwrap_or_default() })
+}
+
+/// The tokens of a report.
+fn tokens_of_report(report: &Object<'_>) -> Option<Usage> {
     if let Some(usage) = crate::usage::of_report(report).filter(|_| report.get("input_tokens").is_none()) {
         return Some(usage);
     }

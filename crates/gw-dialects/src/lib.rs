@@ -10,6 +10,7 @@
 pub mod anthropic_messages;
 pub mod bedrock_converse;
 pub mod carried;
+pub mod carried_counts;
 pub mod carried_usage;
 pub mod chat;
 pub mod cohere_chat;
@@ -35,6 +36,7 @@ pub mod scan;
 pub mod shared;
 mod skip;
 pub mod sse;
+mod told_cost;
 pub mod unary;
 pub mod watsonx_chat;
 pub mod websocket;

@@ -22,6 +22,7 @@ use tokio::time::Instant;
 
 use crate::budget::{Budget, Taken};
 use crate::conversations::Conversations;
+use crate::custom_cost;
 use crate::meter::Meter;
 use crate::models::{Choice, Target, TargetSettings};
 use crate::openrouter;
@@ -167,6 +168,7 @@ impl Engine {
         meter.asked(head.model.as_deref(), head.stream);
 
         let way = self.resolve(snapshot, call, head.model.as_deref(), head.prefer_provider.as_deref())?;
+        custom_cost::priced_by_caller(call.headers, snapshot, meter)?;
         let deadline = meter.started() + snapshot.request_timeout;
         let walk = Walk { ports: &self.ports, snapshot, call, head: &head, deadline };
         if let Some(only) = way.only() {

@@ -19,6 +19,7 @@ mod continuing;
 pub mod conversations;
 mod cost;
 mod counting;
+mod custom_cost;
 pub mod dispatch;
 pub mod engine;
 mod gathering;

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use crate::answer_id;
 use crate::budget::Taken;
+use crate::custom_cost::CustomCost;
 use crate::engine::{Ports, Resolved};
 use crate::routing::standing::Place;
 
@@ -37,6 +38,7 @@ pub struct Meter {
     tells_cost: bool,
     speaks_openrouter: bool,
     looks_for_id: u8,
+    custom_cost: Option<Box<CustomCost>>,
     _in_flight: Option<Taken>,
     place: Option<Place>,
 }
@@ -97,6 +99,7 @@ impl Meter {
             tells_cost: false,
             speaks_openrouter: false,
             looks_for_id: 0,
+            custom_cost: None,
             _in_flight: None,
             place: None,
         })
@@ -316,10 +319,20 @@ impl Meter {
         }
     }
 
+    /// The caller says what its request costs, and may.
+    pub(crate) fn priced_by_caller(&mut self, cost: CustomCost) {
+        self.custom_cost = Some(Box::new(cost));
+    }
+
     /// What has been used so far costs, at the price of the provider and model; `None` if nothing was reported.
     pub fn cost(&self) -> Option<Cost> {
         let (usage, resolved) = (self.record.usage.as_ref()?, self.resolved.as_deref()?);
-        Some(Cost::of(usage, &resolved.price, self.record.started_at))
+        let told = usage.told_cost.filter(|_| resolved.choice.provider.entry.tells_cost);
+        let cost = match &self.custom_cost {
+            Some(custom) => custom.of(usage),
+            None => Cost::of(usage, &resolved.price, self.record.started_at),
+        };
+        Some(cost.or_told(told))
     }
 
     /// The client asks to be told the cost in the answer.

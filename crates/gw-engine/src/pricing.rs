@@ -26,7 +26,7 @@ impl Pricing {
 
     /// What is known of a model there.
     pub fn facts(&self, provider: &Provider, model: &str) -> Option<Facts> {
-        let found = models::facts(self.catalog, self.update.as_deref(), &provider.entry.id, model);
+        let found = self.listed(provider, model);
         let price = self.own_price(provider, model, found.as_ref().and_then(|facts| facts.price.as_ref()));
         let facts = match (found, describing(provider, model)) {
             (facts, Some(description)) => description.told(model, facts),
@@ -41,9 +41,18 @@ impl Pricing {
         if provider.entry.kind == Kind::Sandbox {
             return Arc::new(Price::flat([(Dimension::Input, Rate(0)), (Dimension::Output, Rate(0))]));
         }
-        let found = models::facts(self.catalog, self.update.as_deref(), &provider.entry.id, model);
-        let listed = found.and_then(|facts| facts.price);
+        let listed = self.listed(provider, model).and_then(|facts| facts.price);
         self.own_price(provider, model, listed.as_ref()).or(listed).unwrap_or_default()
+    }
+
+    /// What the catalogue says, for where the provider answers from.
+    fn listed(&self, provider: &Provider, model: &str) -> Option<Facts> {
+        let facts = models::facts(self.catalog, self.update.as_deref(), &provider.entry.id, model)?;
+        let percent = facts.model.regional_percent.filter(|_| provider.is_regional());
+        match (percent, &facts.price) {
+            (Some(percent), Some(price)) => Some(Facts { price: Some(Arc::new(price.hundredths(percent))), ..facts }),
+            _ => Some(facts),
+        }
     }
 
     /// Overrides that are far from the catalogue: a slip of a decimal point is seen before the bill.

@@ -84,7 +84,9 @@ impl Attempt<'_> {
         let egress = chat::egress(call.dialect).filter(|_| !call.dialect.is_plain_openai());
         let Some(egress) = egress else {
             let scan = response::scan_response(call.dialect, body).map_err(|_| self.invalid(body))?;
-            return Ok((scan.usage, None));
+            // Judging is reported by nobody, and free at most.
+            let unsaid = (call.dialect.operation() == Operation::Moderations).then(Usage::default);
+            return Ok((scan.usage.or(unsaid), None));
         };
         scan::top_level(body).map_err(|_| self.invalid(body))?;
         // An answer that says of itself that it is an error goes to the client as it is.

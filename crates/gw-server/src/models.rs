@@ -83,6 +83,13 @@ impl Shape {
 /// `invalid_request`, if the query asks for something that nobody knows.
 pub fn list(snapshot: &Snapshot, shape: Shape, query: Option<&str>) -> Result<Bytes, Error> {
     let wanted = wanted(query.unwrap_or_default())?;
+    match snapshot.model_lists.get(shape as usize).filter(|_| wanted.is_empty()) {
+        Some(told) => Ok(told.get_or_init(|| render(snapshot, shape, &wanted)).clone()),
+        None => Ok(render(snapshot, shape, &wanted)),
+    }
+}
+
+fn render(snapshot: &Snapshot, shape: Shape, wanted: &[String]) -> Bytes {
     // Written model by model: as one tree, a thousand would take megabytes.
     let mut data = String::from("[");
     let mut ids: Option<(String, String)> = None;
@@ -106,7 +113,7 @@ pub fn list(snapshot: &Snapshot, shape: Shape, query: Option<&str>) -> Result<By
         }
         Shape::Gemini => format!(r#"{{"models":{data}}}"#),
     };
-    Ok(Bytes::from(list))
+    Bytes::from(list)
 }
 
 /// One model; any name that a request could use is found.

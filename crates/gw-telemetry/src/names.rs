@@ -86,9 +86,11 @@ metrics! {
     TOKENS, Kind::Counter, "tokens_total", ["provider", "model", "type"],
         "Tokens as reported by providers. Types input and output are whole; the others are parts of them.";
     COST, Kind::Counter, "cost_nanodollars_total", ["provider", "model", "type"],
-        "What requests cost at list price, in billionths of a US dollar, by what was billed. Requests of unknown cost are missing.";
+        "What requests cost at list price, in billionths of a US dollar, by what was billed. Requests of unknown cost are missing. Type undivided is what the provider or the caller tells as a whole.";
     UNPRICED, Kind::Counter, "unpriced_requests_total", ["provider", "model"],
         "Requests of which something was used that has no price here: their cost is unknown.";
+    CONTRADICTED, Kind::Counter, "contradicted_costs_total", ["provider", "model"],
+        "Requests that cost something else as the provider tells it: more than a hundredth more or less.";
     DURATION, Kind::Histogram(DURATION_US), "request_duration_seconds", ["operation", "provider", "model"],
         "From the head of a request to the last byte of its answer.";
     FIRST_TOKEN, Kind::Histogram(FIRST_TOKEN_US), "time_to_first_token_seconds", ["operation", "provider", "model"],

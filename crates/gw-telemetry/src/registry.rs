@@ -214,21 +214,35 @@ fn show_tokens(page: &mut Page, totals: &Totals) {
 }
 
 fn show_cost(page: &mut Page, totals: &Totals) {
-    let mut by_model = BTreeMap::<(&str, &str), ([u64; Dimension::ALL.len()], u64)>::new();
+    #[derive(Default)]
+    struct Sums {
+        cost: [u64; Dimension::ALL.len()],
+        undivided: u64,
+        unpriced: u64,
+        contradicted: u64,
+    }
+    let mut by_model = BTreeMap::<(&str, &str), Sums>::new();
     for (key, total) in &totals.series {
-        let (sums, unpriced) = by_model.entry((&key.provider, &key.model)).or_default();
-        sums.iter_mut().zip(total.cost).for_each(|(sum, amount)| *sum += amount);
-        *unpriced += total.unpriced;
+        let sums = by_model.entry((&key.provider, &key.model)).or_default();
+        sums.cost.iter_mut().zip(total.cost).for_each(|(sum, amount)| *sum += amount);
+        sums.undivided += total.undivided;
+        sums.unpriced += total.unpriced;
+        sums.contradicted += total.contradicted;
     }
     let mut family = page.family(names::COST);
-    for ((provider, model), (amounts, _)) in &by_model {
-        for (dimension, amount) in Dimension::ALL.iter().zip(amounts).filter(|(_, amount)| **amount > 0) {
-            family.sample(&[provider, model, dimension.name()], *amount);
+    for ((provider, model), sums) in &by_model {
+        let divided = Dimension::ALL.iter().map(|dimension| dimension.name()).zip(sums.cost);
+        for (kind, amount) in divided.chain([("undivided", sums.undivided)]).filter(|(_, amount)| *amount > 0) {
+            family.sample(&[provider, model, kind], amount);
         }
     }
     let mut family = page.family(names::UNPRICED);
-    for ((provider, model), (_, unpriced)) in by_model.iter().filter(|(_, (_, unpriced))| *unpriced > 0) {
-        family.sample(&[provider, model], *unpriced);
+    for ((provider, model), sums) in by_model.iter().filter(|(_, sums)| sums.unpriced > 0) {
+        family.sample(&[provider, model], sums.unpriced);
+    }
+    let mut family = page.family(names::CONTRADICTED);
+    for ((provider, model), sums) in by_model.iter().filter(|(_, sums)| sums.contradicted > 0) {
+        family.sample(&[provider, model], sums.contradicted);
     }
 }
 

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::time::Duration;
 
 use gw_core::chat::Loss;
-use gw_core::{Blame, Outcome, RequestRecord};
+use gw_core::{Blame, CostSource, Outcome, RequestRecord};
 use tracing::Level;
 
 use crate::redact::redact;
@@ -118,6 +118,9 @@ fn push_tokens(fields: &mut Fields<'_>, record: &RequestRecord) {
         ("image_input_tokens", usage.image_input_tokens),
         ("image_output_tokens", usage.image_output_tokens),
         ("searches", usage.searches),
+        ("images", usage.images),
+        ("media_ms", usage.media_ms),
+        ("characters", usage.characters),
     ] {
         if tokens > 0 {
             fields.number(name, tokens);
@@ -134,8 +137,15 @@ fn push_cost(fields: &mut Fields<'_>, record: &RequestRecord) {
         let parts: Vec<_> =
             cost.components().map(|(dimension, amount)| format!("\"{}\":{}", dimension.name(), amount.0)).collect();
         fields.raw("cost_nanodollars", format!("{{{}}}", parts.join(",")).as_bytes());
+        fields.known(
+            "cost_source",
+            Some(cost.source()).filter(|source| *source != CostSource::Prices).map(CostSource::name),
+        );
     } else {
         fields.text("unpriced", &cost.unpriced().names().collect::<Vec<_>>().join(" "));
+    }
+    if let Some(told) = cost.told() {
+        fields.raw("provider_cost_usd", told.to_string().as_bytes());
     }
 }
 

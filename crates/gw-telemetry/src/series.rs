@@ -49,7 +49,11 @@ pub(crate) struct SeriesCells {
     pub(crate) tokens: [Counter; TOKEN_TYPES.len()],
     /// In nanodollars, by the place in [`Dimension::ALL`].
     pub(crate) cost: [Counter; Dimension::ALL.len()],
+    /// Of costs that are told as a whole.
+    pub(crate) undivided: Counter,
     pub(crate) unpriced: Counter,
+    /// Requests of which the provider says that they cost something else.
+    pub(crate) contradicted: Counter,
     pub(crate) duration: Histogram,
     pub(crate) first_token: Histogram,
 }
@@ -84,6 +88,8 @@ impl Series {
                 for (dimension, amount) in cost.components() {
                     self.cells.cost[dimension as usize].add(u64::try_from(amount.0).unwrap_or(0));
                 }
+                self.cells.undivided.add(u64::try_from(cost.undivided().0).unwrap_or(0));
+                self.cells.contradicted.add(u64::from(cost.is_contradicted()));
             }
             Some(_) => self.cells.unpriced.add(1),
             None => {}
@@ -119,7 +125,9 @@ impl SeriesCells {
             errors: std::array::from_fn(|_| Counter::default()),
             tokens: std::array::from_fn(|_| Counter::default()),
             cost: std::array::from_fn(|_| Counter::default()),
+            undivided: Counter::default(),
             unpriced: Counter::default(),
+            contradicted: Counter::default(),
             duration: Histogram::new(bounds_us(DURATION.kind)),
             first_token: Histogram::new(bounds_us(FIRST_TOKEN.kind)),
         }

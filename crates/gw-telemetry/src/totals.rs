@@ -50,7 +50,9 @@ pub(crate) struct SeriesTotal {
     pub(crate) tokens: [u64; TOKEN_TYPES.len()],
     /// In nanodollars, by the place in [`Dimension::ALL`].
     pub(crate) cost: [u64; Dimension::ALL.len()],
+    pub(crate) undivided: u64,
     pub(crate) unpriced: u64,
+    pub(crate) contradicted: u64,
     pub(crate) duration: HistogramTotal,
     pub(crate) first_token: HistogramTotal,
 }
@@ -106,7 +108,9 @@ impl SeriesTotal {
         for (total, count) in self.cost.iter_mut().zip(&cells.cost) {
             *total += count.get();
         }
+        self.undivided += cells.undivided.get();
         self.unpriced += cells.unpriced.get();
+        self.contradicted += cells.contradicted.get();
         self.duration.add(&cells.duration);
         self.first_token.add(&cells.first_token);
     }

@@ -24,6 +24,9 @@ section! {
         currency: Currency, default "USD";
         /// Prices by provider (its name or type) and model, in place of the catalogue's.
         provider_costs: Pairs<Pairs<ModelCost>>;
+        /// The names of keys (`auth.keys`) whose callers may say what a request costs, in place of every price, with the header
+        /// `cf-aig-custom-cost`; `"*"` for everybody who may call. Whoever may can lower its own bill.
+        custom_costs: Vec<Spanned<String>>;
     }
     planned: [
         planned("budgets", &Shape::List(&Shape::Section(&cost::BUDGET)), "What may be spent.").off(Off::Disabled),

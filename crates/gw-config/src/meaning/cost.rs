@@ -4,8 +4,11 @@ use gw_core::Dimension;
 use gw_core::price::Rates;
 
 use super::Meaning;
-use crate::config::{CatalogUpdate, ModelDescription, PriceOverride, Spanned};
+use crate::config::{CatalogUpdate, CustomCosts, ModelDescription, NamedKey, PriceOverride, Spanned};
 use crate::file::{self, DescribedModel, File, ModelCost};
+
+/// Stands for every caller.
+const EVERYBODY: &str = "*";
 
 impl Meaning<'_> {
     /// Prices in place of the catalogue's.
@@ -29,6 +32,24 @@ impl Meaning<'_> {
             one.collect::<Vec<_>>()
         };
         providers.iter().flat_map(of_provider).collect()
+    }
+
+    /// Who may say what requests cost.
+    pub(super) fn custom_costs(&mut self, file: &File, keys: &[NamedKey]) -> CustomCosts {
+        let written = file.cost_management.value().and_then(|written| written.custom_costs.value());
+        let names = written.map(Vec::as_slice).unwrap_or_default();
+        for name in names {
+            if name.value != EVERYBODY && keys.iter().all(|key| key.name.value != name.value) {
+                let shown = self.show(&name.value, &name.place);
+                let message = format!("cost_management.custom_costs names the key {shown}, which there is not");
+                self.mistake(&name.place, message, "name a key of auth.keys, or \"*\" for everybody");
+            }
+        }
+        match names {
+            [] => CustomCosts::Nobody,
+            names if names.iter().any(|name| name.value == EVERYBODY) => CustomCosts::Everybody,
+            names => CustomCosts::Keys(names.iter().map(|name| name.value.clone()).collect()),
+        }
     }
 
     /// Where newer models and prices come from.

@@ -67,6 +67,7 @@ pub(crate) fn mean(file: &File, files: Vec<PathBuf>, meaning: &mut Meaning<'_>) 
         canaries: meaning.canaries(file),
         translation: translation::translation(file.translation.value()),
         price_overrides: Meaning::price_overrides(file),
+        custom_costs: meaning.custom_costs(file, &auth.keys),
         catalog,
         relay: relay::relay(file.relay.value()),
         metrics: meaning.metrics(file.metrics.value(), &listen),

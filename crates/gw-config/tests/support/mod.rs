@@ -48,6 +48,7 @@ fn lines(config: &Config) -> Vec<String> {
     for one in &config.price_overrides {
         line(true, format!("price of {}/{}: {}", one.provider.value, one.model.value, rates(&one.rates)));
     }
+    line(config.custom_costs != default.custom_costs, format!("custom costs: {:?}", config.custom_costs));
     line(config.catalog != default.catalog, format!("{:?}", config.catalog));
     lines.extend(routing(&config.routing));
     let mut line = |differs: bool, text: String| lines.extend(differs.then_some(text));

@@ -158,6 +158,67 @@ fn seconds_pictures_and_characters_are_billed_by_the_piece() {
 }
 
 #[test]
+fn a_reranker_is_billed_by_searches_or_by_tokens_whichever_has_a_price() {
+    let usage = Usage { search_units: 2, input_tokens: 1_000, ..Usage::default() };
+    assert_eq!(dollars(&usage, &price(&[(Dimension::Search, "0.002")])), "0.004");
+    assert_eq!(dollars(&usage, &price(&[(Dimension::Input, "1")])), "0.001");
+    assert_eq!(dollars(&usage, &Price::default()), "unknown: search");
+}
+
+#[test]
+fn searches_are_billed_each_or_by_the_request_that_made_them() {
+    let usage = Usage { searches: 3, ..Usage::default() };
+    assert_eq!(dollars(&usage, &price(&[(Dimension::Search, "0.014")])), "0.042");
+    let by_request = price(&[(Dimension::SearchedRequest, "0.035")]);
+    assert_eq!(dollars(&usage, &by_request), "0.035");
+    let quiet = price(&[(Dimension::Input, "1"), (Dimension::SearchedRequest, "0.035")]);
+    assert_eq!(dollars(&Usage { input_tokens: 10, ..Usage::default() }, &quiet), "0.00001");
+}
+
+#[test]
+fn what_was_not_reported_is_unknown_whatever_it_is_billed_by() {
+    let spoken = Usage { characters: 100, ..Usage::default() };
+    let by_tokens = price(&[(Dimension::Input, "0.6"), (Dimension::AudioOutput, "12")]);
+    assert_eq!(dollars(&spoken, &by_tokens), "unknown: input audio_output");
+    assert_eq!(dollars(&spoken, &price(&[(Dimension::Character, "15")])), "0.0015");
+    assert_eq!(dollars(&Usage::default(), &Price::default()), "unknown: usage");
+    assert_eq!(dollars(&Usage::default(), &price(&[(Dimension::Input, "0")])), "0");
+}
+
+#[test]
+fn larger_films_have_their_own_price() {
+    let large = Variant { above_pixels: 921_600, rates: rates(&[(Dimension::Second, "0.5")]), ..Variant::default() };
+    let film = Price { variants: Box::new([large]), ..price(&[(Dimension::Second, "0.3")]) };
+    let of = |pixels| dollars(&Usage { media_ms: 4_000, pixels, ..Usage::default() }, &film);
+    assert_eq!((of(0), of(1_280 * 720), of(1_792 * 1_024)), ("1.2".to_owned(), "1.2".to_owned(), "2".to_owned()));
+}
+
+#[test]
+fn what_the_provider_says_counts_where_something_has_no_price() {
+    let usage = Usage { input_tokens: 1_000_000, ..Usage::default() };
+    let whole = Nanodollars(1_020_000_000);
+    let told = Some(whole);
+    let known = Cost::of(&usage, &price(&[(Dimension::Input, "1")]), UNIX_EPOCH).or_told(told);
+    assert_eq!((known.total(), known.source()), (Some(Nanodollars(1_000_000_000)), CostSource::Prices));
+    assert!(known.is_contradicted() && known.told() == told);
+    let unknown = Cost::of(&usage, &Price::default(), UNIX_EPOCH);
+    assert_eq!(unknown.or_told(None), unknown);
+    let taken = unknown.or_told(told);
+    assert_eq!((taken.total(), taken.undivided(), taken.source()), (told, whole, CostSource::Provider));
+    assert!(taken.unpriced().is_empty() && !taken.is_contradicted() && taken.components().next().is_none());
+    let close = Cost::of(&usage, &price(&[(Dimension::Input, "1.01")]), UNIX_EPOCH).or_told(told);
+    assert!(!close.is_contradicted());
+}
+
+#[test]
+fn a_region_costs_so_many_hundredths_of_every_rate() {
+    let long = Variant { above_tokens: 1, rates: rates(&[(Dimension::Input, "2")]), ..Variant::default() };
+    let price = Price { variants: Box::new([long]), ..claude() }.hundredths(110);
+    assert_eq!(price.rates.get(Dimension::CachedInput), Rate::per_million("0.33").ok());
+    assert_eq!(price.variants[0].rates.get(Dimension::Input), Rate::per_million("2.2").ok());
+}
+
+#[test]
 fn more_money_than_there_is_is_unknown() {
     let usage = Usage { input_tokens: u64::MAX, output_tokens: u64::MAX, ..Usage::default() };
     assert_eq!(dollars(&usage, &claude()), "unknown: input output");

@@ -1,9 +1,10 @@
 //! What was used, in Anthropic's arithmetic: `input_tokens` are those that neither came from the cache nor went into it.
 
-use gw_core::Usage;
+use gw_core::{Nanodollars, Usage};
 use serde_json::{Value, json};
 
 use crate::scan::Object;
+use crate::told_cost;
 
 /// Counts as they were said so far. Later ones are totals; where some vendors say 0 at the end, the earlier holds.
 #[derive(Debug, Clone, Copy, Default)]
@@ -15,6 +16,7 @@ pub(super) struct Counts {
     searches: u64,
     output: u64,
     thinking: u64,
+    told_cost: Option<Nanodollars>,
 }
 
 impl Counts {
@@ -29,6 +31,8 @@ impl Counts {
         take("cache_read_input_tokens", &mut self.cache_read, usage);
         take("cache_creation_input_tokens", &mut self.cache_write, usage);
         take("output_tokens", &mut self.output, usage);
+        // OpenRouter.
+        self.told_cost = told_cost::in_report(usage).or(self.told_cost);
         if let Some(details) = usage.object("cache_creation") {
             take("ephemeral_1h_input_tokens", &mut self.cache_write_1h, &details);
         }
@@ -50,6 +54,7 @@ impl Counts {
             cache_write_1h_tokens: self.cache_write_1h,
             searches: self.searches,
             reasoning_tokens: self.thinking,
+            told_cost: self.told_cost,
             ..Usage::default()
         }
     }
@@ -64,6 +69,17 @@ pub(super) fn encode(usage: &Usage) -> Value {
         "cache_read_input_tokens": usage.cached_input_tokens,
         "output_tokens": usage.output_tokens,
     });
+    // What is not for an hour is for minutes.
+    let for_an_hour = usage.cache_write_1h_tokens.min(usage.cache_write_tokens);
+    if for_an_hour > 0 {
+        value["cache_creation"] = json!({
+            "ephemeral_5m_input_tokens": usage.cache_write_tokens - for_an_hour,
+            "ephemeral_1h_input_tokens": for_an_hour,
+        });
+    }
+    if usage.searches > 0 {
+        value["server_tool_use"] = json!({"web_search_requests": usage.searches, "web_fetch_requests": 0});
+    }
     if usage.reasoning_tokens > 0 {
         value["output_tokens_details"] = json!({"thinking_tokens": usage.reasoning_tokens});
     }

@@ -28,6 +28,14 @@ pub(super) fn citations(candidate: &Object<'_>, text: &str) -> Vec<Citation> {
     citations
 }
 
+/// The searches of the web that were made for a candidate.
+pub(super) fn searches(candidate: &Object<'_>) -> u64 {
+    let metadata = candidate.peek("groundingMetadata");
+    let queries = metadata.as_ref().and_then(|metadata| metadata.get("webSearchQueries")).and_then(Value::as_array);
+    let queries = queries.into_iter().flatten();
+    queries.filter(|query| query.as_str().is_some_and(|query| !query.is_empty())).count() as u64
+}
+
 fn grounded(metadata: Option<Value>, text: &str) -> Option<Vec<Citation>> {
     let metadata = metadata?;
     let chunks = metadata.get("groundingChunks")?.as_array()?;

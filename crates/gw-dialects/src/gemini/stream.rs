@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use super::candidate::{Candidate, Context};
 use super::split::Splitter;
 use super::wire::Object;
-use super::{FAMILY, error, usage};
+use super::{FAMILY, error, grounding, usage};
 use crate::chat::{DecodeEvents, Origin};
 use crate::shared::refusal::{invalid, told};
 
@@ -91,11 +91,13 @@ struct Reader {
     blocks: u32,
     calls: u32,
     usage: Option<Usage>,
+    /// Searches of the web, as told so far.
+    searches: u64,
 }
 
 impl Reader {
     fn new(origin: Origin) -> Self {
-        Self { origin, has_begun: false, candidates: BTreeMap::new(), blocks: 0, calls: 0, usage: None }
+        Self { origin, has_begun: false, candidates: BTreeMap::new(), blocks: 0, calls: 0, usage: None, searches: 0 }
     }
 
     fn unreadable(&self) -> Error {
@@ -112,6 +114,7 @@ impl Reader {
         let mut extra = Map::new();
         let usage = piece.object("usageMetadata").ok().flatten();
         for (place, candidate) in piece.objects("candidates").unwrap_or_default().into_iter().enumerate() {
+            self.searches = self.searches.max(grounding::searches(&candidate));
             self.candidate(place, candidate, &mut extra, events)?;
         }
         let feedback: Option<Value> = piece.get("promptFeedback");
@@ -123,13 +126,18 @@ impl Reader {
         }
         extra.extend(feedback.map(|feedback| ("promptFeedback".to_owned(), feedback)));
         extra.extend(piece.readable());
-        if let Some(mut usage) = usage {
-            let tier = usage::tier(&mut usage);
-            events.extend(tier.map(|tier| Event::ServiceTier(tier.to_owned())));
-            let counted = usage::decode(usage);
-            if self.usage.replace(counted) != Some(counted) {
-                events.push(Event::Usage(counted));
+        let counted = match usage {
+            Some(mut usage) => {
+                let tier = usage::tier(&mut usage);
+                events.extend(tier.map(|tier| Event::ServiceTier(tier.to_owned())));
+                Some(usage::decode(usage))
             }
+            None => self.usage,
+        };
+        if let Some(counted) = counted.map(|counted| Usage { searches: self.searches, ..counted })
+            && self.usage.replace(counted) != Some(counted)
+        {
+            events.push(Event::Usage(counted));
         }
         if !extra.is_empty() {
             events.push(Event::Extra(Extra { family: FAMILY, members: extra }));

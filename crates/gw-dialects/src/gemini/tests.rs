@@ -288,3 +288,20 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn searches_are_counted_wherever_in_the_stream_they_are_told() {
+    let stream = concat!(
+        r#"data: {"candidates":[{"content":{"parts":[{"text":"a"}]},"index":0}],"usageMetadata":{"promptTokenCount":5}}"#,
+        "\n\n",
+        r#"data: {"candidates":[{"finishReason":"STOP","index":0,"groundingMetadata":{"webSearchQueries":["a","b",""]}}]}"#,
+        "\n\n",
+    );
+    let events = streamed([stream.as_bytes()]).unwrap();
+    let usage = events.iter().filter_map(|event| match event {
+        Event::Usage(usage) => Some(*usage),
+        _ => None,
+    });
+    let expected = Usage { input_tokens: 5, searches: 2, ..Usage::default() };
+    assert_eq!(usage.reduce(Usage::merge), Some(expected));
+}

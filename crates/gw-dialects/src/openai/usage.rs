@@ -3,6 +3,7 @@
 use gw_core::{ServiceTier, Usage};
 
 use crate::scan::Object;
+use crate::told_cost;
 
 /// What an answer, or a chunk of one, reports as used, wherever it says so.
 pub fn of_answer(answer: &Object<'_>) -> Option<Usage> {
@@ -64,6 +65,7 @@ pub fn of_report(report: &Object<'_>) -> Option<Usage> {
         image_output_tokens: of_completion("image_tokens").unwrap_or(0),
         // Perplexity.
         searches: count("num_search_queries").unwrap_or(0),
+        told_cost: told_cost::in_report(report),
         ..Usage::default()
     })
 }
@@ -164,6 +166,12 @@ mod tests {
         for (name, answer, expected) in cases {
             assert_eq!(of(answer), Some(expected), "{name}");
         }
+    }
+
+    #[test]
+    fn what_the_provider_says_that_it_cost_is_read_with_the_usage() {
+        let usage = of(r#"{"usage":{"prompt_tokens":5,"completion_tokens":1,"cost":0.00014,"is_byok":false}}"#);
+        assert_eq!(usage.and_then(|usage| usage.told_cost), Some(gw_core::Nanodollars(140_000)));
     }
 
     #[test]

@@ -12,6 +12,7 @@ use super::tools::flat;
 use super::{FAMILY, error, request};
 use crate::chat::Origin;
 use crate::shared::{media, refusal};
+use crate::told_cost;
 
 /// Members of an answer that are read, or that repeat the request. All others are extra.
 const KNOWN: [&str; 34] = [
@@ -145,6 +146,7 @@ pub(super) fn usage(response: &Value) -> Option<Usage> {
         image_input_tokens: detail("input_tokens_details", "image_tokens"),
         image_output_tokens: detail("output_tokens_details", "image_tokens"),
         searches: searches(response),
+        told_cost: told_cost::in_value(usage),
         ..Usage::default()
     })
 }

@@ -9,6 +9,8 @@ mod harness;
 #[cfg(test)]
 mod costs;
 #[cfg(test)]
+mod costs_carried;
+#[cfg(test)]
 mod crowd;
 #[cfg(test)]
 mod embeddings_translated;

@@ -156,7 +156,8 @@ impl Pump {
                 Some(Seen::Close(code)) => both |= farewell(code),
                 Some(Seen::Text(text)) if memmem::find(text, b"\"response.done\"").is_some() => {
                     if let Some(usage) = carried_usage::of_message(text) {
-                        add(used, usage);
+                        // Each answer of a conversation reports its own.
+                        *used = used.plus(usage);
                         meter.used(Some(*used));
                     }
                 }
@@ -260,17 +261,6 @@ impl Way {
             self.pending.extend_from_slice(read);
         }
     }
-}
-
-/// Each answer of a conversation reports its own.
-fn add(sum: &mut Usage, usage: Usage) {
-    sum.input_tokens = sum.input_tokens.saturating_add(usage.input_tokens);
-    sum.output_tokens = sum.output_tokens.saturating_add(usage.output_tokens);
-    sum.cached_input_tokens = sum.cached_input_tokens.saturating_add(usage.cached_input_tokens);
-    sum.cache_write_tokens = sum.cache_write_tokens.saturating_add(usage.cache_write_tokens);
-    sum.reasoning_tokens = sum.reasoning_tokens.saturating_add(usage.reasoning_tokens);
-    sum.audio_input_tokens = sum.audio_input_tokens.saturating_add(usage.audio_input_tokens);
-    sum.audio_output_tokens = sum.audio_output_tokens.saturating_add(usage.audio_output_tokens);
 }
 
 fn lost() -> Error {

@@ -1,10 +1,10 @@
 //! What becomes of a provider's answer to a request that was carried: it flows, but for what says where things are kept.
 
 use bytes::{Bytes, BytesMut};
-use gw_core::{Error, ErrorCode, Operation};
+use gw_core::{Error, ErrorCode, Operation, Usage};
 use gw_dialects::carried_usage::Learner;
 use gw_dialects::scan::{self, Object};
-use gw_dialects::{DialectId, edit, error as dialect_error};
+use gw_dialects::{DialectId, carried_counts, edit, error as dialect_error};
 use gw_providers::attempt::Answer;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
 
@@ -33,6 +33,7 @@ pub(crate) async fn reply(
     attempt: &Attempt<'_>,
     call: &RelayCall<'_>,
     asker: Asker<'_>,
+    used: Option<Usage>,
     response: Response<Answer>,
     meter: &mut Meter,
 ) -> Result<Reply, Error> {
@@ -47,6 +48,11 @@ pub(crate) async fn reply(
         && is_json(&headers)
     {
         let (mut body, held) = whole(attempt, answer, meter).await?;
+        if let Some(used) = used {
+            // What is asked of a film that is there is billed only if another is made.
+            let told = carried_counts::of_video(&body).filter(|told| told.media_ms > 0 || carried.rest.is_empty());
+            meter.used(told.map(|told| used.merge(told)));
+        }
         // What was deleted is not remembered.
         if call.method != Method::DELETE {
             remember(attempt, asker, &body);
@@ -60,7 +66,14 @@ pub(crate) async fn reply(
         meter.interrupted(code_of(status));
     }
     let content_type = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
-    let learner = Box::new(Learner::new(content_type));
+    let mut learner = Box::new(Learner::new(content_type));
+    if let (Some(used), Asked::Operation(carried), false) = (used, call.asked, is_refusal(status)) {
+        if used != Usage::default() {
+            // A client that leaves before the answer is over is billed for it.
+            meter.used(Some(used));
+        }
+        *learner = learner.billed(carried.dialect.operation(), used);
+    }
     Ok(Reply { status, headers, content: Content::Carried(answer, learner) })
 }
 

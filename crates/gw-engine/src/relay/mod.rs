@@ -14,15 +14,16 @@ mod target;
 use std::rc::Rc;
 
 use bytes::Bytes;
-use gw_core::{Error, ErrorCode};
-use gw_dialects::DialectId;
+use gw_core::{Error, ErrorCode, Usage};
 use gw_dialects::carried::{Carried, ModelPlace};
 use gw_dialects::head::Head;
+use gw_dialects::{DialectId, carried_counts};
 use gw_http::RequestBody;
 use gw_providers::attempt::{self, AttemptError, AttemptTimeouts};
 use http::{HeaderMap, Method};
 
 use crate::budget::Taken;
+use crate::custom_cost;
 use crate::dispatch::{self, Attempt};
 use crate::engine::Engine;
 use crate::meter::Meter;
@@ -127,14 +128,16 @@ impl Engine {
         let asker = Asker { key_name: key_name.as_ref(), shared: snapshot.relay.shared_storage };
         let target = self.target(snapshot, &call, &body, asker)?;
         meter.resolve(&target.resolved);
+        custom_cost::priced_by_caller(call.headers, snapshot, meter)?;
         let credential = dispatch::credential(&target.resolved.choice, call.foreign_key)?;
         let deadline = meter.started() + snapshot.relay.timeout;
         let attempt = Attempt { ports, snapshot, resolved: &target.resolved, credential, deadline };
         target.check_permission(&call, &attempt)?;
 
+        let used = body.used(&call);
         let state = body.state();
         let mut request = target.request(&attempt, &call, body, meter)?;
-        let used = attempt.authenticated(&mut request).await?;
+        let credentials = attempt.authenticated(&mut request).await?;
         meter.attempt();
         let provider = &target.resolved.choice.provider;
         let first_byte = provider.timeouts.first_byte.max(snapshot.relay.first_byte);
@@ -150,10 +153,10 @@ impl Engine {
             (Err(error), None) => return Err(attempt.failed(&error)),
             (Ok(response), None) => response,
         };
-        attempt.accepted(used, response.status(), response.headers());
+        attempt.accepted(credentials, response.status(), response.headers());
         drop(held);
         meter.answered(provider_request_id(response.headers()));
-        answer::reply(&attempt, &call, asker, response, meter).await
+        answer::reply(&attempt, &call, asker, used, response, meter).await
     }
 
     /// The model that the request names, wherever it does.
@@ -204,6 +207,17 @@ impl Body {
             Self::Flow(inflow) => Some(Rc::clone(&inflow.state)),
             Self::Json(..) | Self::Empty => None,
         }
+    }
+
+    /// What a request says that will be billed once it is answered; `None` of an operation that is not billed so.
+    fn used(&self, call: &RelayCall<'_>) -> Option<Usage> {
+        let Asked::Operation(carried) = call.asked else { return None };
+        let operation = carried.dialect.operation();
+        let is_billed = carried_counts::is_billed(operation) && call.method == Method::POST;
+        is_billed.then(|| match self {
+            Self::Json(bytes, _) => carried_counts::of_request(operation, bytes),
+            Self::Form(_) | Self::Flow(_) | Self::Empty => Usage::default(),
+        })
     }
 
     fn asks_for_stream(&self) -> bool {

@@ -81,6 +81,8 @@ pub fn build(config: &Config, resources: &Resources<'_>, generation: u64) -> Res
         identity: Identity { mode: config.auth.mode, keys: KeyTable::new(&config.auth.keys) },
         models: models.with_routes(routes).with_rules(rules),
         pricing,
+        model_lists: Default::default(),
+        custom_costs: config.custom_costs.clone(),
         warnings,
         body_bytes_max: config.server.limits.body_bytes,
         body_timeout: config.server.timeouts.body,

@@ -7,8 +7,9 @@ mod provider;
 mod settings;
 mod watsonx;
 
-use gw_config::config::{Relay, Unsupported};
-use std::sync::Arc;
+use bytes::Bytes;
+use gw_config::config::{CustomCosts, Relay, Unsupported};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 pub use build::{Resources, build};
@@ -31,6 +32,10 @@ pub struct Snapshot {
     pub models: Models,
     /// What models can do and what they cost.
     pub pricing: Pricing,
+    /// The list of models as it was first told, for each shape in which the server tells it.
+    pub model_lists: [OnceLock<Bytes>; 3],
+    /// Who may say what its requests cost.
+    pub custom_costs: CustomCosts,
     /// What somebody should look at.
     pub warnings: Vec<String>,
     /// Bytes of a request's body, after decompression.

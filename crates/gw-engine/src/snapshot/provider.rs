@@ -155,6 +155,16 @@ impl Provider {
         self.stream_only.iter().any(|only| &**only == model) || prefixes.iter().any(|prefix| model.starts_with(prefix))
     }
 
+    /// Whether it answers from one region, where models may cost more.
+    pub fn is_regional(&self) -> bool {
+        let Destination::Origin(origin) = &self.destination else { return false };
+        let host = origin.host_header.as_bytes();
+        self.entry.regional_hosts.iter().any(|pattern| match pattern.strip_prefix('*') {
+            Some(end) => host.ends_with(end.as_bytes()),
+            None => host == pattern.as_bytes(),
+        })
+    }
+
     /// The value of the credential's header for a key.
     pub fn credential_value(&self, key: &str) -> Option<(HeaderName, HeaderValue)> {
         let (name, prefix) = self.credential_header.as_ref()?;

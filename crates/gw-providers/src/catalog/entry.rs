@@ -40,6 +40,12 @@ pub struct ProviderType {
     /// Where the facts come from.
     #[serde(default)]
     pub sources: Vec<String>,
+    /// Whether its answers say in dollars what they cost (`usage.cost`).
+    #[serde(default)]
+    pub tells_cost: bool,
+    /// Hosts that answer from one region, where models may cost more: `*` at the beginning stands for anything.
+    #[serde(default)]
+    pub regional_hosts: Vec<String>,
     /// How a request is authenticated.
     pub auth: Auth,
     /// Headers that every request must have.

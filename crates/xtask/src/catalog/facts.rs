@@ -24,6 +24,7 @@ pub(crate) struct Entry {
     pub(crate) deprecated: Option<String>,
     pub(crate) source: Option<String>,
     pub(crate) price: Price,
+    pub(crate) regional_percent: Option<u64>,
     pub(crate) by_hand: ByHand,
 }
 
@@ -91,8 +92,21 @@ pub(crate) fn entry(provider: &str, name: &str, one: &Published) -> Option<Entry
         deprecated: text("deprecation_date").map(str::to_owned),
         source: text("source").filter(|source| source.starts_with("https://")).map(str::to_owned),
         price,
+        regional_percent: regional_percent(one),
         by_hand: ByHand::default(),
     })
+}
+
+/// What a region costs, in hundredths of the price, where it is told and every region costs the same.
+fn regional_percent(one: &Published) -> Option<u64> {
+    const KEYS: [&str; 3] = [
+        "regional_endpoint_uplift_multiplier",
+        "regional_processing_uplift_multiplier_eu",
+        "regional_processing_uplift_multiplier_us",
+    ];
+    let mut told = KEYS.iter().filter_map(|key| one.get(*key)?.as_f64()).map(|times| (times * 100.0).round() as u64);
+    let first = told.next()?;
+    told.all(|other| other == first).then_some(first)
 }
 
 /// The class of a chat model, so that nothing is replaced by less without being asked: by what a million tokens of its

@@ -47,6 +47,13 @@ const KEYS: &[(&str, &str, i32)] = &[
 const TIERS: [(&str, &str); 3] = [("_priority", "priority"), ("_flex", "flex"), ("_batches", "batch")];
 const BY_THE_PIECE: [&str; 3] = ["image", "second", "character"];
 
+/// What Google asks where it bills a request with searches, and not each search: before its third generation.
+const GOOGLE_BY_REQUEST: &str = "0.035";
+
+fn is_google(provider: &Value) -> bool {
+    provider.as_str().is_some_and(|provider| provider == "gemini" || provider.starts_with("vertex_ai"))
+}
+
 /// What an entry says of its price. What it does not say, and what it says is zero beside a price that is not, is unknown.
 pub(crate) fn price(one: &Published, mode: &str) -> Price {
     let mut price = Price { rates: Rates::new(), variants: Vec::new() };
@@ -65,7 +72,8 @@ pub(crate) fn price(one: &Published, mode: &str) -> Price {
         price.rates.insert("second", second);
     }
     if let Some(search) = search(one) {
-        price.rates.insert("search", search);
+        let is_by_request = search == GOOGLE_BY_REQUEST && one.get("litellm_provider").is_some_and(is_google);
+        price.rates.insert(if is_by_request { "searched_request" } else { "search" }, search);
     }
     tiered(one, &mut price.rates, &mut variants);
     let all = variants.into_iter().map(|((above_tokens, tier), rates)| Variant {

@@ -9,7 +9,7 @@ use super::facts::Entry;
 use super::price::{Rates, Variant};
 
 /// The members of an entry, in the order in which they stand.
-const MEMBERS: [&str; 17] = [
+const MEMBERS: [&str; 18] = [
     "aliases",
     "operations",
     "tier",
@@ -22,6 +22,7 @@ const MEMBERS: [&str; 17] = [
     "can",
     "price",
     "variants",
+    "regional_percent",
     "deprecated",
     "source",
     "date",
@@ -78,6 +79,7 @@ fn members(entry: &Entry) -> BTreeMap<&'static str, String> {
     say("can", words(&entry.can));
     say("price", rates(&entry.price.rates));
     say("variants", variants(&entry.price.variants));
+    say("regional_percent", entry.regional_percent.map(|percent| percent.to_string()));
     say("deprecated", entry.deprecated.as_deref().map(quoted));
     say("source", entry.source.as_deref().map(quoted));
     members

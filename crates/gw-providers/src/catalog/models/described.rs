@@ -74,6 +74,7 @@ impl Model {
             can: Capabilities::default(),
             deprecated: None,
             price: None,
+            regional_percent: None,
             source: Arc::from("the configuration"),
             date: Arc::from(""),
             note: None,

@@ -33,6 +33,8 @@ pub struct Model {
     pub deprecated: Option<Box<str>>,
     /// What it costs; `None` if that is not known.
     pub price: Option<Arc<Price>>,
+    /// Hundredths of the price that it costs where the provider is asked in one region; as much as elsewhere if `None`.
+    pub regional_percent: Option<u16>,
     /// Where the facts come from.
     pub source: Arc<str>,
     /// The day of the facts, as YYYY-MM-DD.

@@ -84,6 +84,7 @@ struct WrittenModel {
     price: Option<WrittenRates>,
     #[serde(default)]
     variants: Vec<WrittenVariant>,
+    regional_percent: Option<u16>,
     deprecated: Option<Box<str>>,
     source: Option<Box<str>>,
     date: Option<Box<str>>,
@@ -111,6 +112,7 @@ impl WrittenModel {
             can: words(&self.can, Capability::from_name, "capability")?,
             deprecated: self.deprecated,
             price: price.map(Arc::new),
+            regional_percent: self.regional_percent,
             source: self.source.map_or_else(|| Arc::clone(source), Arc::from),
             date: self.date.map_or_else(|| Arc::clone(date), Arc::from),
             note: self.note,
@@ -136,6 +138,7 @@ struct WrittenRates(Vec<(Box<str>, Box<str>)>);
 #[derive(Default)]
 struct WrittenVariant {
     above_tokens: u64,
+    above_pixels: u32,
     tier: Option<Box<str>>,
     hours: Vec<Box<str>>,
     rates: WrittenRates,
@@ -144,8 +147,8 @@ struct WrittenVariant {
 impl<'de> Deserialize<'de> for WrittenRates {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let variant = WrittenVariant::deserialize(deserializer)?;
-        if variant.above_tokens > 0 || variant.tier.is_some() || !variant.hours.is_empty() {
-            return Err(de::Error::custom("`above_tokens`, `tier` and `hours` are for `variants`"));
+        if variant.above_tokens > 0 || variant.above_pixels > 0 || variant.tier.is_some() || !variant.hours.is_empty() {
+            return Err(de::Error::custom("`above_tokens`, `above_pixels`, `tier` and `hours` are for `variants`"));
         }
         Ok(variant.rates)
     }
@@ -171,6 +174,7 @@ impl<'de> Visitor<'de> for Members {
         while let Some(key) = map.next_key::<Box<str>>()? {
             match &*key {
                 "above_tokens" => variant.above_tokens = map.next_value()?,
+                "above_pixels" => variant.above_pixels = map.next_value()?,
                 "tier" => variant.tier = Some(map.next_value()?),
                 "hours" => variant.hours = map.next_value()?,
                 _ => {
@@ -197,6 +201,7 @@ fn variant(written: &WrittenVariant, usual: &Rates) -> Result<Variant, String> {
     let windows: Option<Box<[Window]>> = written.hours.iter().map(|hours| window(hours)).collect();
     Ok(Variant {
         above_tokens: written.above_tokens,
+        above_pixels: written.above_pixels,
         tier: tier.transpose()?,
         windows: windows.ok_or("`hours` are as in \"Mon-Fri 10:00-24:00\", in UTC")?,
         rates: rates(&written.rates, usual)?,
