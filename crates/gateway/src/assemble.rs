@@ -18,6 +18,7 @@ use gw_http::Observer;
 use gw_http::serve::{Limits, Timeouts};
 use gw_http::tls::{CertificateFiles, ServerCertificate};
 use gw_http::workers::{Accepting, Application, Settings as WorkerSettings, Worker, Workers};
+use gw_providers::catalog::Catalog;
 use gw_runtime::mailbox::{self, Sender};
 use gw_runtime::{Clock, Tasks};
 use gw_server::ids::RequestIds;
@@ -97,9 +98,9 @@ async fn live(
     let certificate = certificate(config)?;
     let workers = Workers::start(&worker_settings(config, certificate.clone()), &house)?;
 
-    let request_log = config.logging.requests.then(|| RequestLog::new(log));
+    let request_log = config.logging.requests.then(|| RequestLog::new(log, named));
     tasks.spawn("records", records::run(finished, request_log, Arc::clone(&house.recent)));
-    let metrics = control::Metrics::new(&registry, &house.held_bytes, log);
+    let metrics = control::Metrics::new(&registry, &house.held_bytes, log, &published, house.epoch);
     tasks.spawn_until_stop("control", control::answer(questions, metrics.clone()));
     if let Some(address) = config.metrics.listen.filter(|_| config.metrics.enabled) {
         let served = control::listen(address, config.metrics.path.clone(), metrics, Arc::clone(&health)).await?;
@@ -142,6 +143,11 @@ fn models(tasks: &Tasks, config: &Config, published: &Published, house: &House, 
         let refresh = catalog::refresh(url.clone(), config.catalog.refresh, newest, health, registry);
         tasks.spawn_until_stop("catalog", refresh);
     }
+}
+
+/// What people call the provider of a type.
+fn named(type_id: &str) -> Option<&'static str> {
+    Catalog::builtin().get(type_id).map(|entry| entry.name.as_str())
 }
 
 /// The tasks of the control plane.

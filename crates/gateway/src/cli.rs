@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 use gw_config::Environment;
 
-use crate::{assemble, settings};
+use crate::{assemble, explain, settings};
 
 /// Stands between applications and model providers.
 #[derive(Parser)]
@@ -41,6 +41,19 @@ enum Command {
     Check,
     /// Print the JSON Schema of the configuration
     Schema,
+    /// Say what would be done with a request: whom it would go to, in which order and why
+    Explain(Question),
+}
+
+/// A request that somebody asks about.
+#[derive(Args)]
+pub(crate) struct Question {
+    /// The request: its JSON body, or {"path": …, "headers": {…}, "body": {…}}. `-` reads it from standard input
+    #[arg(long, value_name = "FILE")]
+    pub(crate) request: PathBuf,
+    /// The path that it is sent to, where the file does not say so [default: /v1/chat/completions]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) path: Option<String>,
 }
 
 /// Does what the command line says.
@@ -50,6 +63,7 @@ pub(crate) fn main() -> ExitCode {
         None | Some(Command::Run) => run(&options),
         Some(Command::Check) => check(&options),
         Some(Command::Schema) => schema(),
+        Some(Command::Explain(question)) => explain(&options, question),
     }
 }
 
@@ -71,6 +85,19 @@ fn check(options: &Options) -> ExitCode {
         }
         Err(error) => {
             complain(&error.to_string());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn explain(options: &Options, question: Question) -> ExitCode {
+    match explain::explain(options, question) {
+        Ok(plan) => {
+            say(&plan);
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            complain(&format!("{error:#}"));
             ExitCode::FAILURE
         }
     }

@@ -9,6 +9,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
 use bytes::Bytes;
+use gw_engine::Published;
 use gw_engine::budget::Budget;
 use gw_server::Health;
 use gw_server::control::{ControlAnswer, Question};
@@ -17,6 +18,7 @@ use gw_telemetry::registry::CONTENT_TYPE;
 use gw_telemetry::{Registry, Sampled};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 const PROMETHEUS: HeaderValue = HeaderValue::from_static(CONTENT_TYPE);
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -27,18 +29,44 @@ pub(crate) struct Metrics {
     registry: Arc<Registry>,
     held_bytes: Arc<Budget>,
     log: LogControl,
+    published: Arc<Published>,
+    /// From when on time is counted for how providers stand.
+    epoch: Instant,
 }
 
 impl Metrics {
-    pub(crate) fn new(registry: &Arc<Registry>, held_bytes: &Arc<Budget>, log: &LogControl) -> Self {
-        Self { registry: Arc::clone(registry), held_bytes: Arc::clone(held_bytes), log: log.clone() }
+    pub(crate) fn new(
+        registry: &Arc<Registry>,
+        held_bytes: &Arc<Budget>,
+        log: &LogControl,
+        published: &Arc<Published>,
+        epoch: Instant,
+    ) -> Self {
+        Self {
+            registry: Arc::clone(registry),
+            held_bytes: Arc::clone(held_bytes),
+            log: log.clone(),
+            published: Arc::clone(published),
+            epoch,
+        }
     }
 
     fn render(&self) -> String {
         self.registry.render(&Sampled {
             held_bytes: self.held_bytes.taken() as u64,
             log_lines_dropped: self.log.lines_dropped(),
+            breakers: self.breakers(),
         })
+    }
+
+    /// The breakers of the providers that are configured and can be asked.
+    fn breakers(&self) -> Vec<(Arc<str>, &'static str)> {
+        let (snapshot, now) = (self.published.current(), self.epoch.elapsed());
+        let guarded = snapshot
+            .providers()
+            .iter()
+            .filter(|provider| provider.is_usable() && provider.standing_rules.breaker.is_some());
+        guarded.map(|provider| (Arc::clone(&provider.name), provider.standing.phase(now).name())).collect()
     }
 }
 

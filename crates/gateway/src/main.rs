@@ -9,6 +9,7 @@ mod catalog;
 mod cli;
 mod control;
 mod drain;
+mod explain;
 mod metrics;
 mod records;
 mod reload;

@@ -13,7 +13,8 @@ use gw_engine::routing::standing::Standings;
 use gw_engine::snapshot::{self, Resources};
 use gw_http::Origins;
 use gw_providers::auth::Authenticators;
-use gw_providers::catalog::Catalog;
+use gw_providers::catalog::models::{self, Tier};
+use gw_providers::catalog::{Catalog, ProviderType};
 
 use crate::catalog::Newest;
 use crate::cli::Options;
@@ -54,8 +55,16 @@ pub(crate) fn read(options: &Options, environment: &Environment) -> Result<Setti
         allow_unauthenticated: options.allow_unauthenticated,
         environment: options.environment.as_deref(),
     };
-    let Loaded { config, warnings } = gw_config::load(&found.path, environment, &load)?;
+    let Loaded { config, mut warnings } = gw_config::load(&found.path, environment, &load)?;
+    warnings.extend(gw_config::downgrades(&config, |model| tier(catalog, model)));
     Ok(Settings { config, warnings, found: Some(found) })
+}
+
+/// How able a model is, by its name alone: as its likeliest maker says.
+fn tier(catalog: &'static Catalog, model: &str) -> Option<Tier> {
+    let own = |owner: &&ProviderType| models::facts(catalog, None, &owner.id, model);
+    let facts = catalog.known_model(model).iter().find_map(own).or_else(|| models::facts(catalog, None, "", model))?;
+    facts.model.tier
 }
 
 /// Builds the snapshot as running.

@@ -11,6 +11,7 @@ pub mod chat;
 pub mod cost;
 pub mod embeddings;
 pub mod error;
+mod headline;
 pub mod id;
 pub mod money;
 pub mod operation;

@@ -46,6 +46,7 @@ pub struct Timings {
 
 /// Losses that are remembered of a request, at most.
 pub const LOSSES_MAX: usize = 64;
+
 /// An attempt that failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Try {
@@ -123,4 +124,15 @@ pub struct RequestRecord {
     pub fallback: bool,
     /// How long things took.
     pub timings: Timings,
+}
+
+impl RequestRecord {
+    /// Who was tried after the attempts that failed, and which model there; `None` if they were all there were.
+    pub fn next_after_tries(&self) -> Option<(&Arc<str>, Option<&Arc<str>>)> {
+        let last = self.tries.last();
+        let was_last = self.outcome == Outcome::Failed
+            && last
+                .is_some_and(|last| Some(&last.provider) == self.provider.as_ref() && Some(last.error) == self.error);
+        self.provider.as_ref().filter(|_| !was_last).map(|provider| (provider, self.model_used.as_ref()))
+    }
 }

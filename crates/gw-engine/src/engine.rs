@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use gw_core::{Error, ErrorCode, Operation, Price, RequestRecord};
+use gw_core::{Error, ErrorCode, Operation, Price, RequestId, RequestRecord};
 use gw_dialects::head::Head;
 use gw_dialects::{DialectId, request};
 use gw_http::Pools;
@@ -28,7 +28,7 @@ use crate::models::{Choice, Target, TargetSettings};
 use crate::openrouter;
 use crate::relay::Homes;
 use crate::reply::Reply;
-use crate::routing::{Read, RequestFacts, Seen, Walk, Way};
+use crate::routing::{Read, RequestFacts, Seen, Walk, Way, notice};
 use crate::snapshot::{Handle, Settings, Snapshot};
 
 /// Resolved names kept by a worker for each operation; beyond, all are forgotten and found again.
@@ -84,7 +84,7 @@ pub struct Ports {
 
 impl Ports {
     /// The time, as providers' standings count it.
-    pub(crate) fn elapsed(&self) -> Duration {
+    pub fn elapsed(&self) -> Duration {
         self.epoch.elapsed()
     }
 
@@ -156,15 +156,7 @@ impl Engine {
     /// # Errors
     /// What the client is told instead.
     pub async fn run(&self, snapshot: &Snapshot, call: &Call<'_>, meter: &mut Meter) -> Result<Reply, Error> {
-        let mut head = request::scan(call.dialect, &call.body)?;
-        if let Some(model) = call.model {
-            head.model = Some(request::model_in_path(model)?);
-        }
-        if head.model.is_none() {
-            let listed = call.openrouter.then(|| openrouter::first_of_models(&head, &call.body)).flatten();
-            head.model = listed.or_else(|| call.dialect.default_model().map(Box::from));
-        }
-        head.stream = call.stream.unwrap_or(head.stream);
+        let head = head(call)?;
         meter.asked(head.model.as_deref(), head.stream);
 
         let way = self.resolve(snapshot, call, head.model.as_deref(), head.prefer_provider.as_deref())?;
@@ -179,19 +171,30 @@ impl Engine {
         }
         // Rarer, and larger: it does not weigh on the future of a request with one target.
         Box::pin(async {
-            let plan = self.plan(&way, call, &head, meter)?;
-            walk.along(&plan, meter).await
+            way.turn();
+            let plan = self.plan(&way, call, &head, meter.request_id(), 0)?;
+            if let Some(first) = notice::passed_over(&way, &plan) {
+                meter.passed_over(first);
+            }
+            let reply = walk.along(&plan, meter).await?;
+            Ok(notice::told(reply, snapshot, call.dialect, meter))
         })
         .await
     }
 
-    /// The targets of a request, in their order.
-    fn plan(&self, way: &Way, call: &Call<'_>, head: &Head, meter: &Meter) -> Result<Plan<Rc<Resolved>>, Error> {
-        way.turn();
+    /// The targets of a request, in their order. `turns_ahead` is 1 for one that has not come, but might.
+    pub(crate) fn plan(
+        &self,
+        way: &Way,
+        call: &Call<'_>,
+        head: &Head,
+        request_id: RequestId,
+        turns_ahead: u64,
+    ) -> Result<Plan<Rc<Resolved>>, Error> {
         let facts = RequestFacts { call, head, path: call.path, read: Read::default() };
         let has_foreign_key = call.foreign_key.is_some();
-        let seen = Seen { way, facts: &facts, now: self.ports.elapsed(), has_foreign_key };
-        let mut dice = Dice::of(meter.request_id().as_str().as_bytes());
+        let seen = Seen { way, facts: &facts, now: self.ports.elapsed(), has_foreign_key, turns_ahead };
+        let mut dice = Dice::of(request_id.as_str().as_bytes());
         way.node().plan(&seen, &mut dice).map_err(|NoMatch| {
             Error::new(
                 ErrorCode::InvalidRequest,
@@ -200,7 +203,8 @@ impl Engine {
         })
     }
 
-    fn resolve(
+    /// What a model's name stands for.
+    pub(crate) fn resolve(
         &self,
         snapshot: &Snapshot,
         call: &Call<'_>,
@@ -274,4 +278,18 @@ impl Engine {
         let (choice, target_settings) = (choice.clone(), Arc::clone(&target.settings));
         Resolved { choice, target_settings, model_header, model_json, only_streams, series, settings, price }
     }
+}
+
+/// What a request says of itself, in its body and its path.
+pub(crate) fn head(call: &Call<'_>) -> Result<Head, Error> {
+    let mut head = request::scan(call.dialect, &call.body)?;
+    if let Some(model) = call.model {
+        head.model = Some(request::model_in_path(model)?);
+    }
+    if head.model.is_none() {
+        let listed = call.openrouter.then(|| openrouter::first_of_models(&head, &call.body)).flatten();
+        head.model = listed.or_else(|| call.dialect.default_model().map(Box::from));
+    }
+    head.stream = call.stream.unwrap_or(head.stream);
+    Ok(head)
 }

@@ -1,6 +1,6 @@
 //! The request path. Read [`engine`] first: one function tells the whole story. Then its steps, in order: [`identity`]
-//! (who calls), [`models`] (what the model's name stands for), [`pricing`] (what it can do and costs), [`dispatch`] (the
-//! attempt), `outgoing` and `sending` (what the provider gets), `refusal`, `whole` and [`reply`] (the way back), [`meter`]
+//! (who calls), [`models`] (what the model's name stands for), [`pricing`] (what it can do and costs), `routing` (the plan
+//! and its walk), [`dispatch`] (the attempt), `outgoing` and `sending` (what the provider gets), `refusal`, `whole` and [`reply`] (the way back), [`meter`]
 //! (what is remembered). Where the provider speaks another dialect: `translate`, and `unary` for embeddings and reranking.
 //! [`snapshot`] is the configuration as running. Beside it: [`relay`] and [`realtime`] (what is carried), [`state`] and
 //! [`conversations`] (what is kept).
@@ -11,7 +11,7 @@
 //! - The bytes of a request and of an answer are forwarded as they came, but for the edits named in [`dispatch`].
 //! - Nothing here waits but for the provider and the client.
 //!
-//! Absent so far: limits, guardrails, caches, and plans of more than one attempt.
+//! Absent so far: limits, guardrails, caches.
 
 mod answer_id;
 pub mod budget;

@@ -14,6 +14,7 @@ use crate::answer_id;
 use crate::budget::Taken;
 use crate::custom_cost::CustomCost;
 use crate::engine::{Ports, Resolved};
+use crate::routing::notice::Notices;
 use crate::routing::standing::Place;
 
 /// The status that is remembered for a client that left before it was sent one (nginx's convention).
@@ -24,6 +25,8 @@ const WARNINGS_BYTES_MAX: usize = 2 << 10;
 const ID_PIECES_MAX: u8 = 8;
 /// Longer ids and names of clients and providers are cut.
 const FOREIGN_ID_BYTES_MAX: usize = 200;
+/// Where clients ask to be told more: `attempts`.
+const DEBUG: &str = "x-gateway-debug";
 
 /// What is remembered of one request.
 pub struct Meter {
@@ -41,6 +44,7 @@ pub struct Meter {
     custom_cost: Option<Box<CustomCost>>,
     _in_flight: Option<Taken>,
     place: Option<Place>,
+    notices: Notices,
 }
 
 /// When things happened.
@@ -102,6 +106,7 @@ impl Meter {
             custom_cost: None,
             _in_flight: None,
             place: None,
+            notices: Notices::default(),
         })
     }
 
@@ -128,6 +133,8 @@ impl Meter {
     /// Notes what the client says about its request.
     pub fn request_head(&mut self, headers: &HeaderMap) {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        self.notices.tells_attempts =
+            text(DEBUG).is_some_and(|wanted| wanted.split(',').any(|word| word.trim() == "attempts"));
         self.record.client_request_id = text("x-request-id").map(shortened);
         // version "-" trace id "-" parent id "-" flags (W3C Trace Context §3.2)
         self.record.trace_id = text("traceparent")
@@ -175,7 +182,34 @@ impl Meter {
         self.record.provider = Some(Arc::clone(&choice.provider.name));
         self.record.provider_type = Some(Arc::clone(&choice.provider.type_id));
         self.record.model_used = Some(Arc::clone(&choice.model)).filter(|model| !model.is_empty());
-        self.resolved = Some(Rc::clone(resolved));
+        if let Some(first) = self.resolved.replace(Rc::clone(resolved)) {
+            self.notices.first_choice.get_or_insert(first);
+        }
+    }
+
+    /// Who would have been asked first, but does not take calls.
+    pub(crate) fn passed_over(&mut self, first: &Rc<Resolved>) {
+        self.notices.first_choice = Some(Rc::clone(first));
+    }
+
+    /// What there is to tell of who answered.
+    pub(crate) fn notices(&self) -> &Notices {
+        &self.notices
+    }
+
+    /// The same, to be changed.
+    pub(crate) fn notices_mut(&mut self) -> &mut Notices {
+        &mut self.notices
+    }
+
+    /// Whether a lesser model answers than the first choice.
+    pub fn is_downgraded(&self) -> bool {
+        self.notices.is_downgraded
+    }
+
+    /// Whether the client wants to be told of each attempt.
+    pub fn tells_attempts(&self) -> bool {
+        self.notices.tells_attempts
     }
 
     /// What the model's name stands for, once that is known.
@@ -198,11 +232,16 @@ impl Meter {
                 self.left_out(&loss.param);
             }
             self.remember(loss.clone());
-            if !self.warnings.is_empty() {
-                self.warnings.push_str("; ");
-            }
-            self.warnings.extend(loss.to_string().chars().map(printable));
+            self.warn(&loss.to_string());
         }
+    }
+
+    /// Something that the client should know. What is not ASCII is left out: it stands in a header.
+    pub(crate) fn warn(&mut self, warning: &str) {
+        if !self.warnings.is_empty() {
+            self.warnings.push_str("; ");
+        }
+        self.warnings.extend(warning.chars().map(printable));
         self.warnings.truncate(WARNINGS_BYTES_MAX);
     }
 
@@ -245,7 +284,7 @@ impl Meter {
     }
 
     /// How long the present attempt has taken so far, in microseconds.
-    pub(crate) fn attempt_us(&self) -> u64 {
+    pub fn attempt_us(&self) -> u64 {
         self.marks.sent.map_or(0, |sent| micros(sent.elapsed()))
     }
 

@@ -22,6 +22,7 @@ use http_body::{Body, Frame, SizeHint};
 use crate::budget::Taken;
 use crate::cost;
 use crate::meter::Meter;
+use crate::routing::notice;
 pub use crate::translation::Translation;
 use events::{Events, Translated};
 use flowing::{Carried, Flowing};
@@ -189,6 +190,14 @@ impl Body for ReplyBody {
         let polled = match (polled, meter.as_deref()) {
             (Poll::Ready(Some(Ok(bytes))), Some(meter)) if meter.tells_cost() && state.is_events() => {
                 Poll::Ready(Some(Ok(cost::told_in_events(bytes, meter))))
+            }
+            (polled, _) => polled,
+        };
+        let polled = match (polled, meter.as_deref_mut()) {
+            (Poll::Ready(Some(Ok(bytes))), Some(meter))
+                if meter.notices().awaits_first_chunk() && state.is_events() =>
+            {
+                Poll::Ready(Some(Ok(notice::in_first_chunk(bytes, meter))))
             }
             (polled, _) => polled,
         };

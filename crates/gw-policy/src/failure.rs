@@ -164,6 +164,13 @@ impl Failures {
         by_class || self.statuses.contains(&failure.status)
     }
 
+    /// The names of the classes and the statuses, as configurations name them.
+    pub fn names(&self) -> Vec<String> {
+        let named = |class: &&Class| self.classes & class.bit() != 0;
+        let classes = Class::ALL.iter().filter(named).map(|class| class.name().to_owned());
+        classes.chain(self.statuses.iter().map(ToString::to_string)).collect()
+    }
+
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.classes == 0 && self.statuses.is_empty()
@@ -187,6 +194,13 @@ mod tests {
             }
         }
         assert_eq!(Class::from_name("bad luck"), None);
+    }
+
+    #[test]
+    fn a_set_is_told_by_the_names_that_configurations_use() {
+        let set = Failures::of(&[Class::RateLimit, Class::Timeout]).with_status(418);
+        assert_eq!(set.names(), ["rate_limit_exceeded", "timeout", "418"]);
+        assert!(Failures::NONE.names().is_empty());
     }
 
     #[test]

@@ -375,3 +375,4 @@ fn waiting(standing: Standing) -> (u8, Duration) {
 
 #[cfg(test)]
 mod tests;
+mod words;

@@ -33,6 +33,13 @@ impl Cap {
         latest.saturating_sub(now + self.per)
     }
 
+    /// How many of the places are taken.
+    pub fn taken(self, used: Used, now: Duration) -> u32 {
+        let each_ns = self.each().as_nanos().max(1);
+        let taken = used.until.saturating_sub(now).as_nanos().div_ceil(each_ns);
+        u32::try_from(taken).unwrap_or(u32::MAX).min(self.calls)
+    }
+
     /// A call takes a place.
     #[must_use]
     pub fn take(self, used: Used, now: Duration) -> Used {
@@ -53,6 +60,14 @@ mod tests {
             Duration::ZERO => (count + 1, cap.take(used, now)),
             _ => (count, used),
         })
+    }
+
+    #[test]
+    fn places_are_taken_by_calls_and_given_back_by_time() {
+        let used = (0..10).fold(Used::default(), |used, _| CAP.take(used, Duration::from_secs(5)));
+        assert_eq!(CAP.taken(used, Duration::from_secs(5)), 10);
+        assert_eq!(CAP.taken(used, Duration::from_secs(8)), 5);
+        assert_eq!(CAP.taken(used, Duration::from_secs(60)), 0);
     }
 
     #[test]

@@ -28,7 +28,7 @@ use crate::models::Shape;
 use crate::origin::{self, Exposure};
 use crate::respond::Voice;
 use crate::routes::{self, Route, Upgrade};
-use crate::{models, openrouter, respond};
+use crate::{models, openrouter, respond, standing};
 
 /// The HTTP interface for applications, on one worker.
 pub struct Api {
@@ -62,6 +62,7 @@ impl Service for Api {
             _ if parts.method == Method::OPTIONS && allowed_origin.is_some() => self.preflight(&parts),
             Route::Operation(addressed) => self.operation(&snapshot, addressed, &parts, incoming).await,
             Route::State(resource) => self.state(&snapshot, resource, &parts, incoming).await,
+            Route::Plan => self.plan(&snapshot, &parts, incoming).await,
             // In a box: it is larger than the path of most requests, which need not carry its size.
             Route::Relay(asked) => Box::pin(self.relay(&snapshot, asked, &parts, incoming)).await,
             Route::Realtime(carried) => Box::pin(self.realtime(&snapshot, carried, &parts, &connection)).await,
@@ -156,6 +157,9 @@ impl Api {
                 .and_then(|()| models::one(snapshot, &decoded(id), Shape::of(parts)))
                 .map(|body| respond::json((StatusCode::OK, body))),
             Route::OpenRouter(asked) => self.openrouter(snapshot, asked, parts).await.map(respond::json),
+            Route::Providers => self
+                .may_look(snapshot, parts)
+                .map(|()| respond::json((StatusCode::OK, standing::list(snapshot, self.engine.ports().elapsed())))),
             Route::Control => match self.check_origin(snapshot, parts) {
                 Ok(()) => self.control.ask(parts.uri.path()).await.map(respond::control),
                 Err(error) => Err(error),
@@ -165,9 +169,12 @@ impl Api {
                 "this endpoint does not speak WebSocket; send the request as HTTP POST",
             )),
             Route::WrongMethod(allowed) => Err(wrong_method(parts, allowed)),
-            Route::Unknown | Route::Operation(_) | Route::State(_) | Route::Relay(_) | Route::Realtime(_) => {
-                Err(unknown_path(parts))
-            }
+            Route::Unknown
+            | Route::Operation(_)
+            | Route::State(_)
+            | Route::Relay(_)
+            | Route::Realtime(_)
+            | Route::Plan => Err(unknown_path(parts)),
         };
         respond::own(answered, Voice::of(parts, Shape::of(parts).dialect()), request_id)
     }

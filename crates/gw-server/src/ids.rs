@@ -21,7 +21,7 @@ impl Default for RequestIds {
 
 impl RequestIds {
     /// The id of a request that came now.
-    pub(crate) fn next(&self, now: SystemTime) -> RequestId {
+    pub fn next(&self, now: SystemTime) -> RequestId {
         let millis = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
         let (high, low) = (u128::from(self.random() >> 52), u128::from(self.random() >> 2));
         RequestId::from_u128((millis << 80) | (0x7 << 76) | (high << 64) | (0b10 << 62) | low)

@@ -1,10 +1,11 @@
 //! HTTP for applications. [`routes`] says what a path means, [`handle`] answers it, [`respond`] writes what the client
-//! sees, [`body`] reads what it sent, [`origin`] keeps web pages out, [`models`] lists, `relay` takes
-//! bodies that flow, [`ids`] numbers requests, [`health`] and [`control`] are for operators.
+//! sees, [`body`] reads what it sent, [`origin`] keeps web pages out, [`models`] lists, [`plan`] and [`standing`]
+//! explain, `relay` takes bodies that flow, [`ids`] numbers requests, [`health`] and [`control`] are for operators.
 //!
 //! **Invariants.** Every answer carries a request id. Every error is in the caller's own format. What is not the API is
 //! handed to the control plane; nothing else leaves the worker.
 
+mod attempts;
 pub mod body;
 pub mod control;
 pub mod handle;
@@ -13,9 +14,11 @@ pub mod ids;
 pub mod models;
 pub mod openrouter;
 pub mod origin;
+pub mod plan;
 mod relay;
 pub mod respond;
 pub mod routes;
+pub mod standing;
 mod state;
 
 pub use control::Control;

@@ -12,6 +12,7 @@ use gw_http::serve::Refusal;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 
+use crate::attempts;
 use crate::control::ControlAnswer;
 use crate::openrouter;
 
@@ -25,6 +26,8 @@ const X_MODEL_USED: HeaderName = HeaderName::from_static("x-model-used");
 const X_FALLBACK_USED: HeaderName = HeaderName::from_static("x-fallback-used");
 const X_GATEWAY_DROPPED_PARAMS: HeaderName = HeaderName::from_static("x-gateway-dropped-params");
 const X_GATEWAY_COST: HeaderName = HeaderName::from_static("x-gateway-cost");
+const X_GATEWAY_ATTEMPTS: HeaderName = HeaderName::from_static("x-gateway-attempts");
+const X_MODEL_DOWNGRADED: HeaderName = HeaderName::from_static("x-model-downgraded");
 const X_GATEWAY_WARNINGS: HeaderName = HeaderName::from_static("x-gateway-warnings");
 /// Where OpenRouter's clients look for the id.
 const X_GENERATION_ID: HeaderName = HeaderName::from_static("x-generation-id");
@@ -35,7 +38,7 @@ const X_ATTEMPT_COUNT: HeaderName = HeaderName::from_static("x-attempt-count");
 const X_SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 
 /// How many headers the gateway adds at most.
-const OWN_HEADERS: usize = 14;
+const OWN_HEADERS: usize = 16;
 /// Headers of a provider that are about its connection to us, or that would speak for us (RFC 9110 §7.6.1).
 const NOT_FORWARDED: [HeaderName; 14] = [
     header::CONNECTION,
@@ -110,6 +113,7 @@ fn reply(reply: Reply, dialect: DialectId, mut meter: Box<Meter>) -> Response<Re
     let mut headers = forwardable(headers);
     told_by_meter(&mut headers, &meter);
     told_in_dialect(&mut headers, dialect, &meter);
+    told_attempts(&mut headers, Ok(status), &meter);
     if matches!(content, Content::Whole(..)) {
         told_cost(&mut headers, &meter);
     }
@@ -132,6 +136,8 @@ pub fn failure(error: &Error, voice: impl Into<Voice>, mut meter: Box<Meter>) ->
     meter.status(status.as_u16());
     told_by_meter(&mut headers, &meter);
     told_in_dialect(&mut headers, voice.dialect(), &meter);
+    told_attempts(&mut headers, Err(error), &meter);
+    let body = attempts::in_error(body, &meter);
     build(status, headers, ReplyBody::whole(body, meter))
 }
 
@@ -173,6 +179,15 @@ fn told_in_dialect(headers: &mut HeaderMap, dialect: DialectId, meter: &Meter) {
     }
     if let Some(warnings) = meter.warnings().and_then(|warnings| HeaderValue::try_from(warnings).ok()) {
         headers.insert(X_GATEWAY_WARNINGS, warnings);
+    }
+}
+
+/// Each attempt, for clients that ask.
+fn told_attempts(headers: &mut HeaderMap, end: Result<StatusCode, &Error>, meter: &Meter) {
+    if meter.tells_attempts()
+        && let Some(attempts) = attempts::header(meter, end)
+    {
+        headers.insert(X_GATEWAY_ATTEMPTS, attempts);
     }
 }
 
@@ -303,6 +318,9 @@ fn told_by_meter(headers: &mut HeaderMap, meter: &Meter) {
     headers.insert(X_ATTEMPT_COUNT, HeaderValue::from(meter.attempts()));
     let fell_back = if meter.has_fallen_back() { "true" } else { "false" };
     headers.insert(X_FALLBACK_USED, HeaderValue::from_static(fell_back));
+    if meter.is_downgraded() {
+        headers.insert(X_MODEL_DOWNGRADED, HeaderValue::from_static("true"));
+    }
     if let Some(names) = meter.dropped_members().and_then(|names| HeaderValue::try_from(names).ok()) {
         headers.insert(X_GATEWAY_DROPPED_PARAMS, names);
     }

@@ -26,6 +26,10 @@ pub enum Route<'a> {
     Model(&'a str),
     /// Something of OpenRouter's own API.
     OpenRouter(openrouter::Asked<'a>),
+    /// What would be done with a request.
+    Plan,
+    /// How providers stand.
+    Providers,
     /// Whether the process lives.
     Live,
     /// Whether it wants requests.
@@ -58,6 +62,9 @@ pub fn route<'a>(method: &Method, path: &'a str, upgrade: Upgrade, metrics_path:
     let reads = method == Method::GET || method == Method::HEAD;
     let path = trimmed(path);
     let found = match path {
+        "/gateway/plan" if method == Method::POST => return Route::Plan,
+        "/gateway/plan" => return Route::WrongMethod("POST"),
+        "/gateway/providers" => Route::Providers,
         "/health/live" => Route::Live,
         "/health/ready" | "/health" => Route::Ready,
         "/v1/responses" | "/openai/v1/responses" if upgrade == Upgrade::Asked => return Route::Upgrade,
@@ -140,6 +147,9 @@ mod tests {
             ("GET", "/health/live", Route::Live),
             ("HEAD", "/health/ready", Route::Ready),
             ("GET", "/metrics", Route::Control),
+            ("POST", "/gateway/plan", Route::Plan),
+            ("GET", "/gateway/plan", Route::WrongMethod("POST")),
+            ("GET", "/gateway/providers", Route::Providers),
             ("GET", "/", Route::Unknown),
             ("HEAD", "/api/hello", Route::Unknown),
             ("GET", "/v1/responses/resp_1", Route::State(Resource::Response("resp_1"))),

@@ -13,6 +13,7 @@ use crate::names::OVERHEAD;
 use crate::registry::{NONE, OTHER, Registry};
 pub use crate::series::{Series, SeriesKey};
 use crate::series::{SeriesCells, bounds_us};
+use crate::walks::Walks;
 
 /// Providers whose connections a worker tells apart; any more are counted under "other".
 const UPSTREAMS_MAX: usize = 500;
@@ -43,6 +44,7 @@ pub(crate) struct BankCells {
     pub(crate) overhead: [Histogram; Operation::ALL.len()],
     pub(crate) series: Mutex<HashMap<SeriesKey, Arc<SeriesCells>>>,
     pub(crate) upstreams: Mutex<BTreeMap<Arc<str>, Arc<Upstream>>>,
+    pub(crate) walks: Walks,
 }
 
 /// Connections to a provider.
@@ -75,6 +77,7 @@ impl Bank {
     /// A request is over. Without a series it is counted as one that reached no provider.
     pub fn request_finished(&self, record: &RequestRecord, series: Option<&Series>) {
         self.cells.requests.lower();
+        self.cells.walks.count(record);
         match series {
             Some(series) => series.finished(record),
             None => self.series(self.no_provider(record.operation)).finished(record),
@@ -172,6 +175,7 @@ impl BankCells {
             overhead: std::array::from_fn(|_| Histogram::new(bounds_us(OVERHEAD.kind))),
             series: Mutex::default(),
             upstreams: Mutex::default(),
+            walks: Walks::default(),
         }
     }
 

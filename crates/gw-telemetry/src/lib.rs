@@ -21,9 +21,11 @@ mod request_line;
 pub mod request_log;
 pub mod rfc3339;
 mod series;
+mod story;
 #[cfg(test)]
 mod testing;
 mod totals;
+mod walks;
 mod writer;
 
 pub use bank::{Bank, Series, SeriesKey};
@@ -32,3 +34,4 @@ pub use names::reference;
 pub use redact::redact;
 pub use registry::{Registry, Reload, Sampled};
 pub use request_log::RequestLog;
+pub use story::Named;

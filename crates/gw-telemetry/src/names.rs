@@ -91,6 +91,14 @@ metrics! {
         "Requests of which something was used that has no price here: their cost is unknown.";
     CONTRADICTED, Kind::Counter, "contradicted_costs_total", ["provider", "model"],
         "Requests that cost something else as the provider tells it: more than a hundredth more or less.";
+    ATTEMPTS, Kind::Counter, "provider_attempts_total", ["provider", "outcome"],
+        "Attempts at providers of requests that are over, by how they ended: completed, cancelled, or the code of the error.";
+    RETRIES, Kind::Counter, "provider_retries_total", ["provider", "reason"],
+        "Times that the same provider was asked for the same model again, by the code of the error before.";
+    FAILOVERS, Kind::Counter, "provider_failover_total", ["provider", "fallback_provider", "reason"],
+        "Times that another provider was asked after one had failed, by the code of its error.";
+    BREAKER_STATE, Kind::Gauge, "circuit_breaker_state", ["provider", "state"],
+        "1 for the state that a provider's breaker is in (closed, half_open, open), 0 for the others.";
     DURATION, Kind::Histogram(DURATION_US), "request_duration_seconds", ["operation", "provider", "model"],
         "From the head of a request to the last byte of its answer.";
     FIRST_TOKEN, Kind::Histogram(FIRST_TOKEN_US), "time_to_first_token_seconds", ["operation", "provider", "model"],

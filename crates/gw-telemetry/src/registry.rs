@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use gw_core::{Blame, Dimension, ErrorCode, Operation};
+use gw_core::{Blame, Dimension, ErrorCode, Operation, Outcome};
 use parking_lot::Mutex;
 
 use crate::bank::{Bank, BankCells};
@@ -13,6 +13,7 @@ use crate::exposition::Page;
 use crate::names;
 use crate::series::{OTHER_STATUS, SeriesKey, TOKEN_TYPES};
 use crate::totals::{ByCode, Totals};
+use crate::walks::Fact;
 
 /// The most series that are told apart; beyond, provider and model are [`OTHER`].
 pub const SERIES_MAX: usize = 2_000;
@@ -28,6 +29,9 @@ pub const OTHER: &str = "other";
 
 /// The provider and model of requests that reached no provider.
 pub const NONE: &str = "none";
+
+/// What a breaker can be in.
+pub const BREAKER_STATES: [&str; 3] = ["closed", "half_open", "open"];
 
 /// All counters of the process.
 #[derive(Debug)]
@@ -47,8 +51,10 @@ pub struct Registry {
 }
 
 /// What others count, as it stands when the page is made.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Sampled {
+    /// The state of each provider's breaker, one of [`BREAKER_STATES`].
+    pub breakers: Vec<(Arc<str>, &'static str)>,
     /// Bytes of bodies held.
     pub held_bytes: u64,
     /// Log lines that were lost.
@@ -133,6 +139,8 @@ impl Registry {
         show_errors(&mut page, &totals);
         show_tokens(&mut page, &totals);
         show_cost(&mut page, &totals);
+        show_walks(&mut page, &totals);
+        show_breakers(&mut page, sampled);
         show_times(&mut page, &totals);
         show_connections(&mut page, &totals);
         self.show_process(&mut page, &totals, sampled);
@@ -243,6 +251,44 @@ fn show_cost(page: &mut Page, totals: &Totals) {
     let mut family = page.family(names::CONTRADICTED);
     for ((provider, model), sums) in by_model.iter().filter(|(_, sums)| sums.contradicted > 0) {
         family.sample(&[provider, model], sums.contradicted);
+    }
+}
+
+fn show_walks(page: &mut Page, totals: &Totals) {
+    let mut ended = BTreeMap::<(&str, &str), u64>::new();
+    for (key, total) in totals.series.iter().filter(|(key, _)| &*key.provider != NONE) {
+        // What failed is among the walks, with every attempt.
+        for ((_, outcome), count) in &total.statuses {
+            if [Outcome::Completed, Outcome::Cancelled].iter().any(|shown| shown.name() == *outcome) {
+                *ended.entry((&key.provider, outcome)).or_default() += count;
+            }
+        }
+    }
+    for (fact, count) in &totals.walks {
+        if let Fact::Failed(provider, code) = fact {
+            *ended.entry((provider, code)).or_default() += count;
+        }
+    }
+    let mut attempts = page.family(names::ATTEMPTS);
+    ended.into_iter().for_each(|((provider, outcome), count)| attempts.sample(&[provider, outcome], count));
+    let mut retries = page.family(names::RETRIES);
+    for (fact, count) in &totals.walks {
+        if let Fact::Retried(provider, reason) = fact {
+            retries.sample(&[provider, reason], *count);
+        }
+    }
+    let mut failovers = page.family(names::FAILOVERS);
+    for (fact, count) in &totals.walks {
+        if let Fact::Failover(provider, fallback, reason) = fact {
+            failovers.sample(&[provider, fallback, reason], *count);
+        }
+    }
+}
+
+fn show_breakers(page: &mut Page, sampled: &Sampled) {
+    let mut family = page.family(names::BREAKER_STATE);
+    for (provider, in_force) in &sampled.breakers {
+        BREAKER_STATES.iter().for_each(|state| family.sample(&[provider, state], u64::from(state == in_force)));
     }
 }
 

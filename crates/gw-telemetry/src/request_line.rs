@@ -5,15 +5,18 @@ use std::io::Write as _;
 use std::time::Duration;
 
 use gw_core::chat::Loss;
-use gw_core::{Blame, CostSource, Outcome, RequestRecord};
+use gw_core::{Blame, CostSource, Outcome, RequestRecord, Try};
 use tracing::Level;
 
 use crate::redact::redact;
 use crate::registry::blame_name;
 use crate::rfc3339::Timestamp;
+use crate::story::{self, Named};
 
 /// Longer texts, which come from elsewhere, are cut.
 const TEXT_BYTES_MAX: usize = 256;
+/// Of more attempts that failed, the first are told.
+pub(crate) const TRIES_MAX: usize = 32;
 
 /// How important a request is to those who look after the gateway.
 pub(crate) fn level(record: &RequestRecord) -> Level {
@@ -60,6 +63,8 @@ pub(crate) fn push_json(line: &mut Vec<u8>, record: &RequestRecord) {
     fields.number("request_bytes", record.request_bytes);
     fields.number("response_bytes", record.response_bytes);
     fields.number("attempts", u64::from(record.attempts));
+    fields.raw("fallback", if record.fallback { b"true" } else { b"false" });
+    fields.tries(&record.tries);
     fields.losses(&record.losses);
     fields.millis("total_ms", record.timings.total_us);
     if let Some(first_byte_us) = record.timings.first_byte_us {
@@ -70,8 +75,11 @@ pub(crate) fn push_json(line: &mut Vec<u8>, record: &RequestRecord) {
     line.extend_from_slice(b"}\n");
 }
 
-/// Appends a line for a person to read.
-pub(crate) fn push_pretty(line: &mut Vec<u8>, record: &RequestRecord) {
+/// Appends a line for a person to read; before it, where something failed, what was done about it.
+pub(crate) fn push_pretty(line: &mut Vec<u8>, record: &RequestRecord, named: Named) {
+    if !record.tries.is_empty() {
+        story::push(line, record, named);
+    }
     line.extend_from_slice(finished_at(record).as_bytes());
     let name = record.model_used.as_deref().or(record.model_requested.as_deref()).unwrap_or("-");
     push(line, format_args!(" {:>5} request: {} ", level(record).as_str(), record.operation.name()));
@@ -190,6 +198,26 @@ impl Fields<'_> {
         let _ = serde_json::to_writer(&mut *self.0, &losses);
     }
 
+    /// The attempts that failed.
+    fn tries(&mut self, tries: &[Try]) {
+        if tries.is_empty() {
+            return;
+        }
+        let told = |failed: &Try| {
+            serde_json::json!({
+                "provider": &*failed.provider,
+                "model": redact(cut(&failed.model)),
+                "error": failed.error.name(),
+                "status": failed.status,
+                "ms": failed.duration_us / 1_000,
+            })
+        };
+        let tries: Vec<_> = tries.iter().take(TRIES_MAX).map(told).collect();
+        self.name("tries");
+        // Writing to a vector cannot fail, and neither can these as JSON.
+        let _ = serde_json::to_writer(&mut *self.0, &tries);
+    }
+
     fn number(&mut self, name: &str, value: u64) {
         self.raw(name, itoa::Buffer::new().format(value).as_bytes());
     }
@@ -223,13 +251,13 @@ impl Display for Millis {
     }
 }
 
-fn push(line: &mut Vec<u8>, text: impl Display) {
+pub(crate) fn push(line: &mut Vec<u8>, text: impl Display) {
     // Writing to a vector cannot fail.
     let _ = write!(line, "{text}");
 }
 
 /// A text that comes from elsewhere: it must not look like another line, or move the terminal's cursor.
-fn push_word(line: &mut Vec<u8>, text: &str) {
+pub(crate) fn push_word(line: &mut Vec<u8>, text: &str) {
     push(line, redact(cut(text)).escape_debug());
 }
 
@@ -254,7 +282,7 @@ mod tests {
 
     fn pretty_line(record: &RequestRecord) -> String {
         let mut line = Vec::new();
-        push_pretty(&mut line, record);
+        push_pretty(&mut line, record, |_| None);
         String::from_utf8(line).unwrap()
     }
 
@@ -266,7 +294,7 @@ mod tests {
             "dialect": "openai_chat", "model_requested": "fast", "model_used": "gpt-5-mini", "provider": "openai",
             "provider_type": "openai", "provider_request_id": "req_1", "stream": true, "status": 200,
             "outcome": "completed", "input_tokens": 12, "output_tokens": 34, "reasoning_tokens": 5,
-            "request_bytes": 321, "response_bytes": 4567, "attempts": 1, "total_ms": 1234.567,
+            "request_bytes": 321, "response_bytes": 4567, "attempts": 1, "fallback": false, "total_ms": 1234.567,
             "first_byte_ms": 200.0, "upstream_ms": 1234.48, "overhead_ms": 0.087,
         });
         assert_eq!(json_line(&record()), expected);
@@ -280,6 +308,27 @@ mod tests {
         assert!(pretty_line(&lossy).contains(", losses 3, key dev"), "{}", pretty_line(&lossy));
         let named = RequestRecord { losses: vec![Loss::dropped("sk-abcdefghijklmnop", "x")], ..record() };
         assert_eq!(json_line(&named)["losses"], json!(["dropped sk-***"]));
+    }
+
+    #[test]
+    fn attempts_that_failed_are_on_the_line_in_their_order() {
+        let failed = |provider: &str, error, status| Try {
+            provider: provider.into(),
+            model: "m".into(),
+            error,
+            status,
+            duration_us: 12_345,
+        };
+        let tries = vec![
+            failed("a", ErrorCode::ProviderAuthentication, Some(401)),
+            failed("b", ErrorCode::ProviderTimeout, None),
+        ];
+        let line = json_line(&RequestRecord { tries, fallback: true, ..record() });
+        let expected = json!([
+            { "provider": "a", "model": "m", "error": "provider_authentication", "status": 401, "ms": 12 },
+            { "provider": "b", "model": "m", "error": "provider_timeout", "status": null, "ms": 12 },
+        ]);
+        assert_eq!((&line["tries"], &line["fallback"]), (&expected, &true.into()));
     }
 
     #[test]

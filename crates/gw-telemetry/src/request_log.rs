@@ -5,6 +5,7 @@ use tracing::Level;
 
 use crate::log::{Format, LogControl};
 use crate::request_line;
+use crate::story::Named;
 use crate::writer::Writer;
 
 /// What is kept of the buffer between batches.
@@ -15,13 +16,14 @@ const KEPT_BYTES: usize = 64 << 10;
 pub struct RequestLog {
     format: Format,
     writer: Writer,
+    named: Named,
     lines: Vec<u8>,
 }
 
 impl RequestLog {
-    /// Writes where the log goes, in its format.
-    pub fn new(log: &LogControl) -> Self {
-        Self { format: log.format, writer: log.writer.clone(), lines: Vec::new() }
+    /// Writes where the log goes, in its format. `named` is what people call a provider.
+    pub fn new(log: &LogControl, named: Named) -> Self {
+        Self { format: log.format, writer: log.writer.clone(), named, lines: Vec::new() }
     }
 
     /// Writes the records whose level is asked for.
@@ -30,7 +32,7 @@ impl RequestLog {
         for record in records.iter().filter(|record| wanted.includes(request_line::level(record))) {
             match self.format {
                 Format::Json => request_line::push_json(&mut self.lines, record),
-                Format::Pretty => request_line::push_pretty(&mut self.lines, record),
+                Format::Pretty => request_line::push_pretty(&mut self.lines, record, self.named),
             }
         }
         if !self.lines.is_empty() {
@@ -84,7 +86,7 @@ mod tests {
         let output = Output::default();
         let (control, subscriber) = subscriber(Format::Json, "info", output.clone()).unwrap();
         let _guard = tracing::subscriber::set_default(subscriber);
-        RequestLog::new(&control).write(&vec![record(); 600]);
+        RequestLog::new(&control, |_| None).write(&vec![record(); 600]);
         assert!(control.flush(LIMIT));
         let text = output.text();
         assert_eq!(text.lines().count(), 600);
@@ -96,7 +98,7 @@ mod tests {
         let output = Output::default();
         let (control, subscriber) = subscriber(Format::Pretty, "info", output.clone()).unwrap();
         tracing::subscriber::with_default(subscriber, || {
-            let mut log = RequestLog::new(&control);
+            let mut log = RequestLog::new(&control, |_| None);
             let failed = RequestRecord {
                 outcome: Outcome::Failed,
                 error: Some(ErrorCode::ProviderTimeout),

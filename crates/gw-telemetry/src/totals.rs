@@ -8,6 +8,7 @@ use gw_core::{Dimension, ErrorCode, Operation, Outcome};
 use crate::bank::BankCells;
 use crate::counter::HistogramTotal;
 use crate::series::{SeriesCells, SeriesKey, TOKEN_TYPES};
+use crate::walks::Fact;
 
 /// The sums over all workers.
 #[derive(Debug, Default)]
@@ -21,6 +22,7 @@ pub(crate) struct Totals {
     pub(crate) series_overflow: u64,
     pub(crate) overhead: [HistogramTotal; Operation::ALL.len()],
     pub(crate) upstreams: BTreeMap<Arc<str>, UpstreamTotal>,
+    pub(crate) walks: BTreeMap<Fact, u64>,
     /// Sorted by the names of the labels.
     pub(crate) series: Vec<(SeriesKey, SeriesTotal)>,
 }
@@ -85,6 +87,7 @@ impl Totals {
         for (total, overhead) in self.overhead.iter_mut().zip(&bank.overhead) {
             total.add(overhead);
         }
+        bank.walks.add_to(&mut self.walks);
         for (provider, upstream) in bank.upstreams.lock().iter() {
             let total = self.upstreams.entry(Arc::clone(provider)).or_default();
             total.opened += upstream.open.raised();

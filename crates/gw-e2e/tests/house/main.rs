@@ -49,6 +49,8 @@ mod rerank;
 #[cfg(test)]
 mod routing_configured;
 #[cfg(test)]
+mod routing_explained;
+#[cfg(test)]
 mod rubbish;
 #[cfg(test)]
 #[path = "../../../gw-dialects/tests/support/specs.rs"]

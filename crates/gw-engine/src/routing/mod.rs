@@ -1,7 +1,9 @@
 //! Which targets a request goes to: what its model's name stands for as a tree of targets, how their providers stand,
 //! and the walk along the plan that is made of both.
 
+mod explain;
 mod facts;
+pub(crate) mod notice;
 pub mod standing;
 pub mod target;
 mod walk;

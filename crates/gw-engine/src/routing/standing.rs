@@ -26,6 +26,19 @@ pub struct Rules {
     pub tracking: Option<Tracking>,
 }
 
+/// How a provider stands, for people.
+#[derive(Debug, Clone, Copy)]
+pub struct Shown {
+    /// Of its breaker.
+    pub phase: Phase,
+    /// How long it is left alone from now on, if it is.
+    pub open_for: Option<Duration>,
+    /// What has been measured of it.
+    pub measured: Measured,
+    /// Its cap, and how much of it is used.
+    pub cap: Option<(Cap, u32)>,
+}
+
 /// What all workers have seen of a provider.
 #[derive(Debug, Default)]
 pub struct Standing {
@@ -104,6 +117,18 @@ impl Standing {
             Place(Arc::clone(self))
         });
         Attending { standing: self, rules, began: now, place, told: false }
+    }
+
+    /// Everything that people are shown.
+    pub fn shown(&self, rules: &Rules, now: Duration) -> Shown {
+        let measured = self.measured(rules, now);
+        let seen = self.seen.lock();
+        let open_for = match rules.breaker.as_ref().map(|settings| seen.breaker.admits(now, settings)) {
+            Some(Admission::NotBefore(then)) => Some(then.saturating_sub(now)),
+            Some(Admission::Yes) | None => None,
+        };
+        let cap = rules.cap.map(|cap| (cap, cap.taken(seen.used, now)));
+        Shown { phase: seen.breaker.phase(now), open_for, measured, cap }
     }
 
     /// What metrics and people are shown.

@@ -52,6 +52,8 @@ pub(crate) struct Seen<'a> {
     pub(crate) now: Duration,
     /// Whether the client brings a key that a provider without one may be asked with.
     pub(crate) has_foreign_key: bool,
+    /// The turns between the last request and this one: none for a request that has come, one for one that might.
+    pub(crate) turns_ahead: u64,
 }
 
 impl View<Rc<Resolved>> for Seen<'_> {
@@ -69,7 +71,7 @@ impl View<Rc<Resolved>> for Seen<'_> {
     }
 
     fn turn(&self, group: usize) -> u64 {
-        self.way.turns.get(group).map_or(0, Cell::get)
+        self.way.turns.get(group).map_or(0, Cell::get).wrapping_add(self.turns_ahead)
     }
 
     fn facts(&self) -> &dyn Facts {

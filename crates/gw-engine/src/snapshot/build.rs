@@ -88,6 +88,7 @@ pub fn build(config: &Config, resources: &Resources<'_>, generation: u64) -> Res
         body_timeout: config.server.timeouts.body,
         request_timeout: config.server.timeouts.request,
         queue_max_wait: config.routing.queue_max_wait,
+        notice: config.routing.notice.clone(),
         unsupported: config.translation.unsupported,
         relay: config.relay,
         media: MediaFetch::new(&config.translation.media),

@@ -8,7 +8,7 @@ mod settings;
 mod watsonx;
 
 use bytes::Bytes;
-use gw_config::config::{CustomCosts, Relay, Unsupported};
+use gw_config::config::{CustomCosts, Notice, Relay, Unsupported};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -46,6 +46,8 @@ pub struct Snapshot {
     pub request_timeout: Duration,
     /// How long a request waits for a place where every provider's cap is used.
     pub queue_max_wait: Duration,
+    /// What is said when another target answered than the first.
+    pub notice: Notice,
     /// What becomes of a parameter that a provider's format cannot say.
     pub unsupported: Unsupported,
     /// How operations are carried that are not understood.

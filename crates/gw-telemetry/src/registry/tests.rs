@@ -120,13 +120,19 @@ fn the_control_plane_s_facts_are_shown() {
     registry.panic_caught();
     registry.bank(0).panic_caught();
     registry.bank(0).record_dropped();
-    let page = registry.render(&Sampled { held_bytes: 4_096, log_lines_dropped: 3 });
+    let page = registry.render(&Sampled {
+        held_bytes: 4_096,
+        log_lines_dropped: 3,
+        breakers: vec![("openai".into(), "open")],
+    });
     for line in [
         r#"ai_gateway_config_reloads_total{result="success"} 1"#,
         r#"ai_gateway_config_reloads_total{result="failure"} 1"#,
         "ai_gateway_config_last_reload_success 0",
         "ai_gateway_config_generation 7",
         "ai_gateway_worker_restarts_total 1",
+        r#"ai_gateway_circuit_breaker_state{provider="openai",state="open"} 1"#,
+        r#"ai_gateway_circuit_breaker_state{provider="openai",state="closed"} 0"#,
         "ai_gateway_panics_total 2",
         "ai_gateway_records_dropped_total 1",
         "ai_gateway_held_bytes 4096",

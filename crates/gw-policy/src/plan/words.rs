@@ -1,0 +1,73 @@
+//! A plan in words, for people who ask why.
+
+use std::fmt;
+
+use super::{Plan, Reason, Standing};
+use crate::failure::Failures;
+
+impl<T> Plan<T> {
+    /// Where failures of a step lead: which, and to which step. The nearest comes first, and of two that name the same
+    /// failure it counts.
+    pub fn exits(&self, step: usize) -> impl Iterator<Item = (&Failures, usize)> {
+        let exits = self.steps.get(step).map(|step| step.exits.iter().rev());
+        exits.into_iter().flatten().map(|exit| (&exit.on, exit.to))
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Only => f.write_str("it is the only one there is"),
+            Self::Chosen(why) => why.fmt(f),
+            Self::Sticks => f.write_str("requests that agree with this one go to it"),
+            Self::Condition(Some(number)) => write!(f, "condition {} holds", number + 1),
+            Self::Condition(None) => f.write_str("no condition holds, and it is the default"),
+            Self::Follows => f.write_str("it follows if those before it fail"),
+        }
+    }
+}
+
+impl fmt::Display for Standing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::In => f.write_str("it takes calls"),
+            Self::Full(wait) => write!(f, "its cap is used; it has a place in {} ms", wait.as_millis()),
+            Self::Resting(rest) => write!(f, "it has failed and is left alone for another {} ms", rest.as_millis()),
+            Self::Out(why) => f.write_str(why),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::balance::Why;
+
+    #[test]
+    fn every_reason_has_words() {
+        for (reason, words) in [
+            (Reason::Only, "it is the only one there is"),
+            (Reason::Chosen(Why::Turn), "it is its turn"),
+            (Reason::Sticks, "requests that agree with this one go to it"),
+            (Reason::Condition(Some(0)), "condition 1 holds"),
+            (Reason::Condition(None), "no condition holds, and it is the default"),
+            (Reason::Follows, "it follows if those before it fail"),
+        ] {
+            assert_eq!(reason.to_string(), words);
+        }
+    }
+
+    #[test]
+    fn every_standing_has_words() {
+        for (standing, words) in [
+            (Standing::In, "it takes calls"),
+            (Standing::Full(Duration::from_millis(1_500)), "its cap is used; it has a place in 1500 ms"),
+            (Standing::Resting(Duration::from_secs(9)), "it has failed and is left alone for another 9000 ms"),
+            (Standing::Out("it has no credential"), "it has no credential"),
+        ] {
+            assert_eq!(standing.to_string(), words);
+        }
+    }
+}
