@@ -42,4 +42,4 @@ pub mod watsonx_chat;
 pub mod websocket;
 
 pub use dialect::DialectId;
-pub use openai::{error, request, response, stream, usage};
+pub use openai::{begun, error, request, response, stream, usage};

@@ -12,7 +12,7 @@ use gw_dialects::request::Head;
 use gw_dialects::stream::{StreamScan, StreamScanOptions};
 use gw_dialects::{DialectId, edit, gemini, request};
 use gw_http::RequestBody;
-use gw_providers::attempt::Answer;
+use gw_providers::attempt::{Answer, AttemptTimeouts};
 use gw_providers::catalog::{DialectEntry, StreamUsage, Streaming};
 use gw_providers::quirks;
 use http::uri::PathAndQuery;
@@ -66,6 +66,7 @@ pub(crate) struct Attempt<'a> {
     pub(crate) snapshot: &'a Snapshot,
     pub(crate) resolved: &'a Resolved,
     pub(crate) credential: AttemptCredential,
+    pub(crate) timeouts: AttemptTimeouts,
     pub(crate) deadline: Instant,
 }
 
@@ -137,11 +138,11 @@ impl Attempt<'_> {
                 if call.json_array {
                     parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
                 }
-                Content::Translated(answer, Box::new(watch))
+                Content::translated(answer, watch)
             }
             None => {
                 let options = StreamScanOptions { dialect: call.dialect, withhold_usage_chunk };
-                Content::Events(answer, StreamScan::new(options))
+                Content::events(answer, StreamScan::new(options))
             }
         };
         Reply { status: parts.status, headers: parts.headers, content }

@@ -14,6 +14,7 @@ use gw_http::Pools;
 use gw_policy::dice::Dice;
 use gw_policy::plan::{NoMatch, Plan};
 use gw_policy::retry::Retry;
+use gw_providers::parameters::Parameters;
 use gw_runtime::clock::Clock;
 use gw_runtime::mailbox::Sender;
 use gw_telemetry::bank::{Bank, Series, SeriesKey};
@@ -114,6 +115,8 @@ pub struct Resolved {
     pub series: Rc<Series>,
     /// What is peculiar to the model there.
     pub settings: Settings,
+    /// What the target writes over the members of requests, if anything.
+    pub overrides: Option<Parameters>,
     /// What the model costs there; a price without rates if that is not known.
     pub price: Arc<Price>,
 }
@@ -164,7 +167,7 @@ impl Engine {
         let deadline = meter.started() + snapshot.request_timeout;
         let walk = Walk { ports: &self.ports, snapshot, call, head: &head, deadline };
         if let Some(only) = way.only() {
-            return match walk.attempt(only, meter).await {
+            return match walk.first(only, meter).await {
                 Err(error) if only.retry().retries > 0 => Box::pin(walk.again(only, error, meter)).await,
                 told => told,
             };
@@ -275,8 +278,9 @@ impl Engine {
         let only_streams = choice.provider.only_streams(&choice.model);
         let settings = choice.provider.settings.of(&choice.model).clone();
         let price = snapshot.pricing.price(&choice.provider, &choice.model);
+        let overrides = target.settings.overrides();
         let (choice, target_settings) = (choice.clone(), Arc::clone(&target.settings));
-        Resolved { choice, target_settings, model_header, model_json, only_streams, series, settings, price }
+        Resolved { choice, target_settings, model_header, model_json, only_streams, series, settings, overrides, price }
     }
 }
 

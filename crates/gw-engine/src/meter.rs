@@ -45,15 +45,38 @@ pub struct Meter {
     _in_flight: Option<Taken>,
     place: Option<Place>,
     notices: Notices,
+    /// Attempts before this meter was set beside another, which settles for both.
+    beside: Option<u32>,
 }
 
 /// When things happened.
+#[derive(Clone)]
 struct Marks {
     started: Instant,
     body_read: Option<Instant>,
+    /// The first attempt.
+    first_sent: Option<Instant>,
+    /// The present attempt.
     sent: Option<Instant>,
     first_byte: Option<Instant>,
+    /// The first content of a stream that was held until then.
+    content: Option<Instant>,
     forwarded: Option<Instant>,
+}
+
+impl Marks {
+    fn begin() -> Self {
+        let started = Instant::now();
+        Self {
+            started,
+            body_read: None,
+            first_sent: None,
+            sent: None,
+            first_byte: None,
+            content: None,
+            forwarded: None,
+        }
+    }
 }
 
 impl Meter {
@@ -89,7 +112,7 @@ impl Meter {
             fallback: false,
             timings: Timings::default(),
         };
-        let marks = Marks { started: Instant::now(), body_read: None, sent: None, first_byte: None, forwarded: None };
+        let marks = Marks::begin();
         ports.bank.request_started();
         Box::new(Self {
             ports: Rc::clone(ports),
@@ -107,6 +130,7 @@ impl Meter {
             _in_flight: None,
             place: None,
             notices: Notices::default(),
+            beside: None,
         })
     }
 
@@ -277,15 +301,80 @@ impl Meter {
         Some(self.dropped.as_str()).filter(|names| !names.is_empty())
     }
 
+    /// A target is tried: what an earlier one said and was not told is forgotten.
+    pub(crate) fn begin_attempt(&mut self, target: &Rc<Resolved>) {
+        if self.resolved.is_some() {
+            self.record.losses.clear();
+            self.dropped.clear();
+            self.warnings.clear();
+            self.record.provider_request_id = None;
+            self.record.usage = None;
+            self.record.callers_key = false;
+            (self.marks.sent, self.marks.first_byte) = (None, None);
+        }
+        self.resolve(target);
+    }
+
     /// A provider is about to be asked.
     pub fn attempt(&mut self) {
         self.record.attempts += 1;
-        self.marks.sent = Some(Instant::now());
+        let now = Instant::now();
+        self.marks.first_sent.get_or_insert(now);
+        self.marks.sent = Some(now);
     }
 
     /// How long the present attempt has taken so far, in microseconds.
     pub fn attempt_us(&self) -> u64 {
         self.marks.sent.map_or(0, |sent| micros(sent.elapsed()))
+    }
+
+    /// When the present attempt was sent; when the request came, if it was not.
+    pub(crate) fn attempt_began(&self) -> Instant {
+        self.marks.sent.unwrap_or(self.marks.started)
+    }
+
+    /// A meter for an attempt beside the present one. It settles nothing.
+    pub(crate) fn fork(&self) -> Box<Self> {
+        Box::new(Self {
+            ports: Rc::clone(&self.ports),
+            record: self.record.clone(),
+            resolved: self.resolved.clone(),
+            outcome: None,
+            marks: self.marks.clone(),
+            streams: false,
+            dropped: String::new(),
+            warnings: String::new(),
+            tells_cost: false,
+            speaks_openrouter: self.speaks_openrouter,
+            looks_for_id: self.looks_for_id,
+            custom_cost: None,
+            _in_flight: None,
+            place: None,
+            notices: Notices::default(),
+            beside: Some(self.record.attempts),
+        })
+    }
+
+    /// The attempts of a meter beside this one count, and nothing else of it.
+    pub(crate) fn count_beside(&mut self, other: &Self) {
+        self.record.attempts += other.record.attempts.saturating_sub(other.beside.unwrap_or_default());
+    }
+
+    /// The attempt beside the present one is what counts of both; all that were made are remembered.
+    pub(crate) fn become_beside(&mut self, mut other: Box<Self>) {
+        self.count_beside(&other);
+        other.record.attempts = self.record.attempts;
+        other.record.tries = std::mem::take(&mut self.record.tries);
+        other.record.fallback = true;
+        other.marks.first_sent = self.marks.first_sent.or(other.marks.first_sent);
+        std::mem::swap(&mut self.record, &mut other.record);
+        self.resolved = other.resolved.take();
+        self.outcome = other.outcome.take();
+        self.marks = other.marks.clone();
+        self.dropped = std::mem::take(&mut other.dropped);
+        self.warnings = std::mem::take(&mut other.warnings);
+        self.tells_cost = other.tells_cost;
+        self.place = other.place.take();
     }
 
     /// An attempt has failed, and something is done about it, or the client is told.
@@ -329,6 +418,11 @@ impl Meter {
         if self.marks.first_byte.is_none() {
             self.marks.first_byte = Some(Instant::now());
         }
+    }
+
+    /// The first content of a stream has come: what was held until then goes on now.
+    pub(crate) fn begun(&mut self) {
+        self.marks.content = Some(Instant::now());
     }
 
     /// A piece of the answer's body goes to the client.
@@ -453,13 +547,13 @@ impl Meter {
             (Some(from), Some(to)) => micros(to.saturating_duration_since(from)),
             _ => 0,
         };
-        let before = between(marks.body_read, marks.sent.or(marks.forwarded).or(Some(end)));
+        let before = between(marks.body_read, marks.first_sent.or(marks.forwarded).or(Some(end)));
         // A whole answer is held until its last byte has come: waiting for that is the provider's time, not ours.
-        let after = if self.record.stream { between(marks.first_byte, marks.forwarded) } else { 0 };
+        let after = if self.record.stream { between(marks.content.or(marks.first_byte), marks.forwarded) } else { 0 };
         Timings {
             total_us: micros(end.saturating_duration_since(marks.started)),
             first_byte_us: marks.first_byte.map(|at| between(marks.sent, Some(at))),
-            upstream_us: between(marks.sent, marks.forwarded.or(Some(end))),
+            upstream_us: between(marks.first_sent, marks.forwarded.or(Some(end))),
             overhead_us: before + after,
         }
     }
@@ -467,6 +561,9 @@ impl Meter {
 
 impl Drop for Meter {
     fn drop(&mut self) {
+        if self.beside.is_some() {
+            return;
+        }
         self.record.timings = self.timings();
         self.record.cost = self.cost();
         self.record.outcome = match self.outcome {

@@ -1,5 +1,6 @@
 //! The way back: an answer's head, and its body with the meter inside.
 
+mod beginning;
 mod events;
 mod flowing;
 
@@ -13,7 +14,6 @@ use gw_core::{Error, ErrorCode};
 use gw_dialects::carried_usage::Learner;
 use gw_dialects::error as dialect_error;
 use gw_dialects::response::TailScan;
-use gw_dialects::stream::StreamScan;
 use gw_http::panics::{Panicked, guard};
 use gw_providers::attempt::{Answer, AttemptError};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -23,8 +23,10 @@ use crate::budget::Taken;
 use crate::cost;
 use crate::meter::Meter;
 use crate::routing::notice;
+use crate::translation::Said;
 pub use crate::translation::Translation;
-use events::{Events, Translated};
+pub(crate) use beginning::Patience;
+pub use events::{Events, Translated};
 use flowing::{Carried, Flowing};
 
 /// How long the end of a connection is waited for once the answer is whole. One that ends in time can be used again.
@@ -55,9 +57,9 @@ pub enum Content {
     /// What came of it so far; the rest follows as it comes.
     Flowing(VecDeque<Bytes>, Answer),
     /// A stream of events.
-    Events(Answer, StreamScan),
+    Events(Box<Events>),
     /// A stream that is said in other words, or read along with.
-    Translated(Answer, Box<Translation>),
+    Translated(Box<Translated>),
     /// What is carried without being understood.
     Carried(Answer, Box<Learner>),
 }
@@ -114,13 +116,13 @@ impl ReplyBody {
             Content::Flowing(begun, answer) => {
                 State::Flowing(Box::new(Flowing { begun, answer, tail: TailScan::default() }))
             }
-            Content::Events(answer, scan) => {
+            Content::Events(events) => {
                 meter.stream_opened();
-                State::Events(Box::new(Events { answer, scan, ready: VecDeque::new(), over: false }))
+                State::Events(events)
             }
-            Content::Translated(answer, translation) => {
+            Content::Translated(stream) => {
                 meter.stream_opened();
-                State::Translated(Box::new(Translated { answer, translation, told: false, over: false }))
+                State::Translated(stream)
             }
             Content::Carried(answer, learner) => {
                 if learner.is_stream() {

@@ -20,6 +20,14 @@ const PROVIDER_REQUEST_IDS: [HeaderName; 3] = [
     HeaderName::from_static("x-amzn-requestid"),
 ];
 
+/// What came back of an exchange.
+enum Exchanged {
+    /// It stands.
+    Final(Response<Answer>),
+    /// The credential was refused, and there is another now.
+    Outdated(Response<Answer>),
+}
+
 impl Attempt<'_> {
     /// Authenticates a request that is complete but for that, sends it, and waits for the head of the answer.
     pub(crate) async fn send(
@@ -27,17 +35,52 @@ impl Attempt<'_> {
         mut request: Request<RequestBody>,
         meter: &mut Meter,
     ) -> Result<Response<Answer>, Error> {
+        let again = self.copy(&request);
         let used = self.authenticated(&mut request).await?;
         meter.attempt();
-        let response = self.transmitted(request, used).await?;
+        let response = match (self.transmitted(request, used).await?, again) {
+            (Exchanged::Outdated(_), Some(again)) => {
+                meter.attempt();
+                Box::pin(self.exchanged_anew(*again)).await?
+            }
+            (Exchanged::Outdated(response) | Exchanged::Final(response), _) => response,
+        };
         meter.answered(provider_request_id(response.headers()));
         Ok(response)
     }
 
     /// The same for one of several calls that are one attempt.
     pub(crate) async fn exchanged(&self, mut request: Request<RequestBody>) -> Result<Response<Answer>, Error> {
+        let again = self.copy(&request);
         let used = self.authenticated(&mut request).await?;
-        self.transmitted(request, used).await
+        match (self.transmitted(request, used).await?, again) {
+            (Exchanged::Outdated(_), Some(again)) => Box::pin(self.exchanged_anew(*again)).await,
+            (Exchanged::Outdated(response) | Exchanged::Final(response), _) => Ok(response),
+        }
+    }
+
+    /// A request once more, after what it was authenticated with was refused.
+    async fn exchanged_anew(&self, mut request: Request<RequestBody>) -> Result<Response<Answer>, Error> {
+        let used = self.authenticated(&mut request).await?;
+        let (Exchanged::Outdated(response) | Exchanged::Final(response)) = self.transmitted(request, used).await?;
+        Ok(response)
+    }
+
+    /// The request, where it may have to be authenticated twice: a token may be refused before its time is over.
+    fn copy(&self, request: &Request<RequestBody>) -> Option<Box<Request<RequestBody>>> {
+        self.authenticator().filter(|authenticator| authenticator.is_renewed())?;
+        let mut copy = Request::new(request.body().again()?);
+        *copy.method_mut() = request.method().clone();
+        *copy.uri_mut() = request.uri().clone();
+        *copy.headers_mut() = request.headers().clone();
+        Some(Box::new(copy))
+    }
+
+    fn authenticator(&self) -> Option<&Authenticator> {
+        match &self.credential {
+            AttemptCredential::Configured => self.resolved.choice.provider.authenticator.as_deref(),
+            AttemptCredential::Client(..) => None,
+        }
     }
 
     /// Authenticates a request that is complete but for that.
@@ -45,11 +88,7 @@ impl Attempt<'_> {
         &self,
         request: &mut Request<RequestBody>,
     ) -> Result<Option<(&Authenticator, Used)>, Error> {
-        let authenticator = match &self.credential {
-            AttemptCredential::Configured => self.resolved.choice.provider.authenticator.as_deref(),
-            AttemptCredential::Client(..) => None,
-        };
-        Ok(match authenticator {
+        Ok(match self.authenticator() {
             // Where it is needed it is large: it does not weigh on the futures of all others.
             Some(authenticator) => {
                 let provider = &self.resolved.choice.provider;
@@ -64,20 +103,22 @@ impl Attempt<'_> {
         &self,
         request: Request<RequestBody>,
         used: Option<(&Authenticator, Used)>,
-    ) -> Result<Response<Answer>, Error> {
+    ) -> Result<Exchanged, Error> {
         let provider = &self.resolved.choice.provider;
-        let sending =
-            attempt::send(&provider.destination, &self.ports.pools, request, provider.timeouts, self.deadline);
+        let sending = attempt::send(&provider.destination, &self.ports.pools, request, self.timeouts, self.deadline);
         let response = sending.await.map_err(|error| self.failed(&error))?;
-        self.accepted(used, response.status(), response.headers());
-        Ok(response)
+        let is_accepted = self.accepted(used, response.status(), response.headers());
+        Ok(if is_accepted { Exchanged::Final(response) } else { Exchanged::Outdated(response) })
     }
 
-    /// Learns from an answer whether the credential was accepted.
-    pub(crate) fn accepted(&self, used: Option<(&Authenticator, Used)>, status: StatusCode, headers: &HeaderMap) {
-        if let Some((authenticator, used)) = used {
-            authenticator.answered(&used, status, headers, self.ports.clock);
-        }
+    /// Learns from an answer whether the credential was accepted. Of one that was not, says so if the next is another.
+    pub(crate) fn accepted(
+        &self,
+        used: Option<(&Authenticator, Used)>,
+        status: StatusCode,
+        headers: &HeaderMap,
+    ) -> bool {
+        used.is_none_or(|(authenticator, used)| !authenticator.answered(&used, status, headers, self.ports.clock))
     }
 
     /// Adds to a refused credential what is known of the reason.

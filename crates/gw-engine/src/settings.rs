@@ -1,4 +1,5 @@
-//! What an operator says of a provider and its models, done to a request: parameters changed, tools told in words.
+//! What an operator says of a provider, its models and targets, done to a request: parameters changed, tools told in
+//! words.
 
 use bytes::Bytes;
 use gw_core::chat::{ChatRequest, Loss};
@@ -18,16 +19,25 @@ impl Attempt<'_> {
         body: Segments,
         meter: Option<&mut Meter>,
     ) -> Result<Segments, Error> {
-        let Some(parameters) = &self.resolved.settings.parameters else { return Ok(body) };
-        if !matches!(call.dialect.operation(), Operation::Chat | Operation::Completion) {
+        let operation = call.dialect.operation();
+        let is_text = matches!(operation, Operation::Chat | Operation::Completion);
+        let usual = self.resolved.settings.parameters.as_deref().filter(|_| is_text);
+        // Counting tokens takes no parameters.
+        let overrides = self.resolved.overrides.as_ref().filter(|_| operation != Operation::CountTokens);
+        if usual.is_none() && overrides.is_none() {
             return Ok(body);
         }
-        let whole = Bytes::from(body.concat());
-        let (body, dropped) = parameters.apply(whole).map_err(gw_dialects::scan::ScanError::into_error)?;
+        let mut whole = Bytes::from(body.concat());
+        let mut dropped = Vec::new();
+        for parameters in usual.into_iter().chain(overrides) {
+            let (changed, left_out) = parameters.apply(whole).map_err(gw_dialects::scan::ScanError::into_error)?;
+            whole = changed;
+            dropped.extend(left_out);
+        }
         if let Some(meter) = meter {
             meter.dropped(dropped.iter().map(String::as_str));
         }
-        Ok(Segments::from_iter([body]))
+        Ok(Segments::from_iter([whole]))
     }
 
     /// Whether tools of this request have to be told in words. A request that says nothing of tools goes as it is.

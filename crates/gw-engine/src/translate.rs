@@ -167,7 +167,7 @@ impl Attempt<'_> {
             let encoder = spoken.ingress.encoder(asked);
             let translation =
                 Translation::new(decoder, encoder, custom, keeper).with_array(call.json_array).unframing(frames);
-            return Ok(Reply::of(media_type, Content::Translated(answer, Box::new(translation))));
+            return Ok(Reply::of(media_type, Content::translated(answer, translation)));
         }
         let Gathered { mut answer, held } = if streams && stream || is_event_stream(&parts.headers) {
             self.gather(spoken.decoder(origin, &asked), answer, meter).await?

@@ -1,7 +1,7 @@
 //! A stream on its way from one dialect to another, or read along with in its own.
 
 use bytes::{Bytes, BytesMut};
-use gw_core::chat::Event;
+use gw_core::chat::{Block, Delta, Event};
 use gw_core::{Error, ErrorCode, ServiceTier, Usage};
 use gw_dialects::chat::{DecodeEvents, EncodeEvents};
 use gw_dialects::envelope::Unframe;
@@ -35,6 +35,8 @@ pub struct Translation {
     remember: Option<Remember>,
     /// Bytes of the provider's stream so far.
     bytes: usize,
+    /// Whether a part of an answer has come, or its end.
+    has_begun: bool,
 }
 
 /// What the client is sent.
@@ -42,7 +44,7 @@ pub(crate) struct Said {
     /// The bytes.
     pub(crate) bytes: Bytes,
     /// Whether that was all, and how it ended.
-    pub(crate) end: Option<Result<(), ErrorCode>>,
+    pub(crate) end: Option<Result<(), Error>>,
 }
 
 impl Translation {
@@ -66,6 +68,7 @@ impl Translation {
             tier: None,
             remember: None,
             bytes: 0,
+            has_begun: false,
         }
     }
 
@@ -96,6 +99,11 @@ impl Translation {
         Self { frames, ..self }
     }
 
+    /// Whether a part of an answer has come, or its end.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.has_begun
+    }
+
     /// What was used, as far as is known.
     pub(crate) fn usage(&self) -> Option<Usage> {
         self.usage.map(|usage| Usage { service_tier: self.tier, ..usage })
@@ -113,9 +121,9 @@ impl Translation {
         let mut within = BytesMut::new();
         let unframed = frames.unframe(&piece, &mut within);
         let said = self.take(within.freeze());
-        match (unframed, said.end) {
+        match (unframed, &said.end) {
             // What came behind the error is not there, or was damaged.
-            (Err(error), None) => self.break_off_after(BytesMut::from(said.bytes), &error),
+            (Err(error), None) => self.break_off_after(BytesMut::from(said.bytes), error),
             _ => said,
         }
     }
@@ -133,7 +141,7 @@ impl Translation {
             out.extend(framer.line_feed(&mut piece));
             match framer.feed(piece) {
                 Ok(events) => out.extend_from_slice(&events),
-                Err(_) => return self.break_off_after(out, &too_large()),
+                Err(_) => return self.break_off_after(out, too_large()),
             }
         }
         self.say(&mut out);
@@ -143,9 +151,9 @@ impl Translation {
             Ok(()) => Said { bytes: out.freeze(), end: None },
             // The provider said so itself, in words that the client understands.
             Err(error) if self.verbatim.is_some() && error.code != ErrorCode::ProviderInvalidResponse => {
-                Said { bytes: out.freeze(), end: Some(Err(error.code)) }
+                Said { bytes: out.freeze(), end: Some(Err(error)) }
             }
-            Err(error) => self.break_off_after(out, &error),
+            Err(error) => self.break_off_after(out, error),
         }
     }
 
@@ -163,7 +171,7 @@ impl Translation {
                 // What cannot be read is what did not come.
                 error.code = ErrorCode::ProviderStreamInterrupted;
             }
-            return self.break_off_after(out, &error);
+            return self.break_off_after(out, error);
         }
         self.finish(out)
     }
@@ -182,7 +190,7 @@ impl Translation {
 
     /// The provider's stream broke off: a clean end would be taken for a whole answer, unless the provider had said that
     /// it was.
-    pub(crate) fn break_off(&mut self, error: &Error) -> Said {
+    pub(crate) fn break_off(&mut self, error: Error) -> Said {
         let is_whole = self.decoder.end(&mut self.events).is_ok();
         let mut out = BytesMut::new();
         self.say(&mut out);
@@ -197,9 +205,9 @@ impl Translation {
         Said { bytes, ..said }
     }
 
-    fn break_off_after(&mut self, mut out: BytesMut, error: &Error) -> Said {
-        self.encoder.error(error, &mut out);
-        Said { bytes: out.freeze(), end: Some(Err(error.code)) }
+    fn break_off_after(&mut self, mut out: BytesMut, error: Error) -> Said {
+        self.encoder.error(&error, &mut out);
+        Said { bytes: out.freeze(), end: Some(Err(error)) }
     }
 
     /// Says what has been understood, and remembers what was used.
@@ -209,6 +217,7 @@ impl Translation {
             decoded.into_iter().for_each(|event| custom.push(event, &mut self.events));
         }
         for event in self.events.drain(..) {
+            self.has_begun |= says_something(&event);
             match &event {
                 Event::Usage(usage) => self.usage = Some(self.usage.unwrap_or_default().merge(*usage)),
                 Event::ServiceTier(tier) => self.tier = ServiceTier::of(tier),
@@ -224,6 +233,18 @@ impl Translation {
                 self.encoder.encode(&event, out);
             }
         }
+    }
+}
+
+/// Whether an event is a part of an answer or its end, and not what stands before one.
+fn says_something(event: &Event) -> bool {
+    match event {
+        Event::Start { .. } | Event::Usage(_) | Event::ServiceTier(_) | Event::Extra(_) | Event::BlockStop { .. } => {
+            false
+        }
+        Event::BlockStart { block, .. } => !matches!(block, Block::Text | Block::Refusal | Block::Reasoning { .. }),
+        Event::Delta { delta, .. } => !matches!(delta, Delta::Text(text) if text.is_empty()),
+        Event::Finish { .. } => true,
     }
 }
 

@@ -50,6 +50,12 @@ impl RequestBody {
         Self { rest, length, flow: None }
     }
 
+    /// The same pieces once more, without copying them; `None` if some flow in, which they do only once.
+    pub fn again(&self) -> Option<Self> {
+        let again = || Self { rest: self.rest.clone(), length: self.length, flow: None };
+        self.flow.is_none().then(again)
+    }
+
     /// What `source` brings: so many bytes, or as many as there will be if nobody knows. It can be sent only once.
     pub fn flowing(source: Box<dyn Flow>, length: Option<u64>) -> Self {
         Self { flow: Some(Box::new(Flowing { source, left: length })), ..Self::default() }

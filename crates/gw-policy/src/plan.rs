@@ -186,6 +186,11 @@ impl<T: Clone> Node<T> {
 }
 
 impl<T> Plan<T> {
+    /// Whether any failure of a step leads to another.
+    pub fn has_next(&self, step: usize) -> bool {
+        self.steps.get(step).is_some_and(|step| !step.exits.is_empty())
+    }
+
     /// Where a failure of a step leads; `None` if the client is told.
     pub fn after(&self, step: usize, failure: &Failure) -> Option<usize> {
         let exits = &self.steps.get(step)?.exits;

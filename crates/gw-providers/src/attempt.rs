@@ -242,6 +242,14 @@ impl Answer {
         self.patience = None;
     }
 
+    /// It may take until then; what has come so far is not lost when that is over.
+    pub fn set_deadline(&mut self, deadline: Instant) {
+        if deadline < self.deadline {
+            self.patience = None;
+        }
+        self.deadline = deadline;
+    }
+
     /// Whether nothing more comes.
     pub fn is_end(&self) -> bool {
         match &self.body {

@@ -30,6 +30,8 @@ pub struct Routing {
     pub tracking: Tracking,
     /// What becomes of an answer that takes long to begin.
     pub slow: Option<Slow>,
+    /// Whether an attempt that others may follow leaves them their part of the request's time.
+    pub shares_time: bool,
     /// How long a request waits for a place where every provider's cap is used.
     pub queue_max_wait: Duration,
     /// Which requests go to which providers. The first that holds counts.
@@ -221,6 +223,7 @@ impl Default for Routing {
             breaker: Some(breaker::Settings::default()),
             tracking: Tracking::default(),
             slow: None,
+            shares_time: true,
             queue_max_wait: Duration::from_secs(5),
             rules: Vec::new(),
             resume: Resume::Off,

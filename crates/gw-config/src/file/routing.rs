@@ -40,6 +40,9 @@ section! {
         fallback_on_slow_response: bool, default "false";
         /// What becomes of the slow answer; `cancel` if left out.
         slow_response: SlowAction;
+        /// Whether an attempt that others may follow is ended when it has used its part of the request's time: what is
+        /// left, divided by the targets that are left, but at least 10 s.
+        share_time: bool, default "true";
         /// Leaving out a provider that fails. The same as `circuit_breaker` outside.
         circuit_breaker: CircuitBreaker;
         /// Requests that find every provider at its `max_requests_per_minute`.
@@ -99,7 +102,7 @@ choices! {
 choices! {
     Resume {
         "off" => Resume::Off, "It ends in an error event.";
-        "continue-prefix" => Resume::ContinuePrefix, "The next provider is asked to go on from the text so far.";
+        "continue-prefix" => Resume::ContinuePrefix, "The next provider would go on from the text so far. Not offered yet.";
     }
 }
 

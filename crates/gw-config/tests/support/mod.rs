@@ -79,6 +79,7 @@ fn routing(routing: &Routing) -> Vec<String> {
     line(routing.breaker != default.breaker, format!("breaker: {:?}", routing.breaker));
     line(routing.tracking != default.tracking, format!("{:?}", routing.tracking));
     line(routing.slow != default.slow, format!("slow: {:?}", routing.slow));
+    line(!routing.shares_time, "an attempt may use all of the time".to_owned());
     line(routing.queue_max_wait != default.queue_max_wait, format!("queue: {:?}", routing.queue_max_wait));
     for rule in &routing.rules {
         let providers: Vec<&str> = rule.providers.iter().map(|provider| provider.value.as_str()).collect();

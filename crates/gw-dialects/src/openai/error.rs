@@ -60,7 +60,8 @@ pub fn decode_error(refusal: Refusal<'_>) -> Error {
         429 => ErrorCode::ProviderRateLimited,
         503 | 529 => ErrorCode::ProviderOverloaded,
         408 | 500.. => ErrorCode::ProviderFailed,
-        400..=499 => ErrorCode::ProviderRejected,
+        404 => ErrorCode::ProviderModelNotFound,
+        400..=499 => code_of_words(&body).unwrap_or(ErrorCode::ProviderRejected),
         _ => return unexpected(provider, status),
     };
     let retry_after = retry_after(&headers, now);
@@ -80,6 +81,18 @@ fn is_about_credit(body: &[u8]) -> bool {
     error.is_some_and(|error| {
         ["code", "type"].iter().any(|name| error.string(name).as_deref() == Some("insufficient_quota"))
     })
+}
+
+/// What is wrong with a request that only another model may be given, or none.
+fn code_of_words(body: &[u8]) -> Option<ErrorCode> {
+    let body = Object::parse(std::str::from_utf8(body).ok()?.trim()).ok()?;
+    let error = body.object("error")?;
+    match error.string("code").as_deref() {
+        Some("context_length_exceeded") => Some(ErrorCode::ContextLengthExceeded),
+        Some("content_filter" | "content_policy_violation") => Some(ErrorCode::ContentFiltered),
+        Some("model_not_found") => Some(ErrorCode::ProviderModelNotFound),
+        _ => None,
+    }
 }
 
 /// What an object says went wrong, in the ways that providers say it.

@@ -1,5 +1,6 @@
 //! OpenAI's formats: chat completions, completions, embeddings.
 
+pub mod begun;
 pub mod error;
 pub mod request;
 pub mod response;

@@ -51,6 +51,8 @@ mod routing_configured;
 #[cfg(test)]
 mod routing_explained;
 #[cfg(test)]
+mod routing_walk;
+#[cfg(test)]
 mod rubbish;
 #[cfg(test)]
 #[path = "../../../gw-dialects/tests/support/specs.rs"]

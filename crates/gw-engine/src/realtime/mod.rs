@@ -62,7 +62,8 @@ impl Engine {
         meter.resolve(&resolved);
         let credential = dispatch::credential(&resolved.choice, call.foreign_key)?;
         let deadline = meter.started() + snapshot.relay.timeout;
-        let attempt = Attempt { ports: self.ports(), snapshot, resolved: &resolved, credential, deadline };
+        let timeouts = resolved.choice.provider.timeouts;
+        let attempt = Attempt { ports: self.ports(), snapshot, resolved: &resolved, credential, timeouts, deadline };
         let mut request = handshake(&attempt, call)?;
         let used = attempt.authenticated(&mut request).await?;
 

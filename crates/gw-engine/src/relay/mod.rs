@@ -131,7 +131,8 @@ impl Engine {
         custom_cost::priced_by_caller(call.headers, snapshot, meter)?;
         let credential = dispatch::credential(&target.resolved.choice, call.foreign_key)?;
         let deadline = meter.started() + snapshot.relay.timeout;
-        let attempt = Attempt { ports, snapshot, resolved: &target.resolved, credential, deadline };
+        let timeouts = target.resolved.choice.provider.timeouts;
+        let attempt = Attempt { ports, snapshot, resolved: &target.resolved, credential, timeouts, deadline };
         target.check_permission(&call, &attempt)?;
 
         let used = body.used(&call);

@@ -142,6 +142,7 @@ impl Engine {
             only_streams: false,
             series,
             settings: Settings::default(),
+            overrides: None,
             price: Arc::default(),
         })
     }

@@ -10,11 +10,11 @@ use gw_dialects::error as dialect_error;
 use gw_dialects::stream::StreamScan;
 use gw_providers::attempt::{Answer, AttemptError};
 
-use super::{END_GRACE, Translation, interrupted};
+use super::{Content, END_GRACE, Said, Translation, interrupted};
 use crate::meter::Meter;
 
 /// A stream that is forwarded as it comes.
-pub(super) struct Events {
+pub struct Events {
     pub(super) answer: Answer,
     pub(super) scan: StreamScan,
     pub(super) ready: VecDeque<Bytes>,
@@ -22,12 +22,27 @@ pub(super) struct Events {
 }
 
 /// A stream that is said in other words, or read along with.
-pub(super) struct Translated {
+pub struct Translated {
     pub(super) answer: Answer,
-    pub(super) translation: Box<Translation>,
+    pub(super) translation: Translation,
+    /// What was said before the first content, if it was held until then.
+    pub(super) begun: VecDeque<Bytes>,
     /// The client has been told everything; the connection may still end.
     pub(super) told: bool,
     pub(super) over: bool,
+}
+
+impl Content {
+    /// A stream of events from its beginning.
+    pub(crate) fn events(answer: Answer, scan: StreamScan) -> Self {
+        Self::Events(Box::new(Events { answer, scan, ready: VecDeque::new(), over: false }))
+    }
+
+    /// A stream that is said in other words, or read along with, from its beginning.
+    pub(crate) fn translated(answer: Answer, translation: Translation) -> Self {
+        let begun = VecDeque::new();
+        Self::Translated(Box::new(Translated { answer, translation, begun, told: false, over: false }))
+    }
 }
 
 impl Events {
@@ -98,6 +113,9 @@ impl Events {
 
 impl Translated {
     pub(super) fn poll(&mut self, meter: &mut Meter, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        if let Some(bytes) = self.begun.pop_front() {
+            return Poll::Ready(Some(bytes));
+        }
         while !self.over {
             let polled = self.answer.poll_data(context);
             if self.told {
@@ -112,13 +130,9 @@ impl Translated {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Some(Ok(bytes))) => {
                     meter.received();
-                    let said = self.translation.feed(bytes);
-                    if self.translation.is_complete() {
-                        self.answer.hurry(END_GRACE);
-                    }
-                    said
+                    self.translate(bytes)
                 }
-                Poll::Ready(Some(Err(error))) => self.translation.break_off(&interrupted(&error)),
+                Poll::Ready(Some(Err(error))) => self.translation.break_off(interrupted(&error)),
                 Poll::Ready(None) => self.translation.end(),
             };
             meter.used(self.translation.usage());
@@ -128,9 +142,9 @@ impl Translated {
                     (self.told, self.over) = (true, is_end);
                     meter.completed();
                 }
-                Some(Err(code)) => {
+                Some(Err(error)) => {
                     self.over = true;
-                    meter.interrupted(code);
+                    meter.interrupted(error.code);
                 }
             }
             if !said.bytes.is_empty() {
@@ -139,5 +153,14 @@ impl Translated {
         }
         self.over = true;
         Poll::Ready(None)
+    }
+
+    /// Says a piece in other words; where that was the last, the end of the connection is not waited for long.
+    pub(super) fn translate(&mut self, piece: Bytes) -> Said {
+        let said = self.translation.feed(piece);
+        if self.translation.is_complete() {
+            self.answer.hurry(END_GRACE);
+        }
+        said
     }
 }

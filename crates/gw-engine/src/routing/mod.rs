@@ -3,6 +3,7 @@
 
 mod explain;
 mod facts;
+mod hedge;
 pub(crate) mod notice;
 pub mod standing;
 pub mod target;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use gw_policy::plan::{Group, Member, Node};
 use gw_policy::retry::Retry;
+use gw_providers::parameters::Parameters;
 use serde_json::{Map, Value};
 
 use crate::snapshot::Provider;
@@ -40,6 +41,26 @@ pub struct TargetSettings {
     pub first_byte_timeout: Option<Duration>,
 }
 
+impl TargetSettings {
+    /// What is written over the members of requests, in the provider's own words. An object is written into the request's
+    /// own, member by member.
+    pub(crate) fn overrides(&self) -> Option<Parameters> {
+        let mut parameters = Parameters::default();
+        set_all(&mut parameters, "", &self.override_params);
+        (!parameters.is_empty()).then_some(parameters)
+    }
+}
+
+fn set_all(parameters: &mut Parameters, outer: &str, members: &Map<String, Value>) {
+    for (name, value) in members {
+        let name = if outer.is_empty() { name.clone() } else { format!("{outer}.{name}") };
+        match value {
+            Value::Object(inner) if !inner.is_empty() => set_all(parameters, &name, inner),
+            value => parameters.set_fixed(&name, &value.to_string()),
+        }
+    }
+}
+
 /// Makes a tree of each leaf of a tree. A member that cannot be is left out; if none of a group can, the first mistake
 /// counts.
 pub(crate) fn expand<T, U, E>(node: &Node<T>, leaf: &mut impl FnMut(&T) -> Result<Node<U>, E>) -> Result<Node<U>, E> {
@@ -73,4 +94,26 @@ pub(crate) fn number<T>(node: &mut Node<T>, next: usize) -> usize {
     let Node::Group(group) = node else { return next };
     group.id = next;
     group.members.iter_mut().fold(next + 1, |next, member| number(&mut member.node, next))
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    #[test]
+    fn what_a_target_overrides_is_written_over_the_request_and_into_its_objects() {
+        let written = serde_json::json!({"temperature": 0, "stop": null, "generationConfig": {"seed": 7}});
+        let Value::Object(override_params) = written else { panic!("an object") };
+        let overrides = TargetSettings { override_params, ..TargetSettings::default() }.overrides().unwrap();
+        let asked = r#"{"temperature":1,"generationConfig":{"seed":1,"topK":3},"messages":[ ],"temperature":2}"#;
+        let (body, dropped) = overrides.apply(Bytes::from(asked)).unwrap();
+        let body: Value = serde_json::from_slice(&body).unwrap();
+        let wanted = serde_json::json!({
+            "temperature": 0, "stop": null, "generationConfig": {"seed": 7, "topK": 3}, "messages": []
+        });
+        assert_eq!((body, dropped.len()), (wanted, 0));
+        assert!(TargetSettings::default().overrides().is_none());
+    }
 }

@@ -3,11 +3,13 @@
 use std::rc::Rc;
 use std::time::Duration;
 
+use gw_config::config::SlowAction;
 use gw_core::{Error, ErrorCode, Try};
 use gw_dialects::request::{self, Head};
 use gw_policy::dice::Dice;
-use gw_policy::failure::Failure;
+use gw_policy::failure::{Class, Failure};
 use gw_policy::plan::Plan;
+use gw_providers::attempt::AttemptTimeouts;
 use tokio::time::{Instant, sleep};
 
 use crate::cost;
@@ -15,8 +17,11 @@ use crate::dispatch::{self, Attempt};
 use crate::engine::{Call, Ports, Resolved};
 use crate::meter::Meter;
 use crate::openrouter;
-use crate::reply::Reply;
+use crate::reply::{Patience, Reply};
 use crate::snapshot::Snapshot;
+
+/// An attempt that others may follow gets no less of the request's time than this.
+const SHARE_MIN: Duration = Duration::from_secs(10);
 
 /// Everything that an attempt of this request needs besides its target.
 pub(crate) struct Walk<'a> {
@@ -28,25 +33,67 @@ pub(crate) struct Walk<'a> {
     pub(crate) deadline: Instant,
 }
 
+/// What may follow an attempt.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Chances {
+    /// Whether anything may be tried after it: what it streams is held until its first content.
+    pub(super) another: bool,
+    /// Whether another target may be tried: then its time is bounded.
+    pub(super) next: bool,
+    /// Within which the answer has to begin, besides what its provider says.
+    pub(super) slow: Option<Duration>,
+    /// When the whole answer has to be there, for the others' sake.
+    pub(super) share: Option<Instant>,
+}
+
+impl Chances {
+    /// Whether a failure is that of an attempt which was given up for the next one's sake.
+    fn gave_up(&self, began: Instant, error: &Error) -> bool {
+        let slow = self.slow.is_some_and(|after| began.elapsed() >= after);
+        error.code == ErrorCode::ProviderTimeout && (slow || self.share.is_some_and(|share| Instant::now() >= share))
+    }
+}
+
 impl Walk<'_> {
+    /// The first attempt at the only target there is.
+    pub(crate) async fn first(&self, target: &Rc<Resolved>, meter: &mut Meter) -> Result<Reply, Error> {
+        self.attempt(target, Chances { another: target.retry().retries > 0, ..Chances::default() }, meter).await
+    }
+
     /// One attempt at a target; what it shows of the provider is remembered.
-    pub(crate) async fn attempt(&self, target: &Rc<Resolved>, meter: &mut Meter) -> Result<Reply, Error> {
+    pub(super) async fn attempt(
+        &self,
+        target: &Rc<Resolved>,
+        chances: Chances,
+        meter: &mut Meter,
+    ) -> Result<Reply, Error> {
         let provider = &target.choice.provider;
-        meter.resolve(target);
+        meter.begin_attempt(target);
         let credential = dispatch::credential(&target.choice, self.call.foreign_key)?;
         meter.tell_cost(self.call.openrouter || request::asks_for_cost(self.head, &self.call.body));
         if credential.is_callers() {
             meter.use_callers_key();
         }
-        let deadline = self.deadline.min(Instant::now() + provider.total_timeout);
-        let attempt = Attempt { ports: self.ports, snapshot: self.snapshot, resolved: target, credential, deadline };
-        let call = provider.standing.attend(&provider.standing_rules, self.ports.elapsed());
+        let began = Instant::now();
+        let whole = self.deadline.min(began + provider.total_timeout);
+        let deadline = chances.share.map_or(whole, |share| share.min(whole));
+        let first_byte = target.target_settings.first_byte_timeout.unwrap_or(provider.timeouts.first_byte);
+        let first_byte = chances.slow.map_or(first_byte, |slow| slow.min(first_byte));
+        let timeouts = AttemptTimeouts { first_byte, ..provider.timeouts };
+        let attempt =
+            Attempt { ports: self.ports, snapshot: self.snapshot, resolved: target, credential, timeouts, deadline };
+        let late = chances.next.then_some((began + first_byte, first_byte));
+        // A measured answer begins with its first content, whatever may follow.
+        let holds = chances.another || provider.standing_rules.tracking.is_some();
+        let patience = holds.then_some(Patience { late, deadline: whole });
         let others = match self.call.openrouter {
             true => openrouter::for_others(self.ports, self.call, self.head, target, meter)?,
             false => None,
         };
-        let (sent, head) = others.as_deref().map_or((self.call, self.head), |(call, head)| (call, head));
-        let result = attempt.run(sent, head, meter).await;
+        let sent = others.as_deref().map_or((self.call, self.head), |(call, head)| (call, head));
+        let call = provider.standing.attend(&provider.standing_rules, self.ports.elapsed());
+        let result = begun(&attempt, sent, patience, meter).await;
+        let result = result.map_err(|error| self.in_its_time(error, chances));
         let now = self.ports.elapsed();
         match &result {
             Ok(_) => meter.attended(call.answered(now)),
@@ -59,6 +106,14 @@ impl Walk<'_> {
         result.map(|reply| cost::told_in(reply, meter))
     }
 
+    /// An attempt whose own time is over, while the request's is not, is a target that did not answer in time.
+    fn in_its_time(&self, mut error: Error, chances: Chances) -> Error {
+        if chances.next && error.code == ErrorCode::DeadlineExceeded && Instant::now() < self.deadline {
+            error.code = ErrorCode::ProviderTimeout;
+        }
+        error
+    }
+
     /// Goes on after a first failure at the only target there is.
     pub(crate) async fn again(
         &self,
@@ -67,16 +122,19 @@ impl Walk<'_> {
         meter: &mut Meter,
     ) -> Result<Reply, Error> {
         let mut dice = self.dice(meter);
+        let mut began = meter.attempt_began();
         for retry in 1.. {
             let Some(pause) = self.pause(target, retry, &error, &mut dice) else { break };
-            meter.tried(self.told(target, &error, meter));
+            meter.tried(told(target, &error, began));
             sleep(pause).await;
-            match self.attempt(target, meter).await {
+            began = Instant::now();
+            let chances = Chances { another: retry < target.retry().retries, ..Chances::default() };
+            match self.attempt(target, chances, meter).await {
                 Ok(reply) => return Ok(reply),
                 Err(next) => error = next,
             }
         }
-        meter.tried(self.told(target, &error, meter));
+        meter.tried(told(target, &error, began));
         Err(error)
     }
 
@@ -90,15 +148,31 @@ impl Walk<'_> {
             self.wait_for_place(plan.wait).await?;
         }
         let (mut at, mut retry) = (0, 0);
+        let mut hedge = self.snapshot.slow.filter(|slow| slow.action == SlowAction::Hedge);
         loop {
             let Some(step) = plan.steps.get(at) else { return Err(nobody(plan)) };
-            let error = match self.attempt(&step.target, meter).await {
+            let began = Instant::now();
+            let chances = self.chances(plan, at, retry);
+            let result = match (plan.after(at, &TIMEOUT), hedge) {
+                (Some(next), Some(slow)) => {
+                    let hedged = Box::pin(self.hedged(plan, (at, next), slow.after, chances, meter)).await;
+                    if hedged.stands_at != at {
+                        (hedge, at, retry) = (None, hedged.stands_at, 0);
+                    }
+                    hedged.reply
+                }
+                _ => self.attempt(&step.target, chances, meter).await,
+            };
+            let Some(step) = plan.steps.get(at) else { return Err(nobody(plan)) };
+            let error = match result {
                 Ok(reply) => return Ok(reply),
                 Err(error) => error,
             };
-            meter.tried(self.told(&step.target, &error, meter));
+            meter.tried(told(&step.target, &error, began));
             retry += 1;
-            if let Some(pause) = self.pause(&step.target, retry, &error, &mut dice) {
+            if !chances.gave_up(began, &error)
+                && let Some(pause) = self.pause(&step.target, retry, &error, &mut dice)
+            {
                 sleep(pause).await;
                 continue;
             }
@@ -112,33 +186,36 @@ impl Walk<'_> {
         }
     }
 
+    /// What may follow an attempt at a step.
+    pub(super) fn chances(&self, plan: &Plan<Rc<Resolved>>, at: usize, retry: u32) -> Chances {
+        let next = plan.has_next(at);
+        let retries = plan.steps.get(at).map_or(0, |step| step.target.retry().retries);
+        let slow = self.snapshot.slow.filter(|slow| slow.action == SlowAction::Cancel);
+        Chances {
+            another: next || retry < retries,
+            next,
+            slow: slow.filter(|_| plan.after(at, &TIMEOUT).is_some()).map(|slow| slow.after),
+            share: (next && self.snapshot.shares_time)
+                .then(|| share(self.deadline, plan.steps.len().saturating_sub(at))),
+        }
+    }
+
     fn pause(&self, target: &Rc<Resolved>, retry: u32, error: &Error, dice: &mut Dice) -> Option<Duration> {
         let left = self.deadline.saturating_duration_since(Instant::now());
         let pause = target.retry().pause(retry, &Failure::from(error), left, dice)?;
-        // A breaker that has opened meanwhile is not knocked at.
+        // A breaker that will still be open then is not knocked at.
         let provider = &target.choice.provider;
-        let standing = provider.standing.admits(&provider.standing_rules, self.ports.elapsed());
+        let standing = provider.standing.admits(&provider.standing_rules, self.ports.elapsed().saturating_add(pause));
         matches!(standing, gw_policy::plan::Standing::In).then_some(pause)
     }
 
     async fn wait_for_place(&self, wait: Duration) -> Result<(), Error> {
         if wait > self.snapshot.queue_max_wait || Instant::now() + wait >= self.deadline {
             let message = "every provider that serves this has as many requests as it may have in a minute";
-            return Err(Error::new(ErrorCode::Overloaded, message).with_retry_after(wait));
+            return Err(Error::new(ErrorCode::ProviderRateLimited, message).with_retry_after(wait));
         }
         sleep(wait).await;
         Ok(())
-    }
-
-    fn told(&self, target: &Rc<Resolved>, error: &Error, meter: &Meter) -> Try {
-        let choice = &target.choice;
-        Try {
-            provider: choice.provider.name.clone(),
-            model: choice.model.clone(),
-            error: error.code,
-            status: error.upstream.as_ref().map(|upstream| upstream.status.as_u16()),
-            duration_us: meter.attempt_us(),
-        }
     }
 
     /// What is left to chance is decided by the request's id, so that it can be told again.
@@ -147,10 +224,83 @@ impl Walk<'_> {
     }
 }
 
+/// An attempt until its answer begins, as far as that is waited for.
+async fn begun(
+    attempt: &Attempt<'_>,
+    (call, head): (&Call<'_>, &Head),
+    patience: Option<Patience>,
+    meter: &mut Meter,
+) -> Result<Reply, Error> {
+    let mut reply = attempt.run(call, head, meter).await?;
+    if let Some(patience) = patience {
+        attempt.begin(&mut reply, patience, meter).await?;
+    }
+    Ok(reply)
+}
+
+/// When the first of so many steps has used its part of the time that is left.
+fn share(deadline: Instant, steps: usize) -> Instant {
+    let now = Instant::now();
+    let left = deadline.saturating_duration_since(now);
+    let share = left / u32::try_from(steps).unwrap_or(u32::MAX).max(1);
+    now + share.max(SHARE_MIN).min(left)
+}
+
+/// A target that did not answer in time.
+pub(super) const TIMEOUT: Failure = Failure { class: Some(Class::Timeout), status: 504, retry_after: None };
+
+/// An attempt that failed, as it is remembered.
+pub(super) fn told(target: &Rc<Resolved>, error: &Error, began: Instant) -> Try {
+    let choice = &target.choice;
+    Try {
+        provider: choice.provider.name.clone(),
+        model: choice.model.clone(),
+        error: error.code,
+        status: error.upstream.as_ref().map(|upstream| upstream.status.as_u16()),
+        duration_us: u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX),
+    }
+}
+
 /// Nobody takes the request.
 fn nobody(plan: &Plan<Rc<Resolved>>) -> Error {
     match plan.left_out.first() {
         Some(first) => crate::models::missing_credential(&first.target.choice.provider),
         None => Error::new(ErrorCode::ModelNotFound, "the route has no target"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::advance;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_attempt_leaves_time_for_those_that_may_follow_and_gets_enough_itself() {
+        let s = Duration::from_secs;
+        let now = Instant::now();
+        assert_eq!(share(now + s(60), 3), now + s(20));
+        assert_eq!(share(now + s(60), 1), now + s(60));
+        assert_eq!(share(now + s(15), 3), now + SHARE_MIN);
+        assert_eq!(share(now + s(4), 3), now + s(4));
+        advance(s(20)).await;
+        assert_eq!(share(now + s(60), 2), now + s(40));
+        advance(s(60)).await;
+        assert_eq!(share(now + s(60), 2), Instant::now(), "there is none left");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_given_up_for_the_next_is_not_tried_again() {
+        let s = Duration::from_secs;
+        let began = Instant::now();
+        let late = Error::new(ErrorCode::ProviderTimeout, "");
+        let failed = Error::new(ErrorCode::ProviderFailed, "");
+        let slow = Chances { slow: Some(s(3)), ..Chances::default() };
+        let shared = Chances { share: Some(began + s(3)), ..Chances::default() };
+        assert!(!slow.gave_up(began, &late) && !shared.gave_up(began, &late));
+        advance(s(3)).await;
+        assert!(slow.gave_up(began, &late) && shared.gave_up(began, &late));
+        assert!(!slow.gave_up(began, &failed), "a failure is not the clock's");
+        assert!(!Chances::default().gave_up(began, &late), "the provider's own time was over");
     }
 }

@@ -89,6 +89,8 @@ pub fn build(config: &Config, resources: &Resources<'_>, generation: u64) -> Res
         request_timeout: config.server.timeouts.request,
         queue_max_wait: config.routing.queue_max_wait,
         notice: config.routing.notice.clone(),
+        slow: config.routing.slow,
+        shares_time: config.routing.shares_time,
         unsupported: config.translation.unsupported,
         relay: config.relay,
         media: MediaFetch::new(&config.translation.media),

@@ -8,7 +8,7 @@ mod settings;
 mod watsonx;
 
 use bytes::Bytes;
-use gw_config::config::{CustomCosts, Notice, Relay, Unsupported};
+use gw_config::config::{CustomCosts, Notice, Relay, Slow, Unsupported};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -48,6 +48,10 @@ pub struct Snapshot {
     pub queue_max_wait: Duration,
     /// What is said when another target answered than the first.
     pub notice: Notice,
+    /// What becomes of an answer that takes long to begin, while another target could be tried.
+    pub slow: Option<Slow>,
+    /// Whether an attempt leaves time for those that may follow it.
+    pub shares_time: bool,
     /// What becomes of a parameter that a provider's format cannot say.
     pub unsupported: Unsupported,
     /// How operations are carried that are not understood.

@@ -79,22 +79,31 @@ impl Authenticator {
         Ok(Used(Secret::Constant))
     }
 
-    /// Learns from the head of an answer: whoever is refused fetches a new token the next time, and looks at the clock.
-    pub fn answered(&self, used: &Used, status: StatusCode, headers: &HeaderMap, clock: Clock) {
+    /// Whether another try may be authenticated in another way than the one before: with a fresh token, at the provider's
+    /// time.
+    pub fn is_renewed(&self) -> bool {
+        matches!(self.0, Method::Aws(_) | Method::Token { .. })
+    }
+
+    /// Learns from the head of an answer: whoever is refused fetches a new token the next time, and looks at the clock. Says
+    /// whether it was refused for what the next try does not say again.
+    pub fn answered(&self, used: &Used, status: StatusCode, headers: &HeaderMap, clock: Clock) -> bool {
         if !matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
-            return;
+            return false;
         }
         match (&self.0, &used.0) {
             (Method::Token { held, .. }, Secret::Token(token)) => held.invalidate(token),
             (Method::Aws(signer), Secret::Keys(keys)) => {
                 // Keys are not to blame for a wrong clock.
-                if !signer.skew.learn(headers, clock)
-                    && let KeySource::Renewed(held) = &signer.keys
-                {
-                    held.invalidate(keys);
+                if signer.skew.learn(headers, clock) {
+                    return true;
+                }
+                match &signer.keys {
+                    KeySource::Renewed(held) => held.invalidate(keys),
+                    KeySource::Given(_) => false,
                 }
             }
-            _ => {}
+            _ => false,
         }
     }
 

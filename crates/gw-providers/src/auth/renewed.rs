@@ -119,8 +119,9 @@ impl<T: Clone + PartialEq + 'static> Renewed<T> {
         }
     }
 
-    /// A provider refused this secret: if it is still the one that is held, the next request fetches another.
-    pub(crate) fn invalidate(&self, refused: &T) {
+    /// A provider refused this secret: if it is still the one that is held, the next request fetches another. Says whether
+    /// the next one gets another.
+    pub(crate) fn invalidate(&self, refused: &T) -> bool {
         let now = Instant::now();
         let mut state = self.state.lock();
         let is_held = state.held.as_ref().is_some_and(|held| held.secret == *refused);
@@ -129,6 +130,8 @@ impl<T: Clone + PartialEq + 'static> Renewed<T> {
             state.held = None;
             state.invalidated = Some(now);
         }
+        // Somebody else may have fetched another since.
+        state.held.as_ref().is_none_or(|held| held.secret != *refused)
     }
 
     fn look(&self, now: Instant) -> Found<T> {
