@@ -33,7 +33,9 @@ use tokio::time::Instant;
 use crate::catalog::Newest;
 use crate::cli::{Options, say};
 use crate::drain::Ending;
+use crate::health_checks::{self, Checkup};
 use crate::metrics::Door;
+use crate::records::Readers;
 use crate::reload::{Reloader, Seen, look};
 use crate::settings::{self, Lasting, Settings};
 use crate::{banner, catalog, control, drain, records};
@@ -99,7 +101,7 @@ async fn live(
     let workers = Workers::start(&worker_settings(config, certificate.clone()), &house)?;
 
     let request_log = config.logging.requests.then(|| RequestLog::new(log, named));
-    tasks.spawn("records", records::run(finished, request_log, Arc::clone(&house.recent)));
+    tasks.spawn("records", records::run(finished, house.readers(request_log, &lasting)));
     let metrics = control::Metrics::new(&registry, &house.held_bytes, log, &published, house.epoch);
     tasks.spawn_until_stop("control", control::answer(questions, metrics.clone()));
     if let Some(address) = config.metrics.listen.filter(|_| config.metrics.enabled) {
@@ -122,6 +124,7 @@ async fn live(
     };
     tasks.spawn_until_stop("reload", reloader.run(hangup));
 
+    tasks.spawn("health checks", health_checks::run(house.checkup(), tasks.stop()));
     models(&tasks, config, &published, &house, Arc::clone(&lasting.newest));
     let source = settings::describe(&settings);
     say(&banner::banner(config, &published.current(), workers.addresses(), &source));
@@ -201,6 +204,27 @@ impl House {
             metrics_path: metrics_path(config),
             loopback_only: config.listen.iter().all(|address| address.ip().is_loopback()),
             epoch: Instant::now(),
+        }
+    }
+
+    /// Who wants to know of finished requests.
+    fn readers(&self, log: Option<RequestLog>, lasting: &Arc<Lasting>) -> Readers {
+        Readers {
+            log,
+            recent: Arc::clone(&self.recent),
+            lasting: Arc::clone(lasting),
+            registry: Arc::clone(&self.registry),
+            epoch: self.epoch,
+        }
+    }
+
+    /// What health checks work with.
+    fn checkup(&self) -> Checkup {
+        Checkup {
+            published: Arc::clone(&self.published),
+            health: Arc::clone(&self.health),
+            registry: Arc::clone(&self.registry),
+            epoch: self.epoch,
         }
     }
 }

@@ -10,6 +10,7 @@ mod cli;
 mod control;
 mod drain;
 mod explain;
+mod health_checks;
 mod metrics;
 mod records;
 mod reload;

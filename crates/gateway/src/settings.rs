@@ -11,6 +11,7 @@ use gw_config::{LoadOptions, Loaded};
 use gw_engine::Snapshot;
 use gw_engine::routing::standing::Standings;
 use gw_engine::snapshot::{self, Resources};
+use gw_engine::trials::Trials;
 use gw_http::Origins;
 use gw_providers::auth::Authenticators;
 use gw_providers::catalog::models::{self, Tier};
@@ -40,6 +41,8 @@ pub(crate) struct Lasting {
     pub(crate) newest: Arc<Newest>,
     /// How providers stand.
     pub(crate) standings: Standings,
+    /// How canaries go.
+    pub(crate) trials: Trials,
 }
 
 /// Reads the configuration that is to be used, or the one of a gateway that was given none.
@@ -75,6 +78,7 @@ pub(crate) fn build(config: &Config, lasting: &Lasting, generation: u64) -> Resu
         authenticators: &lasting.authenticators,
         update: lasting.newest.of(&config.catalog)?,
         standings: &lasting.standings,
+        trials: &lasting.trials,
         variable: &|name| std::env::var(name).ok().filter(|value| !value.is_empty()),
     };
     snapshot::build(config, &resources, generation)

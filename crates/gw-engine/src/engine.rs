@@ -166,6 +166,12 @@ impl Engine {
         custom_cost::priced_by_caller(call.headers, snapshot, meter)?;
         let deadline = meter.started() + snapshot.request_timeout;
         let walk = Walk { ports: &self.ports, snapshot, call, head: &head, deadline };
+        if !snapshot.canaries.is_empty()
+            && let Some(target) = self.canary(&walk, &way, meter)
+            && let Some(reply) = Box::pin(self.try_canary(&walk, &target, meter)).await
+        {
+            return Ok(reply);
+        }
         if let Some(only) = way.only() {
             return match walk.first(only, meter).await {
                 Err(error) if only.retry().retries > 0 => Box::pin(walk.again(only, error, meter)).await,
@@ -260,7 +266,7 @@ impl Engine {
         Ok(Rc::new(self.prepared(snapshot, first, operation, requested)))
     }
 
-    fn prepared(
+    pub(crate) fn prepared(
         &self,
         snapshot: &Snapshot,
         target: &Target,

@@ -3,7 +3,7 @@
 //! and its walk), [`dispatch`] (the attempt), `outgoing` and `sending` (what the provider gets), `refusal`, `whole` and [`reply`] (the way back), [`meter`]
 //! (what is remembered). Where the provider speaks another dialect: `translate`, and `unary` for embeddings and reranking.
 //! [`snapshot`] is the configuration as running. Beside it: [`relay`] and [`realtime`] (what is carried), [`state`] and
-//! [`conversations`] (what is kept).
+//! [`conversations`] (what is kept), [`checks`] (health checks) and [`trials`] (canaries).
 //!
 //! **Invariants.**
 //! - A request sees one snapshot from its first step to its last.
@@ -15,6 +15,7 @@
 
 mod answer_id;
 pub mod budget;
+pub mod checks;
 mod continuing;
 pub mod conversations;
 mod cost;
@@ -44,6 +45,7 @@ pub mod state;
 mod threads;
 mod translate;
 mod translation;
+pub mod trials;
 mod unary;
 mod whole;
 

@@ -9,6 +9,7 @@ use gw_engine::Snapshot;
 use gw_engine::models::Target as Resolved;
 use gw_engine::routing::standing::Standings;
 use gw_engine::snapshot::{Credential, Resources, build};
+use gw_engine::trials::Trials;
 use gw_http::Origins;
 use gw_providers::auth::Authenticators;
 use gw_providers::catalog::Catalog;
@@ -39,6 +40,7 @@ fn snapshot(config: &Config, environment: &[(&str, &str)]) -> Snapshot {
         origins: &Origins::default(),
         authenticators: &Authenticators::default(),
         standings: &Standings::default(),
+        trials: &Trials::default(),
         update: None,
         variable: &find,
     };
@@ -218,6 +220,7 @@ fn everything_that_is_wrong_is_told_at_once() {
         origins: &Origins::default(),
         authenticators: &Authenticators::default(),
         standings: &Standings::default(),
+        trials: &Trials::default(),
         update: None,
         variable: &|_| None,
     };

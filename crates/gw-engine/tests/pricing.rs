@@ -21,6 +21,7 @@ fn input_rate(model: &str, endpoint: Option<&str>) -> Option<Rate> {
         origins: &Origins::default(),
         authenticators: &Authenticators::default(),
         standings: &gw_engine::routing::standing::Standings::default(),
+        trials: &gw_engine::trials::Trials::default(),
         update: None,
         variable: &|_| None,
     };

@@ -1,5 +1,6 @@
 //! Whether the gateway lives, and whether it wants requests.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
@@ -13,6 +14,7 @@ pub struct Health {
     draining: AtomicBool,
     configuration: Mutex<Configuration>,
     catalog: Mutex<Option<CatalogRefresh>>,
+    providers: Mutex<Vec<(Arc<str>, &'static str)>>,
 }
 
 /// How asking for newer models and prices went.
@@ -47,6 +49,11 @@ impl Health {
         *catalog = Some(CatalogRefresh { models: if failure.is_some() { kept } else { models }, failure });
     }
 
+    /// How the providers stand that are asked for their health, by their names.
+    pub fn checked(&self, providers: Vec<(Arc<str>, &'static str)>) {
+        *self.providers.lock() = providers;
+    }
+
     /// The gateway was told to stop.
     pub fn drain(&self) {
         self.draining.store(true, Ordering::Relaxed);
@@ -74,6 +81,10 @@ impl Health {
             if let Some(failure) = &catalog.failure {
                 body["catalog"]["error"] = failure.as_str().into();
             }
+        }
+        let providers = self.providers.lock();
+        if !providers.is_empty() {
+            body["providers"] = providers.iter().map(|(name, state)| (name.to_string(), json!(state))).collect();
         }
         let status = if draining { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
         (status, Bytes::from(body.to_string()))
@@ -113,6 +124,14 @@ mod tests {
         let (status, body) = ready(&health);
         assert_eq!((status, &body["catalog"]["models"]), (200, &serde_json::json!(7)));
         assert_eq!(body["catalog"]["last_refresh"], "failed");
+    }
+
+    #[test]
+    fn providers_that_are_down_are_told_and_leave_the_gateway_ready() {
+        let health = Health::default();
+        health.checked(vec![(Arc::from("openai"), "up"), (Arc::from("groq"), "down")]);
+        let (status, body) = ready(&health);
+        assert_eq!((status, &body["providers"]), (200, &json!({ "openai": "up", "groq": "down" })));
     }
 
     #[test]

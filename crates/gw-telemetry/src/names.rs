@@ -137,6 +137,10 @@ metrics! {
         "Log lines that were lost because they could not be written fast enough, or at all.";
     SERIES_OVERFLOW, Kind::Counter, "series_overflow_total", [],
         "Times that a series was asked for and refused because there were too many: it counts as provider and model other.";
+    PROVIDER_HEALTH, Kind::Gauge, "provider_health", ["provider", "state"],
+        "1 for the state in which the last health check found the provider: up, auth_failed, rate_limited or down.";
+    CANARY, Kind::Gauge, "canary", ["name", "stage"],
+        "1 for the stage of a canary: watched, rolled_back, promoted, ready or undecided.";
     BUILD_INFO, Kind::Gauge, "build_info", ["version"],
         "Always 1; the label tells the version.";
 }

@@ -48,6 +48,8 @@ pub struct Registry {
     generation: AtomicU64,
     catalog_refreshed: AtomicU64,
     catalog_failed: AtomicU64,
+    providers: Mutex<Vec<(Arc<str>, &'static str)>>,
+    canaries: Mutex<Vec<(Arc<str>, &'static str)>>,
 }
 
 /// What others count, as it stands when the page is made.
@@ -88,6 +90,8 @@ impl Registry {
             generation: AtomicU64::new(1),
             catalog_refreshed: AtomicU64::new(0),
             catalog_failed: AtomicU64::new(0),
+            providers: Mutex::default(),
+            canaries: Mutex::default(),
         })
     }
 
@@ -128,6 +132,16 @@ impl Registry {
     pub fn catalog_refreshed(&self, succeeded: bool) {
         let count = if succeeded { &self.catalog_refreshed } else { &self.catalog_failed };
         count.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How the providers stand that are asked for their health: the names of each and of its state.
+    pub fn providers_checked(&self, providers: Vec<(Arc<str>, &'static str)>) {
+        *self.providers.lock() = providers;
+    }
+
+    /// How the canaries stand: the names of each and of its stage.
+    pub fn canaries(&self, canaries: Vec<(Arc<str>, &'static str)>) {
+        *self.canaries.lock() = canaries;
     }
 
     /// The page for Prometheus, of the type [`CONTENT_TYPE`]. Workers go on counting while it is made.
@@ -179,6 +193,14 @@ impl Registry {
         page.family(names::RECORDS_DROPPED).sample(&[], totals.records_dropped);
         page.family(names::LOG_LINES_DROPPED).sample(&[], sampled.log_lines_dropped);
         page.family(names::SERIES_OVERFLOW).sample(&[], totals.series_overflow);
+        let mut health = page.family(names::PROVIDER_HEALTH);
+        for (provider, state) in &*self.providers.lock() {
+            health.sample(&[provider, state], 1);
+        }
+        let mut stages = page.family(names::CANARY);
+        for (name, stage) in &*self.canaries.lock() {
+            stages.sample(&[name, stage], 1);
+        }
         page.family(names::BUILD_INFO).sample(&[self.version], 1);
     }
 }

@@ -195,7 +195,7 @@ pub struct HealthCheck {
     pub provider: Spanned<String>,
     /// The URL; the list of its models if `None`.
     pub url: Option<Spanned<String>>,
-    /// The statuses of a healthy provider.
+    /// The statuses of a healthy provider; any but 401, 403, 429 and 5xx if empty.
     pub expected_status: Vec<u16>,
 }
 

@@ -31,7 +31,8 @@ section! {
         name: ProviderName, required;
         /// The URL; the list of its models if left out.
         endpoint or "url": CheckUrl;
-        /// The status of a healthy provider, or several; 200 if left out.
+        /// The status of a healthy provider, or several. If left out: 200 beside an `endpoint`, else any but 401, 403, 429
+        /// and 5xx, since not every provider lists its models.
         expected_status: Statuses;
     }
 }
@@ -67,7 +68,8 @@ section! {
         rollback_on: Criteria;
         /// Whether it takes all requests when it has succeeded; if not, it keeps its share until somebody decides.
         auto_promote: bool;
-        /// Whether requests are sent to it besides, its answers only being compared. That costs twice.
+        /// Whether requests are sent to it besides, its answers only being compared. This version cannot do that: `true`
+        /// is a mistake.
         shadow: bool;
     }
 }

@@ -44,7 +44,11 @@ impl Meaning<'_> {
         Some(HealthCheck {
             provider: provider(written.name.given()?),
             url: written.endpoint.given().map(|url| Spanned { value: url.value.0.clone(), place: url.place.clone() }),
-            expected_status: statuses.map_or_else(|| vec![200], |statuses| statuses.value.0.clone()),
+            expected_status: match (statuses, written.endpoint.given()) {
+                (Some(statuses), _) => statuses.value.0.clone(),
+                (None, Some(_)) => vec![200],
+                (None, None) => Vec::new(),
+            },
         })
     }
 

@@ -7,6 +7,10 @@
 mod harness;
 
 #[cfg(test)]
+mod canary;
+#[cfg(test)]
+mod chaos;
+#[cfg(test)]
 mod costs;
 #[cfg(test)]
 mod costs_carried;
@@ -18,6 +22,8 @@ mod embeddings_translated;
 mod fidelity;
 #[cfg(test)]
 mod headers;
+#[cfg(test)]
+mod health_checks;
 #[cfg(test)]
 mod kept;
 #[cfg(test)]

@@ -7,6 +7,7 @@ mod hedge;
 pub(crate) mod notice;
 pub mod standing;
 pub mod target;
+mod trial;
 mod walk;
 mod way;
 

@@ -15,6 +15,8 @@ use gw_policy::plan;
 use gw_policy::rate::{Cap, Used};
 use parking_lot::Mutex;
 
+use crate::checks::{Checked, State};
+
 /// What a provider's configuration says of its standing.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Rules {
@@ -46,6 +48,8 @@ pub struct Standing {
     troubled: AtomicBool,
     in_flight: AtomicU32,
     seen: Mutex<Seen>,
+    /// What the last health check found.
+    last_check: Mutex<Option<Checked>>,
 }
 
 #[derive(Debug, Default)]
@@ -141,9 +145,24 @@ impl Standing {
         self.in_flight.load(Relaxed)
     }
 
-    /// A health check has found it well, or not.
-    pub fn checked(&self, rules: &Rules, outcome: Outcome, now: Duration) {
-        self.observe(rules, outcome, now);
+    /// A health check has found it well, or not. One that is left out comes back by that; what requests have seen of
+    /// one that is not is not forgotten because it answers a check.
+    pub fn checked(&self, rules: &Rules, checked: Checked, now: Duration) {
+        *self.last_check.lock() = Some(checked);
+        let Some(settings) = &rules.breaker else { return };
+        let mut seen = self.seen.lock();
+        if checked.state == State::Up && seen.breaker.phase(now) == Phase::Closed {
+            return;
+        }
+        if seen.breaker.admits(now, settings) == Admission::Yes {
+            seen.breaker = seen.breaker.begin(now, settings).observe(checked.outcome(), now, settings);
+        }
+        self.troubled.store(!seen.breaker.is_quiet(now), Relaxed);
+    }
+
+    /// What the last health check found; `None` if there was none.
+    pub fn last_check(&self) -> Option<Checked> {
+        *self.last_check.lock()
     }
 
     fn observe(&self, rules: &Rules, outcome: Outcome, now: Duration) {
@@ -256,6 +275,35 @@ mod tests {
         }
         assert_eq!(standing.phase(s(31)), Phase::Closed);
         assert!(!standing.troubled.load(Relaxed), "nobody asks the breaker any more");
+    }
+
+    #[test]
+    fn health_checks_rest_a_provider_and_bring_it_back_without_a_request() {
+        let (standing, rules) = (Arc::new(Standing::default()), rules());
+        let check = |state, at| {
+            let took = Duration::from_millis(5);
+            standing.checked(&rules, Checked { state, status: None, took }, s(at));
+        };
+        (0..50).for_each(|_| check(State::AuthFailed, 1));
+        assert_eq!(standing.phase(s(1)), Phase::Closed, "a refused credential is no outage");
+        (0..5).for_each(|_| check(State::Down, 1));
+        assert_eq!(standing.admits(&rules, s(2)), plan::Standing::Resting(s(29)));
+        (0..2).for_each(|_| check(State::Up, 2));
+        assert_eq!(standing.phase(s(2)), Phase::Open, "it rests for as long as it was told to");
+        (0..2).for_each(|_| check(State::Up, 31));
+        assert_eq!(standing.phase(s(31)), Phase::Closed);
+        assert_eq!(standing.last_check().map(|last| last.state), Some(State::Up));
+    }
+
+    #[test]
+    fn a_check_that_goes_well_does_not_hide_requests_that_fail() {
+        let (standing, rules) = (Arc::new(Standing::default()), rules());
+        for _ in 0..5 {
+            standing.attend(&rules, s(1)).failed(None, s(1));
+            let took = Duration::from_millis(5);
+            standing.checked(&rules, Checked { state: State::Up, status: Some(200), took }, s(1));
+        }
+        assert_eq!(standing.phase(s(1)), Phase::Open);
     }
 
     #[test]

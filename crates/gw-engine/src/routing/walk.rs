@@ -200,6 +200,12 @@ impl Walk<'_> {
         }
     }
 
+    /// What may follow an attempt that comes before a plan: all of the plan.
+    pub(super) fn chances_of_trial(&self) -> Chances {
+        let share = self.snapshot.shares_time.then(|| share(self.deadline, 2));
+        Chances { another: true, next: true, slow: None, share }
+    }
+
     fn pause(&self, target: &Rc<Resolved>, retry: u32, error: &Error, dice: &mut Dice) -> Option<Duration> {
         let left = self.deadline.saturating_duration_since(Instant::now());
         let pause = target.retry().pause(retry, &Failure::from(error), left, dice)?;

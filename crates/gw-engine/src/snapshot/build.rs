@@ -18,12 +18,13 @@ use gw_providers::catalog::{Catalog, Kind, ProviderType, Variable};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 
-use super::{AllSettings, Provider, Snapshot, credential, watsonx};
+use super::{AllSettings, Provider, Snapshot, credential, watched, watsonx};
 use crate::identity::{Identity, KeyTable};
 use crate::media::MediaFetch;
 use crate::models::{Choosing, Models, RouteTarget, Routes, Rule, TargetSettings};
 use crate::pricing::{Described, Pricing};
 use crate::routing::standing::{self, Standings};
+use crate::trials::Trials;
 
 /// The catalogue entry that is built in.
 const SANDBOX: &str = "sandbox";
@@ -40,6 +41,8 @@ pub struct Resources<'a> {
     pub update: Option<Arc<Update>>,
     /// How providers stand; they are the same ones in every snapshot.
     pub standings: &'a Standings,
+    /// How canaries go; those that a snapshot shares with the last go on.
+    pub trials: &'a Trials,
     /// The process's environment.
     pub variable: &'a dyn Fn(&str) -> Option<String>,
 }
@@ -73,6 +76,8 @@ pub fn build(config: &Config, resources: &Resources<'_>, generation: u64) -> Res
     let models = Models::new(providers, resources.catalog, choosing);
     let rules = rules(config, &models, &mut wrong);
     let routes = routes(config, &models, &mut wrong);
+    let checks = watched::checks(config.health_checks.as_ref(), &models, &mut wrong).map(Arc::new);
+    let canaries = watched::canaries(&config.canaries, &models, resources.trials, &mut wrong);
     if !wrong.is_empty() {
         return Err(wrong.into());
     }
@@ -93,6 +98,8 @@ pub fn build(config: &Config, resources: &Resources<'_>, generation: u64) -> Res
         shares_time: config.routing.shares_time,
         unsupported: config.translation.unsupported,
         relay: config.relay,
+        checks,
+        canaries,
         media: MediaFetch::new(&config.translation.media),
         cors_origins: config.server.cors_origins.clone(),
     })
@@ -390,7 +397,8 @@ fn tree(node: &RouteNode, models: &Models, wrong: &mut Vec<Diagnostic>) -> Node<
     Node::Group(Group { id: 0, strategy, members, fallback: group.fallback.clone() })
 }
 
-fn find(models: &Models, reference: &Spanned<String>, wrong: &mut Vec<Diagnostic>) -> Vec<usize> {
+/// The providers that a name or type stands for; a mistake if there are none.
+pub(super) fn find(models: &Models, reference: &Spanned<String>, wrong: &mut Vec<Diagnostic>) -> Vec<usize> {
     let found = models.named(&reference.value);
     if found.is_empty() {
         let names: Vec<_> = models.providers().iter().map(|provider| provider.name.to_string()).collect();

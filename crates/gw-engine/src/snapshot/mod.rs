@@ -5,6 +5,7 @@ mod cell;
 mod credential;
 mod provider;
 mod settings;
+mod watched;
 mod watsonx;
 
 use bytes::Bytes;
@@ -17,10 +18,12 @@ pub use cell::{Handle, Published};
 pub use provider::{Credential, OwnEgress, Provider};
 pub use settings::{AllSettings, Settings};
 
+use crate::checks::Checks;
 use crate::identity::Identity;
 use crate::media::MediaFetch;
 use crate::models::Models;
 use crate::pricing::Pricing;
+use crate::trials::Canary;
 
 /// The configuration as running. A request sees one from its first step to its last.
 pub struct Snapshot {
@@ -56,6 +59,10 @@ pub struct Snapshot {
     pub unsupported: Unsupported,
     /// How operations are carried that are not understood.
     pub relay: Relay,
+    /// Who is asked for their health, if anybody.
+    pub checks: Option<Arc<Checks>>,
+    /// Who gets a share of the requests on trial.
+    pub canaries: Vec<Canary>,
     /// How media are fetched for providers that take only bytes.
     pub media: MediaFetch,
     /// Web origins whose pages may call.
