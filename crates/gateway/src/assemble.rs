@@ -12,6 +12,7 @@ use gw_engine::budget::Budget;
 use gw_engine::conversations::Conversations;
 use gw_engine::recent::{Memory, Recent};
 use gw_engine::relay::Homes;
+use gw_engine::routing::control::Places;
 use gw_engine::snapshot::Handle;
 use gw_engine::{Engine, Ports, Published};
 use gw_http::Observer;
@@ -96,7 +97,7 @@ async fn live(
     let tasks = background(&registry);
     let (records, finished) = mailbox::mailbox::<RequestRecord>(RECORDS_PER_WORKER);
     let (control, questions) = Control::channel();
-    let house = Arc::new(House::new(config, &published, &registry, &health, control, records));
+    let house = Arc::new(House::new(config, &published, &registry, &health, &lasting, control, records));
     let certificate = certificate(config)?;
     let workers = Workers::start(&worker_settings(config, certificate.clone()), &house)?;
 
@@ -179,6 +180,8 @@ struct House {
     loopback_only: bool,
     /// From when on time is counted for how providers stand.
     epoch: Instant,
+    /// Where requests go and who we are there.
+    places: Places,
 }
 
 impl House {
@@ -187,6 +190,7 @@ impl House {
         published: &Arc<Published>,
         registry: &Arc<Registry>,
         health: &Arc<Health>,
+        lasting: &Lasting,
         control: Control,
         records: Sender<RequestRecord>,
     ) -> Self {
@@ -204,6 +208,10 @@ impl House {
             metrics_path: metrics_path(config),
             loopback_only: config.listen.iter().all(|address| address.ip().is_loopback()),
             epoch: Instant::now(),
+            places: Places {
+                origins: Arc::clone(&lasting.origins),
+                authenticators: Arc::clone(&lasting.authenticators),
+            },
         }
     }
 
@@ -248,6 +256,7 @@ impl Application for House {
             homes: Arc::clone(&self.homes),
             in_flight: Arc::clone(&self.in_flight),
             epoch: self.epoch,
+            places: self.places.clone(),
         };
         Rc::new(Api {
             engine: Engine::new(Rc::new(ports), worker.index as u64),

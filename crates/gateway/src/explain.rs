@@ -12,6 +12,7 @@ use gw_config::Environment;
 use gw_engine::budget::Budget;
 use gw_engine::conversations::Conversations;
 use gw_engine::relay::Homes;
+use gw_engine::routing::control::Places;
 use gw_engine::snapshot::Handle;
 use gw_engine::{Engine, Ports, Published};
 use gw_http::Pools;
@@ -72,5 +73,6 @@ fn ports(published: &Arc<Published>) -> Ports {
         homes: Arc::new(Homes::default()),
         in_flight: Budget::new("requests in flight", 1),
         epoch: Instant::now(),
+        places: Places::default(),
     }
 }

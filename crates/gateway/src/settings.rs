@@ -34,9 +34,9 @@ pub(crate) struct Settings {
 #[derive(Default)]
 pub(crate) struct Lasting {
     /// Places that requests go to, with their connections.
-    pub(crate) origins: Origins,
+    pub(crate) origins: Arc<Origins>,
     /// Who we are to providers, with their tokens.
-    pub(crate) authenticators: Authenticators,
+    pub(crate) authenticators: Arc<Authenticators>,
     /// The newest models and prices.
     pub(crate) newest: Arc<Newest>,
     /// How providers stand.
@@ -77,6 +77,7 @@ pub(crate) fn build(config: &Config, lasting: &Lasting, generation: u64) -> Resu
         origins: &lasting.origins,
         authenticators: &lasting.authenticators,
         update: lasting.newest.of(&config.catalog)?,
+        guard: None,
         standings: &lasting.standings,
         trials: &lasting.trials,
         variable: &|name| std::env::var(name).ok().filter(|value| !value.is_empty()),

@@ -15,8 +15,8 @@ use gw_core::price::Rates;
 use crate::diagnostic::Place;
 use crate::secret::Secret;
 pub use routing::{
-    Canary, HealthCheck, HealthChecks, Notice, ProviderRouting, Resume, Route, RouteGroup, RouteNode, RouteStrategy,
-    Routing, Rule, Slow, SlowAction, Target,
+    Canary, FromRequests, HealthCheck, HealthChecks, Notice, ProviderRouting, Resume, Route, RouteGroup, RouteNode,
+    RouteStrategy, Routing, Rule, Slow, SlowAction, Target,
 };
 
 pub use provider::{

@@ -50,6 +50,9 @@ impl AttemptCredential {
 /// and has no key of its own.
 pub(crate) fn credential(choice: &Choice, foreign_key: Option<&str>) -> Result<AttemptCredential, Error> {
     let provider = &choice.provider;
+    if let Some((name, value)) = &provider.callers_credential {
+        return Ok(AttemptCredential::Client(name.clone(), value.clone()));
+    }
     if provider.credential != Credential::Missing {
         return Ok(AttemptCredential::Configured);
     }

@@ -29,6 +29,7 @@ use crate::models::{Choice, Target, TargetSettings};
 use crate::openrouter;
 use crate::relay::Homes;
 use crate::reply::Reply;
+use crate::routing::control::{self, Guests, Places};
 use crate::routing::{Read, RequestFacts, Seen, Walk, Way, notice};
 use crate::snapshot::{Handle, Settings, Snapshot};
 
@@ -49,6 +50,14 @@ pub struct Call<'a> {
     pub openrouter: bool,
     /// The key that the client presented, if it is not one of ours.
     pub foreign_key: Option<&'a str>,
+    /// The provider that the path names.
+    pub provider: Option<&'a str>,
+    /// The key of the caller's own account at that provider.
+    pub own_key: Option<&'a str>,
+    /// Whether only a provider may answer that understands every parameter.
+    pub needs_parameters: bool,
+    /// Which step of a list of steps this is.
+    pub step: Option<usize>,
     /// The path that was asked.
     pub path: &'a str,
     /// The client's headers.
@@ -81,6 +90,8 @@ pub struct Ports {
     pub homes: Arc<Homes>,
     /// From when on time is counted for how providers stand. The same for every worker.
     pub epoch: Instant,
+    /// Where requests go and who we are there, for providers that callers bring keys for.
+    pub places: Places,
 }
 
 impl Ports {
@@ -134,6 +145,7 @@ pub struct Engine {
     /// Where this worker's turns begin.
     begin: u64,
     resolved: RefCell<Known>,
+    guests: Guests,
 }
 
 /// What has been resolved under one snapshot.
@@ -146,12 +158,22 @@ struct Known {
 impl Engine {
     /// An engine that works with these. Where targets take turns, it begins with this one.
     pub fn new(ports: Rc<Ports>, begin: u64) -> Self {
-        Self { ports, begin, resolved: RefCell::default() }
+        Self { ports, begin, resolved: RefCell::default(), guests: Guests::default() }
     }
 
     /// What it works with.
     pub fn ports(&self) -> &Rc<Ports> {
         &self.ports
+    }
+
+    /// Where this worker's turns begin.
+    pub(crate) fn begin(&self) -> u64 {
+        self.begin
+    }
+
+    /// What was made of the routing that requests brought.
+    pub(crate) fn guests(&self) -> &Guests {
+        &self.guests
     }
 
     /// Answers a request of a caller that is known.
@@ -162,8 +184,12 @@ impl Engine {
         let head = head(call)?;
         meter.asked(head.model.as_deref(), head.stream);
 
-        let way = self.resolve(snapshot, call, head.model.as_deref(), head.prefer_provider.as_deref())?;
         custom_cost::priced_by_caller(call.headers, snapshot, meter)?;
+        if control::is_spoken(call, &head) {
+            // Rarer, and larger: it does not weigh on the future of other requests.
+            return Box::pin(self.run_controlled(snapshot, call, head, meter)).await;
+        }
+        let way = self.resolve(snapshot, call, head.model.as_deref(), head.prefer_provider.as_deref())?;
         let deadline = meter.started() + snapshot.request_timeout;
         let walk = Walk { ports: &self.ports, snapshot, call, head: &head, deadline };
         if !snapshot.canaries.is_empty()
@@ -172,6 +198,11 @@ impl Engine {
         {
             return Ok(reply);
         }
+        self.go(&walk, &way, meter).await
+    }
+
+    /// Goes where a model's name leads.
+    pub(crate) async fn go(&self, walk: &Walk<'_>, way: &Way, meter: &mut Meter) -> Result<Reply, Error> {
         if let Some(only) = way.only() {
             return match walk.first(only, meter).await {
                 Err(error) if only.retry().retries > 0 => Box::pin(walk.again(only, error, meter)).await,
@@ -181,12 +212,12 @@ impl Engine {
         // Rarer, and larger: it does not weigh on the future of a request with one target.
         Box::pin(async {
             way.turn();
-            let plan = self.plan(&way, call, &head, meter.request_id(), 0)?;
-            if let Some(first) = notice::passed_over(&way, &plan) {
+            let plan = self.plan(way, walk.call, walk.head, meter.request_id(), 0)?;
+            if let Some(first) = notice::passed_over(way, &plan) {
                 meter.passed_over(first);
             }
             let reply = walk.along(&plan, meter).await?;
-            Ok(notice::told(reply, snapshot, call.dialect, meter))
+            Ok(notice::told(reply, walk.snapshot, walk.call.dialect, meter))
         })
         .await
     }

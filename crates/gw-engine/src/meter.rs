@@ -14,6 +14,7 @@ use crate::answer_id;
 use crate::budget::Taken;
 use crate::custom_cost::CustomCost;
 use crate::engine::{Ports, Resolved};
+use crate::routing::control::Told;
 use crate::routing::notice::Notices;
 use crate::routing::standing::Place;
 
@@ -47,6 +48,7 @@ pub struct Meter {
     notices: Notices,
     /// Attempts before this meter was set beside another, which settles for both.
     beside: Option<u32>,
+    told: Option<Told>,
 }
 
 /// When things happened.
@@ -131,6 +133,7 @@ impl Meter {
             place: None,
             notices: Notices::default(),
             beside: None,
+            told: None,
         })
     }
 
@@ -351,6 +354,7 @@ impl Meter {
             _in_flight: None,
             place: None,
             notices: Notices::default(),
+            told: None,
             beside: Some(self.record.attempts),
         })
     }
@@ -395,6 +399,18 @@ impl Meter {
     /// The attempts that failed.
     pub fn tries(&self) -> &[Try] {
         &self.record.tries
+    }
+
+    /// The answer's head is told in these words, too.
+    pub(crate) fn tell_in(&mut self, told: Told) {
+        self.told = Some(told);
+    }
+
+    /// Writes what the request's own words of routing want to hear.
+    pub fn write_told(&self, headers: &mut HeaderMap) {
+        if let Some(told) = &self.told {
+            told.write(headers, self.resolved(), self.tries(), self.record.error.is_some());
+        }
     }
 
     /// Keeps the provider's place until this request has ended.

@@ -136,6 +136,28 @@ impl Models {
         &self.providers
     }
 
+    /// The known kinds of providers.
+    pub fn catalog(&self) -> &'static Catalog {
+        self.catalog
+    }
+
+    /// After which failures of a provider the next is tried.
+    pub fn fallback(&self) -> &Failures {
+        &self.choosing.fallback
+    }
+
+    /// Whether the configuration writes out this name: a route, an alias, or a model that a provider lists.
+    pub fn is_written(&self, name: &str) -> bool {
+        self.routes.contains_key(name)
+            || self.listed.contains_key(name)
+            || name.split_once('/').is_some_and(|(_, model)| self.listed.contains_key(model))
+    }
+
+    /// Whether a name is that of a provider, or of a kind of providers.
+    pub fn names_provider(&self, name: &str) -> bool {
+        self.by_name.contains_key(name) || self.catalog.get(name).is_some()
+    }
+
     /// The same models, with rules.
     #[must_use]
     pub fn with_rules(mut self, rules: Vec<Rule>) -> Self {

@@ -93,9 +93,7 @@ pub(crate) fn for_others<'a>(
     let body = joined(edit::apply(body, edits).as_slice());
     let scanned = request::scan(call.dialect, &body)?;
     let head = Head { model: head.model.clone(), stream: head.stream, ..scanned };
-    let Call { dialect, model, stream, json_array, foreign_key, headers, openrouter, .. } = *call;
-    let path = call.path;
-    let call = Call { dialect, model, stream, json_array, foreign_key, path, headers, openrouter, body, held };
+    let call = Call { body, held, ..*call };
     Ok(Some(Box::new((call, head))))
 }
 

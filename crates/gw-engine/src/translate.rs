@@ -87,14 +87,15 @@ impl Attempt<'_> {
         let only_streams = self.resolved.only_streams || spoken.entry.stream == Streaming::Only;
         let stream = request.stream || only_streams;
         let target = Target { model: &self.resolved.choice.model, provider: &provider.name, stream };
-        if self.snapshot.unsupported == Unsupported::Pass {
+        if self.unsupported(call) == Unsupported::Pass {
             // As if the client had spoken the provider's dialect: what has no meaning here goes through.
             request.extra.family = spoken.dialect.family();
         }
-        let mut left_out = spoken.leave_out(self.snapshot.unsupported, &mut request);
+        let unsupported = self.unsupported(call);
+        let mut left_out = spoken.leave_out(unsupported, &mut request);
         let mut encoded = self.encode(&mut spoken, &request, &target)?;
         encoded.losses.append(&mut left_out);
-        if self.snapshot.unsupported == Unsupported::Reject {
+        if unsupported == Unsupported::Reject {
             refuse(&encoded.losses, provider)?;
         }
         // The client is told them again, the provider never was.
@@ -118,6 +119,11 @@ impl Attempt<'_> {
         let asked =
             Asked { request: Rc::new(request), request_id: meter.request_id(), now_s: self.ports.clock.unix_s() };
         self.answer(&spoken, call, response, Awaited { origin, asked, stream, to_keep }, meter).await
+    }
+
+    /// What becomes of a parameter that cannot be said: as the operator has it, unless the request wants every one heard.
+    fn unsupported(&self, call: &Call<'_>) -> Unsupported {
+        if call.needs_parameters { Unsupported::Reject } else { self.snapshot.unsupported }
     }
 
     /// The request in the provider's words, its tools in words of ours where the model knows none.

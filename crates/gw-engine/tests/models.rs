@@ -42,6 +42,7 @@ fn snapshot(config: &Config, environment: &[(&str, &str)]) -> Snapshot {
         standings: &Standings::default(),
         trials: &Trials::default(),
         update: None,
+        guard: None,
         variable: &find,
     };
     build(config, &resources, 1).unwrap_or_else(|wrong| panic!("{wrong}"))
@@ -222,6 +223,7 @@ fn everything_that_is_wrong_is_told_at_once() {
         standings: &Standings::default(),
         trials: &Trials::default(),
         update: None,
+        guard: None,
         variable: &|_| None,
     };
     let wrong = build(&config, &resources, 1).err().unwrap().to_string();

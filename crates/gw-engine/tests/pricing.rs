@@ -22,6 +22,7 @@ fn input_rate(model: &str, endpoint: Option<&str>) -> Option<Rate> {
         authenticators: &Authenticators::default(),
         standings: &gw_engine::routing::standing::Standings::default(),
         trials: &gw_engine::trials::Trials::default(),
+        guard: None,
         update: None,
         variable: &|_| None,
     };

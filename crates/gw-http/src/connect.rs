@@ -23,6 +23,9 @@ pub enum ConnectError {
     /// The host name has no address.
     #[error("the host name could not be resolved: {0}")]
     Resolve(io::Error),
+    /// The host name leads to addresses that a client may not name.
+    #[error("it is not at an address that clients may name")]
+    Forbidden,
     /// No address accepted the connection.
     #[error("{0}")]
     Io(io::Error),
@@ -67,7 +70,7 @@ async fn attempt(origin: &Origin) -> Result<Connected, ConnectError> {
     let stream = match proxy::choose(settings)? {
         None => match origin.addresses() {
             Some(addresses) => dial(addresses.to_vec()).await?,
-            None => dial(resolve(&settings.host, settings.port).await?).await?,
+            None => dial(permitted(origin, resolve(&settings.host, settings.port).await?)?).await?,
         },
         Some(proxy) => {
             let stream = dial(resolve(&proxy.host, proxy.port).await?).await?;
@@ -94,6 +97,14 @@ async fn attempt(origin: &Origin) -> Result<Connected, ConnectError> {
         return Err(ConnectError::Tls("the provider does not offer HTTP/2".to_owned()));
     }
     Ok(Connected { stream: Stream::Tls(Box::new(stream.into())), http2, forward: None })
+}
+
+/// The addresses that may be connected to, unless there is one that may not: a name for both kinds is a trap.
+fn permitted(origin: &Origin, addresses: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, ConnectError> {
+    match origin.guard() {
+        Some(guard) if !addresses.iter().all(|address| guard.permits(address.ip())) => Err(ConnectError::Forbidden),
+        Some(_) | None => Ok(addresses),
+    }
 }
 
 async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, ConnectError> {

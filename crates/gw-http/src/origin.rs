@@ -8,6 +8,7 @@ use http::HeaderValue;
 use parking_lot::Mutex;
 use rustls::pki_types::ServerName;
 
+use crate::AddressGuard;
 use crate::proxy::ProxyChoice;
 use crate::tls;
 
@@ -70,6 +71,7 @@ pub struct Origin {
     server_name: Option<ServerName<'static>>,
     tls: OnceLock<Result<Arc<rustls::ClientConfig>, String>>,
     addresses: Option<Box<[SocketAddr]>>,
+    guard: Option<AddressGuard>,
 }
 
 impl Origin {
@@ -93,6 +95,11 @@ impl Origin {
     /// Where it is, if its name is not to be resolved.
     pub(crate) fn addresses(&self) -> Option<&[SocketAddr]> {
         self.addresses.as_deref()
+    }
+
+    /// Which of its addresses may be connected to; any if `None`.
+    pub(crate) fn guard(&self) -> Option<&AddressGuard> {
+        self.guard.as_ref()
     }
 
     /// The TLS configuration, made when first needed: reading the platform's roots takes milliseconds.
@@ -131,13 +138,26 @@ impl Origins {
     /// # Errors
     /// If the host is not one, or given certificates or keys cannot be read.
     pub fn intern(&self, settings: OriginSettings) -> Result<Arc<Origin>, OriginError> {
+        self.find_or_make(settings, None)
+    }
+
+    /// The origin with these settings that a client has named: only addresses that the guard permits are connected to,
+    /// whatever its name resolves to at the time, and never by a proxy, which would resolve it anew.
+    ///
+    /// # Errors
+    /// As [`intern`](Self::intern).
+    pub fn guarded(&self, settings: OriginSettings, guard: AddressGuard) -> Result<Arc<Origin>, OriginError> {
+        self.find_or_make(OriginSettings { proxy: ProxyChoice::Direct, ..settings }, Some(guard))
+    }
+
+    fn find_or_make(&self, settings: OriginSettings, guard: Option<AddressGuard>) -> Result<Arc<Origin>, OriginError> {
         let mut known = self.known.lock();
         known.list.retain(|origin| origin.strong_count() > 0);
-        let existing = known.list.iter().filter_map(Weak::upgrade).find(|origin| origin.settings == settings);
-        if let Some(origin) = existing {
+        let mut existing = known.list.iter().filter_map(Weak::upgrade);
+        if let Some(origin) = existing.find(|origin| origin.settings == settings && origin.guard == guard) {
             return Ok(origin);
         }
-        let origin = Arc::new(make(settings, OriginId(known.next))?);
+        let origin = Arc::new(Origin { guard, ..make(settings, OriginId(known.next))? });
         known.next += 1;
         known.list.push(Arc::downgrade(&origin));
         Ok(origin)
@@ -157,7 +177,7 @@ fn make(settings: OriginSettings, id: OriginId) -> Result<Origin, OriginError> {
         let config = tls::client_config(&settings).map_err(OriginError::Tls)?;
         let _ = tls.set(Ok(config));
     }
-    Ok(Origin { settings, host_header, id, server_name, tls, addresses: None })
+    Ok(Origin { settings, host_header, id, server_name, tls, addresses: None, guard: None })
 }
 
 fn authority(settings: &OriginSettings) -> String {

@@ -10,6 +10,7 @@ use gw_core::{Error, ErrorCode, RequestId};
 use gw_dialects::paths::Addressed;
 use gw_dialects::shared::percent;
 use gw_dialects::{DialectId, gemini};
+use gw_engine::budget::Taken;
 use gw_engine::identity::Identified;
 use gw_engine::recent::Recent;
 use gw_engine::{Call, Engine, Meter, Reply, ReplyBody, Snapshot};
@@ -26,6 +27,7 @@ use crate::health::Health;
 use crate::ids::RequestIds;
 use crate::models::Shape;
 use crate::origin::{self, Exposure};
+use crate::prefixes::{self, Prefixed};
 use crate::respond::Voice;
 use crate::routes::{self, Route, Upgrade};
 use crate::{models, openrouter, respond, standing};
@@ -60,7 +62,10 @@ impl Service for Api {
         let allowed_origin = origin::allowed_origin(&parts.headers, &snapshot.cors_origins);
         let mut response = match route {
             _ if parts.method == Method::OPTIONS && allowed_origin.is_some() => self.preflight(&parts),
-            Route::Operation(addressed) => self.operation(&snapshot, addressed, &parts, incoming).await,
+            Route::Operation(addressed) => self.operation(&snapshot, addressed, None, &parts, incoming).await,
+            Route::Unknown if parts.method == Method::POST => {
+                Box::pin(self.prefixed(&snapshot, &parts, incoming)).await
+            }
             Route::State(resource) => self.state(&snapshot, resource, &parts, incoming).await,
             Route::Plan => self.plan(&snapshot, &parts, incoming).await,
             // In a box: it is larger than the path of most requests, which need not carry its size.
@@ -85,16 +90,17 @@ impl Service for Api {
 
 impl Api {
     /// An operation: the request path.
-    async fn operation(
+    pub(crate) async fn operation(
         &self,
         snapshot: &Snapshot,
         addressed: Addressed<'_>,
+        provider: Option<&str>,
         parts: &Parts,
         incoming: Incoming,
     ) -> Response<ReplyBody> {
         let dialect = addressed.dialect;
         let mut meter = self.meter(dialect, parts);
-        let ended = CatchPanic::new(self.run(snapshot, addressed, parts, incoming, &mut meter)).await;
+        let ended = CatchPanic::new(self.run(snapshot, addressed, provider, parts, incoming, &mut meter)).await;
         respond::outcome(ended, dialect, Voice::of(parts, dialect), meter)
     }
 
@@ -102,28 +108,65 @@ impl Api {
         &self,
         snapshot: &Snapshot,
         addressed: Addressed<'_>,
+        provider: Option<&str>,
         parts: &Parts,
         incoming: Incoming,
         meter: &mut Meter,
     ) -> Result<Reply, Error> {
-        let ports = self.engine.ports();
         let presented = presented_key(parts);
         let presented = presented.as_deref();
         let is_foreign = self.admit(snapshot, parts, presented, meter)?;
+        let (body, held) = self.body(snapshot, parts, incoming, meter).await?;
+        let foreign_key = presented.filter(|_| is_foreign);
+        let Addressed { dialect, model, stream } = addressed;
+        let json_array = gemini::wants_array(dialect, stream, parts.uri.query());
+        let path = parts.uri.path();
+        let call = Call {
+            dialect,
+            model,
+            stream,
+            json_array,
+            openrouter: meter.speaks_openrouter(),
+            foreign_key,
+            provider,
+            own_key: None,
+            needs_parameters: false,
+            step: None,
+            path,
+            headers: &parts.headers,
+            body,
+            held,
+        };
+        self.engine.run(snapshot, &call, meter).await
+    }
+
+    /// The body of a request, under its limits.
+    pub(crate) async fn body(
+        &self,
+        snapshot: &Snapshot,
+        parts: &Parts,
+        incoming: Incoming,
+        meter: &mut Meter,
+    ) -> Result<(Bytes, Taken), Error> {
         let limits = BodyLimits {
             bytes_max: snapshot.body_bytes_max,
             timeout: snapshot.body_timeout,
             deadline: meter.started() + snapshot.request_timeout,
         };
-        let (body, held) = body::read(incoming, &parts.headers, limits, &ports.held_bytes).await?;
+        let (body, held) = body::read(incoming, &parts.headers, limits, &self.engine.ports().held_bytes).await?;
         meter.request_body(body.len());
-        let foreign_key = presented.filter(|_| is_foreign);
-        let Addressed { dialect, model, stream } = addressed;
-        let json_array = gemini::wants_array(dialect, stream, parts.uri.query());
-        let (headers, openrouter) = (&parts.headers, meter.speaks_openrouter());
-        let path = parts.uri.path();
-        let call = Call { dialect, model, stream, json_array, openrouter, foreign_key, path, headers, body, held };
-        self.engine.run(snapshot, &call, meter).await
+        Ok((body, held))
+    }
+
+    /// A path that means nothing unless it names a provider.
+    async fn prefixed(&self, snapshot: &Snapshot, parts: &Parts, incoming: Incoming) -> Response<ReplyBody> {
+        match prefixes::find(parts.uri.path(), |name| snapshot.models.names_provider(name)) {
+            Some(Prefixed::Operation(addressed, provider)) => {
+                self.operation(snapshot, addressed, provider, parts, incoming).await
+            }
+            Some(Prefixed::Universal) => self.universal(snapshot, parts, incoming).await,
+            None => self.other(snapshot, Route::Unknown, parts).await,
+        }
     }
 
     /// Lets a request in, and says whether the presented key is not ours. Asked before the body is read: who may not call

@@ -15,11 +15,13 @@ pub mod models;
 pub mod openrouter;
 pub mod origin;
 pub mod plan;
+mod prefixes;
 mod relay;
 pub mod respond;
 pub mod routes;
 pub mod standing;
 mod state;
+mod universal;
 
 pub use control::Control;
 pub use handle::Api;

@@ -332,6 +332,7 @@ fn told_by_meter(headers: &mut HeaderMap, meter: &Meter) {
             headers.insert(X_MODEL_USED, resolved.model_header.clone());
         }
     }
+    meter.write_told(headers);
 }
 
 /// Whether what follows on the connection may be the rest of a request that was not read to its end.

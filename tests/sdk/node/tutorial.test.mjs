@@ -13,8 +13,6 @@ import OpenAI from "openai";
 
 const BINARY = process.env.AI_GATEWAY_BINARY;
 const skip = BINARY ? false : "AI_GATEWAY_BINARY does not name the program";
-// What this version does not do yet: a test that fails is reported and breaks nothing.
-const headerForm = { skip, todo: "x-portkey-config in a header" };
 
 const KEYS = { openai: "sk-right-openai", anthropic: "sk-ant-right", google: "right-google" };
 const QUESTION = [{ role: "user", content: "詩を書いて" }];
@@ -163,29 +161,26 @@ test("with every key wrong the program is told, and no key is repeated", { skip 
   });
 });
 
-// The header form names vendors; the gateway's own configuration says where they are.
-const places = () => ({
-  providers: Object.keys(VENDORS).map((type) => ({ name: type, type, endpoint: vendors[type].address })),
-});
+// The header form brings everything along: the gateway itself is configured with nothing.
 const withConfig = (address, config, more = {}) =>
   newClient(address, { defaultHeaders: { "x-portkey-config": JSON.stringify(config), ...more } });
 
-test("step 3, as a header: the real keys stand in the configuration that the program sends", headerForm, async () => {
-  const answer = await ask(withConfig(await startGateway(places()), tutorial(KEYS)));
+test("step 3, as a header: the real keys stand in the configuration that the program sends", { skip }, async () => {
+  const answer = await ask(withConfig(await startGateway({}), tutorial(KEYS, custom)));
   assert.equal(answer.choices[0].message.content, GPTS);
 });
 
-test("step 4, as a header: with a wrong key at OpenAI Claude answers, in OpenAI's shape", headerForm, async () => {
-  const config = tutorial({ ...KEYS, openai: "sk-wrong-key" });
-  const answer = await ask(withConfig(await startGateway(places()), config));
+test("step 4, as a header: with a wrong key at OpenAI Claude answers, in OpenAI's shape", { skip }, async () => {
+  const config = tutorial({ ...KEYS, openai: "sk-wrong-key" }, custom);
+  const answer = await ask(withConfig(await startGateway({}), config));
   assert.equal(answer.object, "chat.completion");
   assert.equal(answer.choices[0].message.content, CLAUDES);
 });
 
-test("the whole program, as a header: two targets and the simple cache", headerForm, async () => {
-  const config = tutorial({ ...KEYS, openai: "sk-wrong-key" });
+test("the whole program, as a header: two targets and the simple cache", { skip }, async () => {
+  const config = tutorial({ ...KEYS, openai: "sk-wrong-key" }, custom);
   config.targets.pop();
-  const client = withConfig(await startGateway(places()), config, { "x-portkey-cache": "simple" });
+  const client = withConfig(await startGateway({}), config, { "x-portkey-cache": "simple" });
   const answer = await ask(client, { messages: [{ role: "user", content: "AI Gatewayを一言で説明して" }] });
   assert.equal(answer.choices[0].message.content, CLAUDES);
 });

@@ -52,6 +52,8 @@ pub struct Provider {
     pub model_settings: Vec<ModelSettings>,
     /// Whether tools are described to its models in words.
     pub emulate_tools: bool,
+    /// What its operator vouches for, in words that requests may ask for.
+    pub assurances: Vec<String>,
 }
 
 impl Provider {
@@ -78,6 +80,7 @@ impl Provider {
             parameters: Parameters::default(),
             model_settings: Vec::new(),
             emulate_tools: false,
+            assurances: Vec::new(),
             passthrough: None,
         }
     }

@@ -42,6 +42,8 @@ pub struct Routing {
     pub notice: Notice,
     /// Whether fallbacks to lesser models are meant, so that nobody is warned of them.
     pub allow_downgrade: bool,
+    /// What requests may bring along.
+    pub from_requests: FromRequests,
 }
 
 /// What becomes of an answer that takes long to begin, while another provider could be tried.
@@ -214,6 +216,15 @@ pub struct Canary {
     pub shadow: bool,
 }
 
+/// What requests may bring along. What is `None` is decided by the profile and by who may call.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct FromRequests {
+    /// Whether they may bring keys of their own for providers.
+    pub own_keys: Option<bool>,
+    /// Whether they may name addresses of those providers.
+    pub custom_hosts: Option<bool>,
+}
+
 impl Default for Routing {
     fn default() -> Self {
         Self {
@@ -229,6 +240,7 @@ impl Default for Routing {
             resume: Resume::Off,
             notice: Notice::default(),
             allow_downgrade: false,
+            from_requests: FromRequests::default(),
         }
     }
 }

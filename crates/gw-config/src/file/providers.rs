@@ -62,6 +62,10 @@ section! {
         /// Whether tools are described to its models in words, and their calls read from their text: for models that know
         /// no tools.
         emulate_tools: bool, default "false";
+        /// What you vouch for, which nobody can find out: `zdr`, `no-data-collection`, `no-training`,
+        /// `distillable-text`, `quantization:fp8`, `headquarters:US`. Requests that ask for it are sent only to providers
+        /// that have it.
+        assurances: Vec<Spanned<String>>;
         /// Whether callers may use all of its own API under `/passthrough/NAME/`, with the credential configured here. If
         /// left out, they may with a key of their own only.
         passthrough: bool;

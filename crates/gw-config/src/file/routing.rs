@@ -56,6 +56,19 @@ section! {
         /// What stands as `provider` in the body of an answer that is not from the first target. Nothing is added if
         /// left out.
         fallback_marker: String;
+        /// What requests may say of their own routing.
+        from_requests: FromRequests;
+    }
+}
+
+section! {
+    /// What requests may bring along in headers and members of their own.
+    FromRequests {
+        /// Whether they may bring keys of their own for any known type of provider. If left out: unless `auth.mode` is
+        /// `required`.
+        own_keys: bool;
+        /// Whether they may name other addresses of those providers (`custom_host`). If left out: in the local profile.
+        custom_hosts: bool;
     }
 }
 

@@ -75,6 +75,11 @@ impl Meaning<'_> {
             parameters,
             model_settings,
             emulate_tools: written.emulate_tools.value().copied().unwrap_or(false),
+            assurances: written
+                .assurances
+                .value()
+                .map(|assurances| assurances.iter().map(|one| one.value.clone()).collect())
+                .unwrap_or_default(),
             passthrough: written.passthrough.value().copied(),
             routing,
         })

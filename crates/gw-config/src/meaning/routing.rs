@@ -10,7 +10,7 @@ use gw_policy::rate::Cap;
 use gw_policy::retry::Retry;
 
 use super::Meaning;
-use crate::config::{Notice, ProviderRouting, Resume, Routing, Slow, SlowAction, Spanned};
+use crate::config::{FromRequests, Notice, ProviderRouting, Resume, Routing, Slow, SlowAction, Spanned};
 use crate::file::{self, File, Mode};
 use crate::free::FailureName;
 use crate::quantities::Status;
@@ -54,6 +54,10 @@ impl Meaning<'_> {
                 fallback_marker: written.fallback_marker.value().cloned(),
             },
             allow_downgrade: written.allow_downgrade.value().copied().unwrap_or(false),
+            from_requests: written.from_requests.value().map_or_else(FromRequests::default, |from| FromRequests {
+                own_keys: from.own_keys.value().copied(),
+                custom_hosts: from.custom_hosts.value().copied(),
+            }),
         }
     }
 

@@ -20,7 +20,7 @@ async fn a_provider_is_told_what_concerns_it_and_nothing_else() {
         ("authorization", "Bearer sk-of-the-client"),
         ("cookie", "session=secret"),
         ("x-portkey-api-key", "pk"),
-        ("x-portkey-provider", "openai"),
+        ("x-portkey-trace-id", "trace"),
         ("openai-organization", "org-of-somebody-else"),
         ("x-forwarded-for", "203.0.113.9"),
         ("forwarded", "for=203.0.113.9"),

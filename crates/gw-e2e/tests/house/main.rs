@@ -56,6 +56,7 @@ mod rerank;
 mod routing_configured;
 #[cfg(test)]
 mod routing_explained;
+mod routing_requests;
 #[cfg(test)]
 mod routing_walk;
 #[cfg(test)]

@@ -19,6 +19,7 @@ use crate::engine::Engine;
 use crate::meter::Meter;
 use crate::outgoing;
 use crate::relay::{Asked, RelayCall, sent};
+use crate::routing::control;
 use crate::sending::provider_request_id;
 use crate::snapshot::Snapshot;
 
@@ -55,6 +56,7 @@ impl Engine {
         meter: &mut Meter,
     ) -> Result<Opened, Error> {
         check_handshake(call)?;
+        control::refuse_configuration(call.headers)?;
         meter.request_body(0);
         meter.asked(call.model.as_deref(), true);
         let dialect = call.asked.dialect();

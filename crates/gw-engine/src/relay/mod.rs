@@ -28,6 +28,7 @@ use crate::dispatch::{self, Attempt};
 use crate::engine::Engine;
 use crate::meter::Meter;
 use crate::reply::Reply;
+use crate::routing::control;
 use crate::sending::provider_request_id;
 use crate::snapshot::Snapshot;
 
@@ -105,6 +106,7 @@ impl Engine {
         body: RelayBody,
         meter: &mut Meter,
     ) -> Result<Reply, Error> {
+        control::refuse_configuration(call.headers)?;
         let ports = self.ports();
         // Until the answer has begun: the request is in memory until then.
         let mut held = None;

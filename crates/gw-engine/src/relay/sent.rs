@@ -14,6 +14,7 @@ use crate::dispatch::{Attempt, AttemptCredential};
 use crate::meter::Meter;
 use crate::openrouter;
 use crate::outgoing::{self, FORWARDED, FORWARDED_WITH_KEY};
+use crate::routing::control;
 use crate::snapshot::Provider;
 
 /// What of a query is for the gateway: Google's clients put the key there.
@@ -49,7 +50,7 @@ const NOT_TOLD: [HeaderName; 25] = [
     HeaderName::from_static("true-client-ip"),
 ];
 /// The same, by how the names begin.
-const NOT_TOLD_PREFIXES: [&str; 4] = ["x-forwarded-", "x-gateway-", "cf-connecting-", "sec-"];
+const NOT_TOLD_PREFIXES: [&str; 6] = ["x-forwarded-", "x-gateway-", "x-portkey-", "cf-aig-", "cf-connecting-", "sec-"];
 
 impl Target {
     /// The request as the provider gets it.
@@ -78,6 +79,7 @@ impl Target {
                 if meter.speaks_openrouter() {
                     openrouter::strip(provider, &head, &bytes, &mut edits, meter);
                 }
+                edits.extend(control::removals(&head, &bytes, openrouter::is(provider)));
                 edits.extend(quirks::edits(quirks, &head, &bytes));
                 RequestBody::held(edit::apply(&bytes, edits))
             }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::dispatch;
 use crate::engine::{self, Call, Engine, Resolved};
-use crate::routing::Way;
+use crate::routing::{Way, control};
 use crate::snapshot::{Credential, Provider, Snapshot};
 
 /// Providers without a credential that are told of, at most.
@@ -24,8 +24,15 @@ impl Engine {
     /// What the request itself would be answered with before anything is sent.
     pub fn explain(&self, snapshot: &Snapshot, call: &Call<'_>, request_id: RequestId) -> Result<Value, Error> {
         let head = engine::head(call)?;
-        let way = self.resolve(snapshot, call, head.model.as_deref(), head.prefer_provider.as_deref())?;
-        let plan = self.plan(&way, call, &head, request_id, 1)?;
+        let (controlled, resolved);
+        let way = if control::is_spoken(call, &head) {
+            controlled = self.controlled(snapshot, call, &head)?;
+            &controlled.way
+        } else {
+            resolved = self.resolve(snapshot, call, head.model.as_deref(), head.prefer_provider.as_deref())?;
+            &*resolved
+        };
+        let plan = self.plan(way, call, &head, request_id, 1)?;
         let attempts: Vec<_> =
             plan.steps.iter().enumerate().map(|(index, step)| attempt(call, &plan, index, step)).collect();
         let model = head.model.as_deref();
@@ -38,7 +45,7 @@ impl Engine {
             "deadline_ms": millis(snapshot.request_timeout),
             "wait_ms": millis(plan.wait),
             "attempts": attempts,
-            "left_out": left_out(snapshot, &way, &plan, model),
+            "left_out": left_out(snapshot, way, &plan, model),
         }))
     }
 }
@@ -48,6 +55,7 @@ fn attempt(call: &Call<'_>, plan: &Plan<Rc<Resolved>>, index: usize, step: &Step
     let provider = &target.choice.provider;
     let fallback: Vec<_> = plan.exits(index).map(|(on, to)| json!({ "on": on.names(), "attempt": to + 1 })).collect();
     let credential = match (provider.credential, dispatch::credential(&target.choice, call.foreign_key)) {
+        _ if provider.is_callers() => "the caller's",
         (Credential::NotNeeded, _) => "none",
         (Credential::Configured, _) => "configured",
         (Credential::Missing, Ok(_)) => "the caller's",

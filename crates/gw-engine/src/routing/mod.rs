@@ -1,6 +1,7 @@
 //! Which targets a request goes to: what its model's name stands for as a tree of targets, how their providers stand,
 //! and the walk along the plan that is made of both.
 
+pub mod control;
 mod explain;
 mod facts;
 mod hedge;

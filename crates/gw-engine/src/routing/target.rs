@@ -39,6 +39,8 @@ pub struct TargetSettings {
     pub retry: Option<Retry>,
     /// How long it may take until its answer begins; as its provider says if `None`.
     pub first_byte_timeout: Option<Duration>,
+    /// Where it stands in the routing that a request brought, as Portkey counts: `config.targets[0]`.
+    pub option: Option<Arc<str>>,
 }
 
 impl TargetSettings {

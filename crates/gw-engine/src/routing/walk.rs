@@ -71,7 +71,7 @@ impl Walk<'_> {
         meter.begin_attempt(target);
         let credential = dispatch::credential(&target.choice, self.call.foreign_key)?;
         meter.tell_cost(self.call.openrouter || request::asks_for_cost(self.head, &self.call.body));
-        if credential.is_callers() {
+        if credential.is_callers() || provider.is_callers() {
             meter.use_callers_key();
         }
         let began = Instant::now();

@@ -8,7 +8,7 @@ use gw_config::diagnostic::{Diagnostic, Diagnostics};
 use gw_dialects::DialectId;
 use gw_http::origin::{Identity as ClientIdentity, OriginError, OriginSettings, Version};
 use gw_http::proxy::ProxyChoice;
-use gw_http::{Origin, Origins};
+use gw_http::{AddressGuard, Origin, Origins};
 use gw_policy::measure::Tracking;
 use gw_policy::plan::{Group, Member, Node, Strategy};
 use gw_providers::attempt::{AttemptTimeouts, Destination};
@@ -23,6 +23,7 @@ use crate::identity::{Identity, KeyTable};
 use crate::media::MediaFetch;
 use crate::models::{Choosing, Models, RouteTarget, Routes, Rule, TargetSettings};
 use crate::pricing::{Described, Pricing};
+use crate::routing::control::{FromRequests, Places};
 use crate::routing::standing::{self, Standings};
 use crate::trials::Trials;
 
@@ -39,6 +40,8 @@ pub struct Resources<'a> {
     pub authenticators: &'a Authenticators,
     /// Models and prices that are newer than the catalogue's.
     pub update: Option<Arc<Update>>,
+    /// Which addresses a configured endpoint may lead to; any if `None`.
+    pub guard: Option<&'a AddressGuard>,
     /// How providers stand; they are the same ones in every snapshot.
     pub standings: &'a Standings,
     /// How canaries go; those that a snapshot shares with the last go on.
@@ -101,8 +104,48 @@ pub fn build(config: &Config, resources: &Resources<'_>, generation: u64) -> Res
         checks,
         canaries,
         media: MediaFetch::new(&config.translation.media),
+        from_requests: from_requests(config),
         cors_origins: config.server.cors_origins.clone(),
     })
+}
+
+/// What requests may bring along. On a laptop they may name addresses of the laptop, too.
+fn from_requests(config: &Config) -> FromRequests {
+    let rules = config.routing.from_requests;
+    let is_local = config.profile == config::Profile::Local;
+    let guard = || {
+        let loopback = ["127.0.0.0/8", "::1/128"].into_iter().filter(|_| is_local).filter_map(|text| text.parse().ok());
+        loopback.fold(AddressGuard::public(), AddressGuard::allowing)
+    };
+    FromRequests {
+        own_keys: rules.own_keys.unwrap_or(config.auth.mode != config::AuthMode::Required),
+        hosts: rules.custom_hosts.unwrap_or(is_local).then(guard),
+        routing: config::Routing { rules: Vec::new(), ..config.routing.clone() },
+    }
+}
+
+/// A provider that a caller brings a key for. Nothing of the process's environment is used for it.
+pub(crate) fn guest(
+    settings: &config::Provider,
+    routing: &config::Routing,
+    places: &Places,
+    guard: Option<&AddressGuard>,
+) -> Result<Provider, String> {
+    let resources = Resources {
+        catalog: Catalog::builtin(),
+        origins: &places.origins,
+        authenticators: &places.authenticators,
+        update: None,
+        guard,
+        standings: &Standings::default(),
+        trials: &Trials::default(),
+        variable: &|_| None,
+    };
+    let made = provider(settings, routing, None, &resources).map_err(|diagnostic| diagnostic.message)?;
+    let constant = made.credential_header.as_ref().filter(|_| made.authenticator.is_none());
+    let mut headers = made.headers;
+    let callers_credential = constant.and_then(|(name, _)| Some((name.clone(), headers.remove(name)?)));
+    Ok(Provider { headers, callers_credential, callers: true, upgrades_at: None, ..made })
 }
 
 /// Without configured providers, every kind whose place is known can be named; those whose key is in the environment
@@ -185,6 +228,9 @@ fn provider(
             cap: settings.routing.cap,
             tracking,
         }),
+        assurances: settings.assurances.iter().map(|one| Arc::from(one.as_str())).collect(),
+        callers_credential: None,
+        callers: false,
         name_header: text(&settings.name.value)?,
         type_header: text(&entry.id)?,
         entry,
@@ -259,7 +305,7 @@ fn destination(
         }
         (None, None) => None,
     };
-    let origin = resources.origins.intern(OriginSettings {
+    let origin = OriginSettings {
         label: Arc::from(settings.name.value.as_str()),
         secure,
         host,
@@ -274,7 +320,11 @@ fn destination(
         proxy: settings.proxy.as_ref().map_or(ProxyChoice::Environment, proxy),
         connect_timeout: settings.timeouts.connect,
         write_timeout: settings.timeouts.write,
-    });
+    };
+    let origin = match resources.guard {
+        Some(guard) => resources.origins.guarded(origin, guard.clone()),
+        None => resources.origins.intern(origin),
+    };
     let origin = origin.map_err(|error| fail(error.to_string()))?;
     Ok((Destination::Origin(origin), uri.path().trim_end_matches('/').to_owned()))
 }
@@ -379,6 +429,7 @@ fn tree(node: &RouteNode, models: &Models, wrong: &mut Vec<Diagnostic>) -> Node<
                     override_params: target.override_params.clone(),
                     retry: target.retry.clone(),
                     first_byte_timeout: target.first_byte_timeout,
+                    option: None,
                 }),
             });
         }

@@ -13,6 +13,7 @@ use gw_config::config::{CustomCosts, Notice, Relay, Slow, Unsupported};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+pub(crate) use build::guest;
 pub use build::{Resources, build};
 pub use cell::{Handle, Published};
 pub use provider::{Credential, OwnEgress, Provider};
@@ -23,6 +24,7 @@ use crate::identity::Identity;
 use crate::media::MediaFetch;
 use crate::models::Models;
 use crate::pricing::Pricing;
+use crate::routing::control::FromRequests;
 use crate::trials::Canary;
 
 /// The configuration as running. A request sees one from its first step to its last.
@@ -65,6 +67,8 @@ pub struct Snapshot {
     pub canaries: Vec<Canary>,
     /// How media are fetched for providers that take only bytes.
     pub media: MediaFetch,
+    /// What requests may bring along.
+    pub from_requests: FromRequests,
     /// Web origins whose pages may call.
     pub cors_origins: Vec<String>,
 }

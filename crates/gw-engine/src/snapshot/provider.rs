@@ -82,6 +82,12 @@ pub struct Provider {
     pub standing: Arc<Standing>,
     /// When it is left out.
     pub standing_rules: Arc<standing::Rules>,
+    /// What its operator vouches for, in words that requests may ask for.
+    pub assurances: Vec<Arc<str>>,
+    /// The credential of the caller that this was made for, and for nobody else.
+    pub callers_credential: Option<(HeaderName, HeaderValue)>,
+    /// Whether it was made for one caller's account.
+    pub callers: bool,
     /// `X-Provider-Used`.
     pub name_header: HeaderValue,
     /// `X-Provider-Type`.
@@ -106,6 +112,11 @@ impl Provider {
     pub fn credential_hint(&self) -> Option<String> {
         let constant = || self.hint.as_deref().map(str::to_owned);
         self.authenticator.as_ref().and_then(|authenticator| authenticator.hint()).or_else(constant)
+    }
+
+    /// Whether a caller brought it along: what is asked there is on the caller's account.
+    pub fn is_callers(&self) -> bool {
+        self.callers
     }
 
     /// Whether requests that do not name it may be sent to it.

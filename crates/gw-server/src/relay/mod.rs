@@ -23,8 +23,11 @@ use client_flow::{ClientFlow, FlowLimits};
 
 const X_GATEWAY_MODEL: HeaderName = HeaderName::from_static("x-gateway-model");
 /// Where a request that names no model may name a provider.
-const PROVIDER_HEADERS: [HeaderName; 2] =
-    [HeaderName::from_static("x-gateway-provider"), HeaderName::from_static("x-provider")];
+const PROVIDER_HEADERS: [HeaderName; 3] = [
+    HeaderName::from_static("x-gateway-provider"),
+    HeaderName::from_static("x-portkey-provider"),
+    HeaderName::from_static("x-provider"),
+];
 
 impl Api {
     /// A request that is carried.

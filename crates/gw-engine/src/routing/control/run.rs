@@ -1,0 +1,98 @@
+//! A request that brings its routing along: read, made a tree of targets, taken out of the body, and sent on its way.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use gw_core::Error;
+use gw_dialects::head::Head;
+use gw_dialects::request;
+
+use super::resolve::{Found, Resolving};
+use super::told::Told;
+use super::{Asked, pieces, read, strip};
+use crate::engine::{Call, Engine};
+use crate::meter::Meter;
+use crate::models::Target;
+use crate::reply::Reply;
+use crate::routing::{Walk, Way};
+use crate::snapshot::Snapshot;
+
+/// What was made of the routing of a request: the same for all requests that bring the same.
+pub(crate) struct Controlled {
+    pub(crate) way: Way,
+    /// What was said and does nothing.
+    idle: Vec<String>,
+    needs_parameters: bool,
+    total_timeout: Option<Duration>,
+    /// Whether OpenRouter's own members go to OpenRouter.
+    is_openrouters: bool,
+}
+
+impl Engine {
+    /// Answers a request that says something of its routing.
+    pub(crate) async fn run_controlled(
+        &self,
+        snapshot: &Snapshot,
+        call: &Call<'_>,
+        head: Head,
+        meter: &mut Meter,
+    ) -> Result<Reply, Error> {
+        meter.tell_in(call.step.map_or_else(|| Told::of(call.headers), |step| Told::of(call.headers).at_step(step)));
+        let controlled = self.controlled(snapshot, call, &head)?;
+        meter.dropped(controlled.idle.iter().map(String::as_str));
+        let (body, head) = match strip(&head, &call.body, controlled.is_openrouters) {
+            None => (call.body.clone(), head),
+            Some(body) => {
+                let rest = request::scan(call.dialect, &body)?;
+                (body, Head { model: head.model, stream: head.stream, ..rest })
+            }
+        };
+        let mut held = self.ports().held_bytes.nothing();
+        held.hold(0, body.len())?;
+        let call = Call { body, held, needs_parameters: controlled.needs_parameters, ..*call };
+        let total =
+            controlled.total_timeout.map_or(snapshot.request_timeout, |asked| asked.min(snapshot.request_timeout));
+        let deadline = meter.started() + total;
+        let walk = Walk { ports: self.ports(), snapshot, call: &call, head: &head, deadline };
+        self.go(&walk, &controlled.way, meter).await
+    }
+
+    /// What is made of the routing of a request.
+    pub(crate) fn controlled(
+        &self,
+        snapshot: &Snapshot,
+        call: &Call<'_>,
+        head: &Head,
+    ) -> Result<Rc<Controlled>, Error> {
+        let Call { headers, foreign_key, provider, own_key, .. } = *call;
+        let asked = Asked { headers, head, body: &call.body, foreign_key, provider, own_key };
+        let guests = self.guests();
+        let mut hashed = guests.pieces();
+        hashed.add(&[call.dialect.operation() as u8]);
+        hashed.add(head.model.as_deref().unwrap_or_default().as_bytes());
+        hashed.add(head.prefer_provider.as_deref().unwrap_or_default().as_bytes());
+        pieces(&asked, |piece| hashed.add(piece));
+        let hash = hashed.finish();
+        if let Some(known) = guests.way(snapshot, &hash) {
+            return Ok(known);
+        }
+        let mut wish = read(&asked)?;
+        let idle = wish.take_idle();
+        let requested = head.model.as_deref();
+        let prefer = head.prefer_provider.as_deref();
+        let places = &self.ports().places;
+        let resolving = Resolving { snapshot, guests, places, requested, prefer, foreign_key, wish: &wish };
+        let Found { node, is_openrouters } = resolving.resolve()?;
+        let operation = call.dialect.operation();
+        let mut prepared = |target: &Target| Rc::new(self.prepared(snapshot, target, operation, requested));
+        let controlled = Rc::new(Controlled {
+            way: Way::new(node.map(&mut prepared), self.begin()),
+            idle,
+            needs_parameters: wish.needs_parameters,
+            total_timeout: wish.total_timeout,
+            is_openrouters,
+        });
+        guests.keep_way(hash, &controlled);
+        Ok(controlled)
+    }
+}

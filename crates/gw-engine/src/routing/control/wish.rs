@@ -1,0 +1,174 @@
+//! What requests ask of their routing, in whichever words.
+
+use std::time::Duration;
+
+use gw_config::secret::Secret;
+use gw_core::{Dimension, Rate};
+use gw_policy::balance::Balance;
+use gw_policy::failure::Failures;
+use gw_policy::plan::Node;
+use gw_policy::retry::{Jitter, Retry};
+use serde_json::{Map, Value};
+
+/// The most tries after the first that a request may ask for.
+const RETRIES_MAX: u32 = 5;
+/// The longest pause that it may ask for (Cloudflare's bound).
+const PAUSE_MAX: Duration = Duration::from_secs(5);
+/// As many names of what was not understood are told.
+const IDLE_MAX: usize = 20;
+
+/// What a request asks of its routing. Where it says nothing, everything is as the operator has it.
+#[derive(Default)]
+pub(crate) struct Wish {
+    /// Targets of its own, in place of what the model's name stands for.
+    pub(crate) tree: Option<Node<Wanted>>,
+    /// The provider that it wants, in place of those that the model's name finds.
+    pub(crate) provider: Option<Wanted>,
+    /// Models that are tried after the first.
+    pub(crate) models: Vec<Box<str>>,
+    /// Providers that are tried first, in this order.
+    pub(crate) order: Vec<Box<str>>,
+    /// The only providers that may be asked, if any are named.
+    pub(crate) only: Option<Vec<Box<str>>>,
+    /// Providers that may not be asked.
+    pub(crate) ignore: Vec<Box<str>>,
+    /// Whether nothing but the first choice, or `order`, is tried.
+    pub(crate) no_fallbacks: bool,
+    /// By what the others are ordered.
+    pub(crate) sort: Option<Balance>,
+    /// Whether targets are ordered whatever their model; else each of several models has its own order.
+    pub(crate) sorts_across_models: bool,
+    /// What the model may cost.
+    pub(crate) price_max: Vec<(Dimension, Rate)>,
+    /// What the operator must have said of a provider.
+    pub(crate) needs: Vec<Need>,
+    /// Whether only providers may be asked that understand every parameter.
+    pub(crate) needs_parameters: bool,
+    /// What is done at every target that does not say so itself.
+    pub(crate) everywhere: Changes,
+    /// For the whole request.
+    pub(crate) total_timeout: Option<Duration>,
+    /// What was not understood, or does nothing here.
+    idle: Vec<String>,
+}
+
+/// A target of a request's own.
+#[derive(Clone, Default)]
+pub(crate) struct Wanted {
+    /// Name or type of the provider; whichever serves the model if `None`.
+    pub(crate) provider: Option<Box<str>>,
+    /// The caller's own account there; the operator's if `None`.
+    pub(crate) own: Option<Own>,
+    /// The model; the request's if `None`.
+    pub(crate) model: Option<Box<str>>,
+    /// What is done differently.
+    pub(crate) changes: Changes,
+    /// Where it stands, as Portkey counts: `config.targets[0]`.
+    pub(crate) option: Box<str>,
+}
+
+/// A caller's own account at a provider.
+#[derive(Clone, Default)]
+pub(crate) struct Own {
+    /// The key.
+    pub(crate) api_key: Option<Secret>,
+    /// Base URL, in place of the catalogue's.
+    pub(crate) host: Option<Box<str>>,
+    /// For the placeholders of the catalogue's base URL.
+    pub(crate) variables: Vec<(&'static str, Box<str>)>,
+    /// A credential with more in it than a key.
+    pub(crate) credentials: Vec<(&'static str, Secret)>,
+}
+
+/// What is done differently at a target.
+#[derive(Clone, Default)]
+pub(crate) struct Changes {
+    pub(crate) override_params: Map<String, Value>,
+    pub(crate) retry: Option<RetryWish>,
+    pub(crate) first_byte_timeout: Option<Duration>,
+}
+
+/// How a target is to be tried again.
+#[derive(Clone, Default, PartialEq, Debug)]
+pub(crate) struct RetryWish {
+    pub(crate) retries: Option<u32>,
+    /// After these statuses and no others.
+    pub(crate) on_statuses: Option<Vec<u16>>,
+    pub(crate) delay: Option<Duration>,
+    pub(crate) multiplier: Option<f64>,
+    pub(crate) heeds_retry_after: Option<bool>,
+}
+
+/// Something that cannot be found out about a provider: its operator's customer has to have said it (`assurances`).
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Need {
+    /// One of these.
+    Any(Vec<Box<str>>),
+    /// One that begins so, but none of these.
+    Other(&'static str, Vec<Box<str>>),
+}
+
+impl Wish {
+    /// Something was said that is not understood or does nothing.
+    pub(crate) fn idle(&mut self, name: impl Into<String>) {
+        if self.idle.len() < IDLE_MAX {
+            self.idle.push(name.into());
+        }
+    }
+
+    /// What was said and does nothing.
+    pub(crate) fn take_idle(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.idle)
+    }
+}
+
+impl Own {
+    /// Whether there is anything that shows who asks.
+    pub(crate) fn has_credential(&self) -> bool {
+        self.api_key.is_some() || !self.credentials.is_empty()
+    }
+}
+
+impl Changes {
+    /// The same, and what is said around it where it says nothing.
+    pub(crate) fn within(mut self, around: &Self) -> Self {
+        for (name, value) in &around.override_params {
+            if !self.override_params.contains_key(name) {
+                self.override_params.insert(name.clone(), value.clone());
+            }
+        }
+        self.retry = self.retry.or_else(|| around.retry.clone());
+        self.first_byte_timeout = self.first_byte_timeout.or(around.first_byte_timeout);
+        self
+    }
+}
+
+impl RetryWish {
+    /// The operator's way, changed by the wish.
+    pub(crate) fn over(&self, usual: &Retry) -> Retry {
+        let delay = self.delay.map(|delay| delay.min(PAUSE_MAX));
+        Retry {
+            retries: self.retries.map_or(usual.retries, |retries| retries.min(RETRIES_MAX)),
+            on: self.on_statuses.clone().map_or_else(|| usual.on.clone(), Failures::of_statuses),
+            initial_delay: delay.unwrap_or(usual.initial_delay),
+            max_delay: usual.max_delay,
+            multiplier: self.multiplier.unwrap_or(usual.multiplier),
+            // Who names a pause wants that pause.
+            jitter: if delay.is_some() { Jitter::Part(0.0) } else { usual.jitter },
+            retry_after_max: usual.retry_after_max.filter(|_| self.heeds_retry_after != Some(false)),
+        }
+    }
+}
+
+impl Need {
+    /// Whether what the operator says of a provider is enough.
+    pub(crate) fn is_met(&self, assurances: &[std::sync::Arc<str>]) -> bool {
+        let has = |name: &str| assurances.iter().any(|known| known.eq_ignore_ascii_case(name));
+        match self {
+            Self::Any(names) => names.iter().any(|name| has(name)),
+            Self::Other(prefix, names) => {
+                assurances.iter().any(|known| known.starts_with(prefix)) && !names.iter().any(|name| has(name))
+            }
+        }
+    }
+}
