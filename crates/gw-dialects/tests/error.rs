@@ -121,7 +121,7 @@ fn long_text_is_cut() {
 fn the_status_decides_the_code_and_stays() {
     let cases = [
         (400, ErrorCode::ProviderRejected),
-        (404, ErrorCode::ProviderRejected),
+        (404, ErrorCode::ProviderModelNotFound),
         (408, ErrorCode::ProviderFailed),
         (429, ErrorCode::ProviderRateLimited),
         (500, ErrorCode::ProviderFailed),

@@ -46,6 +46,18 @@ def test_an_arn_and_odd_letters_in_a_models_name_are_signed_as_they_are_sent(tmp
 
 
 @needs_gateway
+def test_bedrocks_own_client_goes_through_with_the_gateways_key(tmp_path, vendors):
+    # botocore sends a bearer token over TLS only, where the gateway has a certificate; here it sends no signature.
+    unsigned = botocore.config.Config(signature_version=botocore.UNSIGNED)
+    with running(tmp_path, [provider("bedrock", vendors.url, api_key="ABSKright", passthrough=True)]) as gateway:
+        client = boto3.client("bedrock-runtime", endpoint_url=f"{gateway.url}/passthrough/p", region_name="eu-west-1",
+                              config=unsigned)
+        answer = client.converse(modelId=MODELS[0][2:], messages=[{"role": "user", "content": [{"text": "Hi."}]}])
+    assert answer["output"]["message"]["content"] == [{"text": "Hello."}]
+    assert len(vendors.asked("/model/")) == 1
+
+
+@needs_gateway
 def test_a_role_is_assumed_once_for_many_requests(tmp_path, vendors):
     role = {**AWS, "role_arn": "arn:aws:iam::1:role/r", "external_id": "outside", "token_url": f"{vendors.url}/sts"}
     with running(tmp_path, [provider("bedrock", vendors.url, credentials=role)]) as gateway:
