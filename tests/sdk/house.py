@@ -30,6 +30,8 @@ auth:
   keys:
     - {{ name: sdk-tests, key: "${{HOUSE_KEY}}" }}
 logging: {{ format: pretty, level: warn, requests: false }}
+# Errors are what many tests want to see, at once.
+routing: {{ retry_attempts: 0 }}
 providers:
   - name: scripted
     type: openai-compatible

@@ -99,17 +99,17 @@ def test_a_container_that_is_refused_is_told_in_our_words(tmp_path, vendors):
     credentials = {"source": "environment", "region": provider_vendors.REGION}
     with running(tmp_path, [provider("bedrock", vendors.url, credentials=credentials)], environment) as gateway:
         status, answer = gateway.chat(MODELS[0])
-    assert (status, answer["error"]["code"]) == (401, "provider_credential_refused"), answer
+    assert (status, answer["error"]["code"]) == (502, "provider_credential_refused"), answer
     assert "another-token" not in json.dumps(answer) + told(tmp_path)
 
 
 @needs_gateway
-def test_a_wrong_clock_is_told_and_corrected_for_the_next_request(tmp_path, vendors):
+def test_a_wrong_clock_is_corrected_and_the_request_signed_again(tmp_path, vendors):
     vendors.clock_ahead = 3600
     with running(tmp_path, [provider("bedrock", vendors.url, credentials=AWS)]) as gateway:
-        status, answer = gateway.chat(MODELS[0])
-        assert status == 502 and "clock is about 60 min slow" in answer["error"]["message"], answer
         gateway.says_hello(MODELS[0])
+        gateway.says_hello(MODELS[0])
+    assert len(vendors.asked("/model/")) == 3
 
 
 @needs_gateway
@@ -168,7 +168,7 @@ def test_a_refused_secret_is_told_in_our_words_and_not_tried_at_every_request(tm
     with running(tmp_path, [provider("azure-openai", f"{vendors.url}/azure", credentials=credentials)]) as gateway:
         answers = [gateway.chat("p/gpt-4o") for _ in range(5)]
     for status, answer in answers:
-        assert (status, answer["error"]["code"]) == (401, "provider_credential_refused")
+        assert (status, answer["error"]["code"]) == (502, "provider_credential_refused")
         assert "AADSTS7000215" in answer["error"]["message"] and "4711" not in json.dumps(answer)
     assert len(vendors.asked("/entra")) == 1 and not vendors.asked("/azure")
     assert "4711" not in told(tmp_path)
@@ -211,7 +211,6 @@ def test_an_ibm_key_is_exchanged_and_a_revoked_token_is_exchanged_again(tmp_path
     with running(tmp_path, [watsonx], environment) as gateway:
         gateway.says_hello("ibm/granite-13b-chat-v2")
         vendors.revoked.update(vendors.tokens)
-        assert gateway.chat("ibm/granite-13b-chat-v2")[0] == 502
         gateway.says_hello("ibm/granite-13b-chat-v2")
     assert len(vendors.asked("/ibm")) == 2
 

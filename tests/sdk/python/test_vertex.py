@@ -114,7 +114,7 @@ def test_a_login_that_was_revoked_is_told_and_its_secrets_are_not(tmp_path, vend
     section = provider("vertex", f"{vendors.url}/vertex", api_key=json.dumps(login), credentials=credentials)
     with running(tmp_path, [section]) as gateway:
         status, answer = gateway.chat("p/gemini-3.5-flash")
-    assert (status, answer["error"]["code"]) == (401, "provider_credential_refused"), answer
+    assert (status, answer["error"]["code"]) == (502, "provider_credential_refused"), answer
     assert "gcloud auth application-default login" in answer["error"]["message"]
     assert "4711" not in json.dumps(answer) + told(tmp_path)
 
