@@ -137,41 +137,6 @@ impl fmt::Display for ErrorCode {
     }
 }
 
-/// What may be done about an error, so that the client need not be told of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Retry {
-    /// Nothing: the same would happen anywhere.
-    No,
-    /// The same again, after a while.
-    SameTarget,
-    /// The same elsewhere: with another credential, at another provider.
-    NextTarget,
-}
-
-impl ErrorCode {
-    /// What may be done about it.
-    pub const fn retry(self) -> Retry {
-        match self {
-            Self::ProviderRateLimited
-            | Self::ProviderOverloaded
-            | Self::ProviderFailed
-            | Self::ProviderUnreachable
-            | Self::ProviderDisconnected
-            | Self::ProviderTimeout => Retry::SameTarget,
-            Self::ProviderAuthentication
-            | Self::ProviderCreditExhausted
-            | Self::ProviderModelNotFound
-            | Self::ProviderInvalidResponse
-            | Self::ProviderCredentialMissing
-            | Self::ProviderCredentialRefused
-            | Self::ProviderCredentialUnavailable
-            | Self::ContextLengthExceeded
-            | Self::ContentFiltered => Retry::NextTarget,
-            _ => Retry::No,
-        }
-    }
-}
-
 /// A provider's own error, as it came, so that a client of the same dialect gets the very bytes.
 #[derive(Debug, Clone)]
 pub struct UpstreamError {

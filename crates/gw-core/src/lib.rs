@@ -22,10 +22,10 @@ pub mod usage;
 
 pub use caller::Caller;
 pub use cost::{Cost, CostSource};
-pub use error::{Blame, Error, ErrorCode, Retry, UpstreamError};
+pub use error::{Blame, Error, ErrorCode, UpstreamError};
 pub use id::RequestId;
 pub use money::{Nanodollars, Rate};
 pub use operation::Operation;
 pub use price::{Dimension, Price};
-pub use record::{Outcome, RequestRecord, Timings, Try};
+pub use record::{Outcome, RequestRecord, Timings, Try, Unused};
 pub use usage::{ServiceTier, Usage};

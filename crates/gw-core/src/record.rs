@@ -62,6 +62,21 @@ pub struct Try {
     pub duration_us: u64,
 }
 
+/// What an attempt used whose answer nobody got: it failed after its provider had begun to work, or another was faster.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Unused {
+    /// The configured provider's name.
+    pub provider: Arc<str>,
+    /// The model as the provider was asked for it.
+    pub model: Arc<str>,
+    /// Whether the provider was asked with the caller's own key.
+    pub callers_key: bool,
+    /// What the provider reported as used; `None` if it was given up before it reported anything.
+    pub usage: Option<Usage>,
+    /// What that cost; `None` where nothing was reported.
+    pub cost: Option<Cost>,
+}
+
 /// A part of the hash of a key: enough to tell keys apart, and nothing of the key.
 pub type KeyHash = [u8; 16];
 
@@ -120,13 +135,59 @@ pub struct RequestRecord {
     pub losses: Vec<Loss>,
     /// The attempts that failed, in their order.
     pub tries: Vec<Try>,
+    /// What attempts used besides the one that answered.
+    pub unused: Vec<Unused>,
     /// Whether another target was asked than the first.
     pub fallback: bool,
     /// How long things took.
     pub timings: Timings,
 }
 
+/// The status that is remembered for a client that left before it was sent one (nginx's convention).
+const CLIENT_CLOSED: u16 = 499;
+
 impl RequestRecord {
+    /// What is known of a request whose head has just been read: it stays so if the client leaves.
+    pub fn begin(request_id: RequestId, operation: Operation, dialect: &'static str, started_at: SystemTime) -> Self {
+        Self {
+            request_id,
+            client_request_id: None,
+            trace_id: None,
+            started_at,
+            operation,
+            dialect,
+            key_name: None,
+            foreign_key: None,
+            callers_key: false,
+            model_requested: None,
+            model_used: None,
+            provider: None,
+            provider_type: None,
+            provider_request_id: None,
+            answer_id: None,
+            stream: false,
+            status: CLIENT_CLOSED,
+            outcome: Outcome::Cancelled,
+            error: None,
+            usage: None,
+            cost: None,
+            request_bytes: 0,
+            response_bytes: 0,
+            attempts: 0,
+            losses: Vec::new(),
+            tries: Vec::new(),
+            unused: Vec::new(),
+            fallback: false,
+            timings: Timings::default(),
+        }
+    }
+
+    /// Moves the record out; what stays is that of a request which has just begun.
+    pub fn take(&mut self) -> Self {
+        let blank = Self::begin(self.request_id, self.operation, self.dialect, self.started_at);
+        std::mem::replace(self, blank)
+    }
+
     /// Who was tried after the attempts that failed, and which model there; `None` if they were all there were.
     pub fn next_after_tries(&self) -> Option<(&Arc<str>, Option<&Arc<str>>)> {
         let last = self.tries.last();

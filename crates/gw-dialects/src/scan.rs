@@ -1,6 +1,7 @@
 //! One pass over a JSON object: where its members stand. The whole document is checked and nothing is built.
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::fmt;
 use std::ops::Range;
 
@@ -86,13 +87,30 @@ impl Field {
 
     /// The name in the text that was scanned, however it is written there.
     pub fn name<'a>(&self, text: &'a [u8]) -> Cow<'a, [u8]> {
-        let key = text.get(self.key()).unwrap_or_default();
-        let written = key.get(1..key.len().saturating_sub(1)).unwrap_or_default();
+        let written = self.written(text);
         if memchr::memchr(b'\\', written).is_none() {
             return Cow::Borrowed(written);
         }
         // Half of a surrogate pair is valid JSON, but no name that anybody asks for.
-        serde_json::from_slice::<String>(key).map_or(Cow::Borrowed(written), |name| Cow::Owned(name.into_bytes()))
+        let read = serde_json::from_slice::<String>(text.get(self.key()).unwrap_or_default());
+        read.map_or(Cow::Borrowed(written), |name| Cow::Owned(name.into_bytes()))
+    }
+
+    /// Whether that is its name in the text that was scanned, however it is written there.
+    fn is_named(&self, text: &[u8], name: &[u8]) -> bool {
+        let written = self.written(text);
+        // An escape is longer than what it stands for: only a longer text may be the name in other letters.
+        match written.len().cmp(&name.len()) {
+            Ordering::Less => false,
+            Ordering::Equal => written == name && memchr::memchr(b'\\', name).is_none(),
+            Ordering::Greater => *self.name(text) == *name,
+        }
+    }
+
+    /// The name as it is written between its quotes.
+    fn written<'a>(&self, text: &'a [u8]) -> &'a [u8] {
+        let key = text.get(self.key()).unwrap_or_default();
+        key.get(1..key.len().saturating_sub(1)).unwrap_or_default()
     }
 }
 
@@ -104,7 +122,7 @@ impl Fields {
 
     /// Every member of that name in the text that was scanned.
     pub fn all(&self, text: &[u8], name: &str) -> impl Iterator<Item = &Field> {
-        self.0.iter().filter(move |field| *field.name(text) == *name.as_bytes())
+        self.0.iter().filter(move |field| field.is_named(text, name.as_bytes()))
     }
 
     /// Every member.
@@ -291,6 +309,7 @@ mod tests {
         assert_eq!(&text[field.member()], r#""mod\u0065l":"x""#);
         assert_eq!(value(text, "str/eam"), Some("1"));
         assert_eq!(value(text, ""), Some("3"));
+        assert_eq!(value(text, r"mod\u0065l"), None, "a name is not what it looks like");
     }
 
     #[test]

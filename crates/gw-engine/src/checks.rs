@@ -118,7 +118,7 @@ impl Check {
             }
         }
         let timeouts = AttemptTimeouts { first_byte: timeout, idle: timeout };
-        let response = attempt::send(&provider.destination, pools, request, timeouts, deadline).await.ok()?;
+        let response = attempt::send(&provider.destination, pools, Box::new(request), timeouts, deadline).await.ok()?;
         if let Some((authenticator, used)) = used {
             authenticator.answered(&used, response.status(), response.headers(), clock);
         }

@@ -15,6 +15,7 @@ static HEADERS: [HeaderName; 2] =
     [HeaderName::from_static("x-gateway-custom-cost"), HeaderName::from_static("cf-aig-custom-cost")];
 
 /// What a caller says.
+#[derive(Clone)]
 pub(crate) enum CustomCost {
     /// What a token costs.
     Rates(Price),

@@ -89,8 +89,9 @@ impl Attempt<'_> {
             }
             _ => match call.dialect.operation() {
                 Operation::CountTokens => return estimated(call, meter),
-                Operation::Chat => return self.run_translated(call, head, meter).await,
-                _ => return self.run_unary(call, head, meter).await,
+                // In boxes: they are larger than the way of a request that needs no translation.
+                Operation::Chat => return Box::pin(self.run_translated(call, head, meter)).await,
+                _ => return Box::pin(self.run_unary(call, head, meter)).await,
             },
         };
         let streaming;
@@ -173,7 +174,7 @@ impl Attempt<'_> {
         wanted: &Head,
         head: &Head,
         meter: &mut Meter,
-    ) -> Result<(Request<RequestBody>, bool), Error> {
+    ) -> Result<(Box<Request<RequestBody>>, bool), Error> {
         let path = self.path(provider, entry, call, head)?;
         let mut edits = edit::Edits::new();
         match &self.resolved.model_json {

@@ -1,15 +1,21 @@
 //! What is remembered of one request. The meter is opened with the request, moves into its answer, and settles when it is
 //! dropped: also when the client leaves, when an error is answered, and when the gateway breaks.
 
+mod beside;
+mod marks;
+mod unused;
+mod words;
+
 use std::rc::Rc;
 use std::sync::Arc;
 
-use gw_core::chat::{Grade, Loss};
-use gw_core::record::{KeyHash, LOSSES_MAX};
-use gw_core::{Cost, Error, ErrorCode, Operation, Outcome, RequestId, RequestRecord, ServiceTier, Timings, Try, Usage};
+use gw_core::record::KeyHash;
+use gw_core::{Cost, Error, ErrorCode, Operation, Outcome, RequestId, RequestRecord, ServiceTier, Try, Usage};
 use http::HeaderMap;
 use tokio::time::Instant;
 
+use self::marks::Marks;
+use self::words::Words;
 use crate::answer_id;
 use crate::budget::Taken;
 use crate::custom_cost::CustomCost;
@@ -18,10 +24,6 @@ use crate::routing::control::Told;
 use crate::routing::notice::Notices;
 use crate::routing::standing::Place;
 
-/// The status that is remembered for a client that left before it was sent one (nginx's convention).
-const CLIENT_CLOSED: u16 = 499;
-/// Longer lists of warnings are cut: they stand in a header.
-const WARNINGS_BYTES_MAX: usize = 2 << 10;
 /// Pieces of a stream in which the id of the answer is looked for: it stands in the first event, or soon after.
 const ID_PIECES_MAX: u8 = 8;
 /// Longer ids and names of clients and providers are cut.
@@ -37,8 +39,7 @@ pub struct Meter {
     outcome: Option<Outcome>,
     marks: Marks,
     streams: bool,
-    dropped: String,
-    warnings: String,
+    words: Words,
     tells_cost: bool,
     speaks_openrouter: bool,
     looks_for_id: u8,
@@ -51,69 +52,10 @@ pub struct Meter {
     told: Option<Told>,
 }
 
-/// When things happened.
-#[derive(Clone)]
-struct Marks {
-    started: Instant,
-    body_read: Option<Instant>,
-    /// The first attempt.
-    first_sent: Option<Instant>,
-    /// The present attempt.
-    sent: Option<Instant>,
-    first_byte: Option<Instant>,
-    /// The first content of a stream that was held until then.
-    content: Option<Instant>,
-    forwarded: Option<Instant>,
-}
-
-impl Marks {
-    fn begin() -> Self {
-        let started = Instant::now();
-        Self {
-            started,
-            body_read: None,
-            first_sent: None,
-            sent: None,
-            first_byte: None,
-            content: None,
-            forwarded: None,
-        }
-    }
-}
-
 impl Meter {
     /// Opens the meter of a request whose head has just been read.
     pub fn open(ports: &Rc<Ports>, request_id: RequestId, operation: Operation, dialect: &'static str) -> Box<Self> {
-        let record = RequestRecord {
-            request_id,
-            client_request_id: None,
-            trace_id: None,
-            started_at: ports.clock.now(),
-            operation,
-            dialect,
-            key_name: None,
-            foreign_key: None,
-            callers_key: false,
-            model_requested: None,
-            model_used: None,
-            provider: None,
-            provider_type: None,
-            provider_request_id: None,
-            answer_id: None,
-            stream: false,
-            status: CLIENT_CLOSED,
-            outcome: Outcome::Cancelled,
-            error: None,
-            usage: None,
-            cost: None,
-            request_bytes: 0,
-            response_bytes: 0,
-            attempts: 0,
-            losses: Vec::new(),
-            tries: Vec::new(),
-            fallback: false,
-            timings: Timings::default(),
-        };
+        let record = RequestRecord::begin(request_id, operation, dialect, ports.clock.now());
         let marks = Marks::begin();
         ports.bank.request_started();
         Box::new(Self {
@@ -123,8 +65,7 @@ impl Meter {
             outcome: None,
             marks,
             streams: false,
-            dropped: String::new(),
-            warnings: String::new(),
+            words: Words::default(),
             tells_cost: false,
             speaks_openrouter: false,
             looks_for_id: 0,
@@ -154,7 +95,7 @@ impl Meter {
 
     /// When the request's total time began.
     pub fn started(&self) -> Instant {
-        self.marks.started
+        self.marks.started()
     }
 
     /// Notes what the client says about its request.
@@ -178,7 +119,7 @@ impl Meter {
     /// The body has been read.
     pub fn request_body(&mut self, bytes: usize) {
         self.record.request_bytes = bytes as u64;
-        self.marks.body_read = Some(Instant::now());
+        self.marks.body_read();
     }
 
     /// What the request's head says.
@@ -244,76 +185,17 @@ impl Meter {
         self.resolved.as_deref()
     }
 
-    /// Members of the request that the provider is not sent, because it would refuse them.
-    pub fn dropped<'a>(&mut self, names: impl Iterator<Item = &'a str>) {
-        for name in names {
-            self.left_out(name);
-            self.remember(Loss::dropped(name.to_owned(), "not sent to this provider"));
-        }
-    }
-
-    /// What the provider's dialect could not say: left out, or said in another way.
-    pub fn lost(&mut self, losses: &[Loss]) {
-        for loss in losses {
-            if loss.grade != Grade::Replaced {
-                self.left_out(&loss.param);
-            }
-            self.remember(loss.clone());
-            self.warn(&loss.to_string());
-        }
-    }
-
-    /// Something that the client should know. What is not ASCII is left out: it stands in a header.
-    pub(crate) fn warn(&mut self, warning: &str) {
-        if !self.warnings.is_empty() {
-            self.warnings.push_str("; ");
-        }
-        self.warnings.extend(warning.chars().map(printable));
-        self.warnings.truncate(WARNINGS_BYTES_MAX);
-    }
-
-    /// Names may be the client's, and as long and as strange as it likes: they stand in a header.
-    fn left_out(&mut self, name: &str) {
-        if self.dropped.len() + name.len() > WARNINGS_BYTES_MAX {
-            return;
-        }
-        if !self.dropped.is_empty() {
-            self.dropped.push_str(", ");
-        }
-        self.dropped.extend(name.chars().map(printable));
-    }
-
-    fn remember(&mut self, mut loss: Loss) {
-        if self.record.losses.len() >= LOSSES_MAX {
-            return;
-        }
-        let end = loss.param.floor_char_boundary(FOREIGN_ID_BYTES_MAX);
-        if end < loss.param.len() {
-            loss.param = loss.param[..end].to_owned().into();
-        }
-        self.record.losses.push(loss);
-    }
-
-    /// What is told of the losses, in ASCII, if there are any.
-    pub fn warnings(&self) -> Option<&str> {
-        Some(self.warnings.as_str()).filter(|warnings| !warnings.is_empty())
-    }
-
-    /// The names of those members, with a comma between them, if there are any.
-    pub fn dropped_members(&self) -> Option<&str> {
-        Some(self.dropped.as_str()).filter(|names| !names.is_empty())
-    }
-
     /// A target is tried: what an earlier one said and was not told is forgotten.
     pub(crate) fn begin_attempt(&mut self, target: &Rc<Resolved>) {
         if self.resolved.is_some() {
+            if self.record.usage.is_some() {
+                self.set_aside();
+            }
             self.record.losses.clear();
-            self.dropped.clear();
-            self.warnings.clear();
+            self.words.clear();
             self.record.provider_request_id = None;
-            self.record.usage = None;
             self.record.callers_key = false;
-            (self.marks.sent, self.marks.first_byte) = (None, None);
+            self.marks.forget_attempt();
         }
         self.resolve(target);
     }
@@ -321,64 +203,17 @@ impl Meter {
     /// A provider is about to be asked.
     pub fn attempt(&mut self) {
         self.record.attempts += 1;
-        let now = Instant::now();
-        self.marks.first_sent.get_or_insert(now);
-        self.marks.sent = Some(now);
+        self.marks.sent();
     }
 
     /// How long the present attempt has taken so far, in microseconds.
     pub fn attempt_us(&self) -> u64 {
-        self.marks.sent.map_or(0, |sent| micros(sent.elapsed()))
+        self.marks.attempt_us()
     }
 
     /// When the present attempt was sent; when the request came, if it was not.
     pub(crate) fn attempt_began(&self) -> Instant {
-        self.marks.sent.unwrap_or(self.marks.started)
-    }
-
-    /// A meter for an attempt beside the present one. It settles nothing.
-    pub(crate) fn fork(&self) -> Box<Self> {
-        Box::new(Self {
-            ports: Rc::clone(&self.ports),
-            record: self.record.clone(),
-            resolved: self.resolved.clone(),
-            outcome: None,
-            marks: self.marks.clone(),
-            streams: false,
-            dropped: String::new(),
-            warnings: String::new(),
-            tells_cost: false,
-            speaks_openrouter: self.speaks_openrouter,
-            looks_for_id: self.looks_for_id,
-            custom_cost: None,
-            _in_flight: None,
-            place: None,
-            notices: Notices::default(),
-            told: None,
-            beside: Some(self.record.attempts),
-        })
-    }
-
-    /// The attempts of a meter beside this one count, and nothing else of it.
-    pub(crate) fn count_beside(&mut self, other: &Self) {
-        self.record.attempts += other.record.attempts.saturating_sub(other.beside.unwrap_or_default());
-    }
-
-    /// The attempt beside the present one is what counts of both; all that were made are remembered.
-    pub(crate) fn become_beside(&mut self, mut other: Box<Self>) {
-        self.count_beside(&other);
-        other.record.attempts = self.record.attempts;
-        other.record.tries = std::mem::take(&mut self.record.tries);
-        other.record.fallback = true;
-        other.marks.first_sent = self.marks.first_sent.or(other.marks.first_sent);
-        std::mem::swap(&mut self.record, &mut other.record);
-        self.resolved = other.resolved.take();
-        self.outcome = other.outcome.take();
-        self.marks = other.marks.clone();
-        self.dropped = std::mem::take(&mut other.dropped);
-        self.warnings = std::mem::take(&mut other.warnings);
-        self.tells_cost = other.tells_cost;
-        self.place = other.place.take();
+        self.marks.attempt_began()
     }
 
     /// An attempt has failed, and something is done about it, or the client is told.
@@ -431,22 +266,18 @@ impl Meter {
 
     /// A piece of the answer's body has come.
     pub fn received(&mut self) {
-        if self.marks.first_byte.is_none() {
-            self.marks.first_byte = Some(Instant::now());
-        }
+        self.marks.received();
     }
 
     /// The first content of a stream has come: what was held until then goes on now.
     pub(crate) fn begun(&mut self) {
-        self.marks.content = Some(Instant::now());
+        self.marks.begun();
     }
 
     /// A piece of the answer's body goes to the client.
     pub fn forwarded(&mut self, bytes: usize) {
         self.record.response_bytes += bytes as u64;
-        if self.marks.forwarded.is_none() {
-            self.marks.forwarded = Some(Instant::now());
-        }
+        self.marks.forwarded();
     }
 
     /// The status that the client is sent.
@@ -555,24 +386,6 @@ impl Meter {
     pub fn completed(&mut self) {
         self.outcome.get_or_insert(Outcome::Completed);
     }
-
-    fn timings(&self) -> Timings {
-        let marks = &self.marks;
-        let end = Instant::now();
-        let between = |from: Option<Instant>, to: Option<Instant>| match (from, to) {
-            (Some(from), Some(to)) => micros(to.saturating_duration_since(from)),
-            _ => 0,
-        };
-        let before = between(marks.body_read, marks.first_sent.or(marks.forwarded).or(Some(end)));
-        // A whole answer is held until its last byte has come: waiting for that is the provider's time, not ours.
-        let after = if self.record.stream { between(marks.content.or(marks.first_byte), marks.forwarded) } else { 0 };
-        Timings {
-            total_us: micros(end.saturating_duration_since(marks.started)),
-            first_byte_us: marks.first_byte.map(|at| between(marks.sent, Some(at))),
-            upstream_us: between(marks.first_sent, marks.forwarded.or(Some(end))),
-            overhead_us: before + after,
-        }
-    }
 }
 
 impl Drop for Meter {
@@ -580,7 +393,7 @@ impl Drop for Meter {
         if self.beside.is_some() {
             return;
         }
-        self.record.timings = self.timings();
+        self.record.timings = self.marks.timings(self.record.stream);
         self.record.cost = self.cost();
         self.record.outcome = match self.outcome {
             Some(outcome) => outcome,
@@ -596,17 +409,8 @@ impl Drop for Meter {
         }
         let series = self.resolved.as_ref().map(|resolved| &*resolved.series);
         self.ports.bank.request_finished(&self.record, series);
-        self.ports.remember(|| self.record.clone());
+        self.ports.remember(|| self.record.take());
     }
-}
-
-/// What may stand in a header.
-fn printable(c: char) -> char {
-    if c.is_ascii_graphic() { c } else { ' ' }
-}
-
-fn micros(duration: std::time::Duration) -> u64 {
-    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
 fn shortened(text: &str) -> Box<str> {

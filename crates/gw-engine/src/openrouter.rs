@@ -34,13 +34,14 @@ const MODELS: &str = "models";
 const REASONING: &str = "reasoning";
 const REASONING_EFFORT: &str = "reasoning_effort";
 
-/// Members that mean something to OpenRouter alone, and what becomes of them here.
+/// Members that mean something to OpenRouter alone, and what becomes of them here. Those of routing have been read and
+/// taken out before, where they are what they should be.
 const MEMBERS: [(&str, &str); 12] = [
-    (MODELS, "the gateway does not fall back to other models by this list"),
-    ("provider", "the gateway does not route by it"),
+    (MODELS, "it is no list of models"),
+    ("provider", "it is no object"),
     ("transforms", "the gateway does not change conversations"),
     ("plugins", "the gateway has no plugins"),
-    ("route", "the gateway does not route by it"),
+    ("route", "it is no text"),
     ("preset", "the gateway has no presets"),
     ("session_id", "the gateway does not route by it"),
     ("trace", "the gateway does not send traces by it"),

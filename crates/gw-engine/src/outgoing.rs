@@ -45,7 +45,7 @@ impl Attempt<'_> {
         stream: bool,
         call: &Call<'_>,
         mut meter: Option<&mut Meter>,
-    ) -> Result<Request<RequestBody>, Error> {
+    ) -> Result<Box<Request<RequestBody>>, Error> {
         let provider = &self.resolved.choice.provider;
         let endpoint = provider.endpoint(dialect).ok_or_else(|| not_spoken(provider, call))?;
         let model = &self.resolved.choice.model;
@@ -118,9 +118,14 @@ impl Attempt<'_> {
     }
 }
 
-/// A request of these parts.
-pub(crate) fn of(method: Method, path: PathAndQuery, headers: HeaderMap, body: RequestBody) -> Request<RequestBody> {
-    let mut request = Request::new(body);
+/// A request of these parts. In a box: it is moved through many futures, which would each have room for it.
+pub(crate) fn of(
+    method: Method,
+    path: PathAndQuery,
+    headers: HeaderMap,
+    body: RequestBody,
+) -> Box<Request<RequestBody>> {
+    let mut request = Box::new(Request::new(body));
     *request.method_mut() = method;
     *request.uri_mut() = path.into();
     *request.headers_mut() = headers;

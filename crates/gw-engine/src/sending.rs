@@ -32,7 +32,7 @@ impl Attempt<'_> {
     /// Authenticates a request that is complete but for that, sends it, and waits for the head of the answer.
     pub(crate) async fn send(
         &self,
-        mut request: Request<RequestBody>,
+        mut request: Box<Request<RequestBody>>,
         meter: &mut Meter,
     ) -> Result<Response<Answer>, Error> {
         let again = self.copy(&request);
@@ -41,7 +41,7 @@ impl Attempt<'_> {
         let response = match (self.transmitted(request, used).await?, again) {
             (Exchanged::Outdated(_), Some(again)) => {
                 meter.attempt();
-                Box::pin(self.exchanged_anew(*again)).await?
+                Box::pin(self.exchanged_anew(again)).await?
             }
             (Exchanged::Outdated(response) | Exchanged::Final(response), _) => response,
         };
@@ -50,17 +50,17 @@ impl Attempt<'_> {
     }
 
     /// The same for one of several calls that are one attempt.
-    pub(crate) async fn exchanged(&self, mut request: Request<RequestBody>) -> Result<Response<Answer>, Error> {
+    pub(crate) async fn exchanged(&self, mut request: Box<Request<RequestBody>>) -> Result<Response<Answer>, Error> {
         let again = self.copy(&request);
         let used = self.authenticated(&mut request).await?;
         match (self.transmitted(request, used).await?, again) {
-            (Exchanged::Outdated(_), Some(again)) => Box::pin(self.exchanged_anew(*again)).await,
+            (Exchanged::Outdated(_), Some(again)) => Box::pin(self.exchanged_anew(again)).await,
             (Exchanged::Outdated(response) | Exchanged::Final(response), _) => Ok(response),
         }
     }
 
     /// A request once more, after what it was authenticated with was refused.
-    async fn exchanged_anew(&self, mut request: Request<RequestBody>) -> Result<Response<Answer>, Error> {
+    async fn exchanged_anew(&self, mut request: Box<Request<RequestBody>>) -> Result<Response<Answer>, Error> {
         let used = self.authenticated(&mut request).await?;
         let (Exchanged::Outdated(response) | Exchanged::Final(response)) = self.transmitted(request, used).await?;
         Ok(response)
@@ -69,11 +69,11 @@ impl Attempt<'_> {
     /// The request, where it may have to be authenticated twice: a token may be refused before its time is over.
     fn copy(&self, request: &Request<RequestBody>) -> Option<Box<Request<RequestBody>>> {
         self.authenticator().filter(|authenticator| authenticator.is_renewed())?;
-        let mut copy = Request::new(request.body().again()?);
+        let mut copy = Box::new(Request::new(request.body().again()?));
         *copy.method_mut() = request.method().clone();
         *copy.uri_mut() = request.uri().clone();
         *copy.headers_mut() = request.headers().clone();
-        Some(Box::new(copy))
+        Some(copy)
     }
 
     fn authenticator(&self) -> Option<&Authenticator> {
@@ -101,7 +101,7 @@ impl Attempt<'_> {
 
     async fn transmitted(
         &self,
-        request: Request<RequestBody>,
+        request: Box<Request<RequestBody>>,
         used: Option<(&Authenticator, Used)>,
     ) -> Result<Exchanged, Error> {
         let provider = &self.resolved.choice.provider;

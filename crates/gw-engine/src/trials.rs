@@ -237,34 +237,15 @@ mod tests {
 
     fn record(provider: &str, outcome: Outcome, error: Option<ErrorCode>, tries: Vec<Try>) -> RequestRecord {
         RequestRecord {
-            request_id: RequestId::from_u128(0),
-            client_request_id: None,
-            trace_id: None,
-            started_at: SystemTime::UNIX_EPOCH,
-            operation: Operation::Chat,
-            dialect: "openai_chat",
-            key_name: None,
-            foreign_key: None,
-            callers_key: false,
-            model_requested: None,
             model_used: Some(Arc::from("m")),
             provider: Some(Arc::from(provider)),
-            provider_type: None,
-            provider_request_id: None,
-            answer_id: None,
-            stream: false,
             status: 200,
             outcome,
             error,
-            usage: None,
-            cost: None,
-            request_bytes: 0,
-            response_bytes: 0,
             attempts: 1,
-            losses: Vec::new(),
             tries,
-            fallback: false,
             timings: Timings { first_byte_us: Some(1_000_000), ..Timings::default() },
+            ..RequestRecord::begin(RequestId::from_u128(0), Operation::Chat, "openai_chat", SystemTime::UNIX_EPOCH)
         }
     }
 

@@ -124,7 +124,7 @@ impl Attempt<'_> {
     async fn exchange_all(
         &self,
         dialect: DialectId,
-        mut requests: VecDeque<Request<RequestBody>>,
+        mut requests: VecDeque<Box<Request<RequestBody>>>,
         received: &mut Vec<Option<Received>>,
     ) -> Result<(), Error> {
         received.resize_with(requests.len(), || None);
@@ -158,7 +158,7 @@ impl Attempt<'_> {
         }
     }
 
-    async fn exchange(&self, dialect: DialectId, request: Request<RequestBody>) -> Result<Received, Error> {
+    async fn exchange(&self, dialect: DialectId, request: Box<Request<RequestBody>>) -> Result<Received, Error> {
         let response = self.exchanged(request).await?;
         if !response.status().is_success() {
             return Err(self.explained(unary::refused(dialect, self.refusal(response).await)));

@@ -164,7 +164,7 @@ async fn ask(
         .body(RequestBody::empty())
         .map_err(|_| unusable())?;
     let pools = Pools::new(Rc::new(Deaf));
-    pools.send(&Arc::new(origin), request).await.map_err(|error| match error {
+    pools.send(&Arc::new(origin), Box::new(request)).await.map_err(|error| match error {
         SendError::Unreachable(ConnectError::Timeout(_)) | SendError::WriteTimeout => {
             FetchError::Timeout(limits.timeout)
         }

@@ -74,12 +74,12 @@ impl Shared {
 
     pub(crate) async fn send(
         &mut self,
-        mut request: Request<RequestBody>,
+        mut request: Box<Request<RequestBody>>,
         origin: &Origin,
     ) -> Result<Response<UpstreamBody>, SendError> {
         make_absolute(&mut request, origin);
         let stream = CountedStream::new(&self.streams);
-        let response = self.sender.send_request(request).await.map_err(|error| SendError::from_hyper(&error))?;
+        let response = self.sender.send_request(*request).await.map_err(|error| SendError::from_hyper(&error))?;
         Ok(response.map(|incoming| UpstreamBody::counted(incoming, stream)))
     }
 }

@@ -47,7 +47,7 @@ impl Pools {
     pub async fn send(
         &self,
         origin: &Arc<Origin>,
-        mut request: Request<RequestBody>,
+        mut request: Box<Request<RequestBody>>,
     ) -> Result<Response<UpstreamBody>, SendError> {
         let pool = self.pool(origin);
         if let Some(mut shared) = pool.take_shared() {
@@ -56,15 +56,16 @@ impl Pools {
         while let Some(exclusive) = pool.take_idle() {
             match exclusive.send(&pool, request, origin).await {
                 // A connection that the other side had closed while idle: nothing was written, so nothing is repeated.
-                Err(Unsent::Whole(unsent)) => request = *unsent,
+                Err(Unsent::Whole(unsent)) => request = unsent,
                 Err(Unsent::Gone(error)) => return Err(error),
                 Ok(response) => return Ok(response),
             }
         }
-        let connected = connect::connect(origin).await?;
+        // Rarer, and larger: it does not weigh on the future of a request that finds a connection.
+        let connected = Box::pin(connect::connect(origin)).await?;
         self.observer.upstream_opened(&origin.settings.label);
         if connected.http2 {
-            let mut shared = Shared::handshake(connected, &self.observer, origin).await?;
+            let mut shared = Box::pin(Shared::handshake(connected, &self.observer, origin)).await?;
             pool.shared.borrow_mut().push(shared.clone());
             return shared.send(request, origin).await;
         }
@@ -81,7 +82,11 @@ impl Pools {
     ///
     /// # Errors
     /// Why there is no answer.
-    pub async fn switch(&self, origin: &Arc<Origin>, request: Request<RequestBody>) -> Result<Switched, SendError> {
+    pub async fn switch(
+        &self,
+        origin: &Arc<Origin>,
+        request: Box<Request<RequestBody>>,
+    ) -> Result<Switched, SendError> {
         let connected = connect::connect(origin).await?;
         self.observer.upstream_opened(&origin.settings.label);
         let exclusive = Exclusive::new(connected, self.buffer.clone(), &self.observer, origin);

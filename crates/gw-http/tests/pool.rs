@@ -47,9 +47,9 @@ fn pools() -> Rc<Pools> {
     Rc::new(Pools::new(Rc::new(Deaf)))
 }
 
-fn post(body: &'static [u8]) -> Request<RequestBody> {
+fn post(body: &'static [u8]) -> Box<Request<RequestBody>> {
     let body = RequestBody::held([Bytes::from_static(body)]);
-    Request::builder().method(Method::POST).uri("/v1/x?y=1").body(body).unwrap()
+    Box::new(Request::builder().method(Method::POST).uri("/v1/x?y=1").body(body).unwrap())
 }
 
 /// Reads one request: its head, and as many bytes as its content-length says.
@@ -194,7 +194,7 @@ async fn a_server_that_does_not_read_the_request_is_given_up() {
         let (origin, pools) = (origin(&listener), pools());
         let large = RequestBody::held([Bytes::from(vec![b'a'; 32 << 20])]);
         let request = Request::builder().method(Method::POST).uri("/").body(large).unwrap();
-        let sent = tokio::time::timeout(Duration::from_secs(5), pools.send(&origin, request)).await;
+        let sent = tokio::time::timeout(Duration::from_secs(5), pools.send(&origin, Box::new(request))).await;
         let error = sent.expect("hangs").err().expect("an error");
         assert!(matches!(error, SendError::WriteTimeout), "{error:?}");
     })

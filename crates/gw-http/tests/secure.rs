@@ -134,7 +134,7 @@ async fn ask(origin: &Arc<Origin>, count: usize) -> Vec<Result<Bytes, SendError>
         let (pools, origin) = (Rc::clone(&pools), Arc::clone(origin));
         async move {
             let body = RequestBody::held([Bytes::from(number.to_string())]);
-            let response = pools.send(&origin, Request::post("/x").body(body).unwrap()).await?;
+            let response = pools.send(&origin, Box::new(Request::post("/x").body(body).unwrap())).await?;
             Ok(response.into_body().collect().await.unwrap().to_bytes())
         }
     };

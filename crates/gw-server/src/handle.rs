@@ -53,34 +53,29 @@ pub struct Api {
 impl Service for Api {
     type Body = ReplyBody;
 
-    async fn call(self: Rc<Self>, request: Request<Incoming>, connection: Rc<Connection>) -> Response<ReplyBody> {
-        let snapshot = self.engine.ports().snapshot.load();
+    fn call(
+        self: Rc<Self>,
+        request: Request<Incoming>,
+        connection: Rc<Connection>,
+    ) -> impl Future<Output = Response<ReplyBody>> {
+        // Taken apart before the future begins, which would else have room for the whole and for its parts.
         let (parts, incoming) = request.into_parts();
-        let upgrade = if parts.headers.contains_key(header::UPGRADE) { Upgrade::Asked } else { Upgrade::No };
-        let route = routes::route(&parts.method, parts.uri.path(), upgrade, self.metrics_path.as_deref());
-
-        let allowed_origin = origin::allowed_origin(&parts.headers, &snapshot.cors_origins);
-        let mut response = match route {
-            _ if parts.method == Method::OPTIONS && allowed_origin.is_some() => self.preflight(&parts),
-            Route::Operation(addressed) => self.operation(&snapshot, addressed, None, &parts, incoming).await,
-            Route::Unknown if parts.method == Method::POST => {
-                Box::pin(self.prefixed(&snapshot, &parts, incoming)).await
+        async move {
+            let snapshot = self.engine.ports().snapshot.load();
+            let allowed_origin = origin::allowed_origin(&parts.headers, &snapshot.cors_origins);
+            let mut response = if parts.method == Method::OPTIONS && allowed_origin.is_some() {
+                self.preflight(&parts)
+            } else {
+                self.answer(&snapshot, &parts, incoming, &connection).await
+            };
+            if let Some(origin) = allowed_origin {
+                let headers = response.headers_mut();
+                headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+                headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("*"));
+                headers.append(header::VARY, HeaderValue::from_static("origin"));
             }
-            Route::State(resource) => self.state(&snapshot, resource, &parts, incoming).await,
-            Route::Plan => self.plan(&snapshot, &parts, incoming).await,
-            // In a box: it is larger than the path of most requests, which need not carry its size.
-            Route::Relay(asked) => Box::pin(self.relay(&snapshot, asked, &parts, incoming)).await,
-            Route::Realtime(carried) => Box::pin(self.realtime(&snapshot, carried, &parts, &connection)).await,
-            // So is this.
-            other => Box::pin(self.other(&snapshot, other, &parts)).await,
-        };
-        if let Some(origin) = allowed_origin {
-            let headers = response.headers_mut();
-            headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-            headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("*"));
-            headers.append(header::VARY, HeaderValue::from_static("origin"));
+            response
         }
-        response
     }
 
     fn refuse(&self, refusal: Refusal) -> Response<Bytes> {
@@ -89,6 +84,27 @@ impl Service for Api {
 }
 
 impl Api {
+    /// What a path asks for.
+    async fn answer(
+        &self,
+        snapshot: &Snapshot,
+        parts: &Parts,
+        incoming: Incoming,
+        connection: &Connection,
+    ) -> Response<ReplyBody> {
+        let upgrade = if parts.headers.contains_key(header::UPGRADE) { Upgrade::Asked } else { Upgrade::No };
+        match routes::route(&parts.method, parts.uri.path(), upgrade, self.metrics_path.as_deref()) {
+            Route::Operation(addressed) => self.operation(snapshot, addressed, None, parts, incoming).await,
+            // What follows stands in boxes: it is larger than the path of most requests, which need not carry its size.
+            Route::Unknown if parts.method == Method::POST => Box::pin(self.prefixed(snapshot, parts, incoming)).await,
+            Route::State(resource) => Box::pin(self.state(snapshot, resource, parts, incoming)).await,
+            Route::Plan => Box::pin(self.plan(snapshot, parts, incoming)).await,
+            Route::Relay(asked) => Box::pin(self.relay(snapshot, asked, parts, incoming)).await,
+            Route::Realtime(carried) => Box::pin(self.realtime(snapshot, carried, parts, connection)).await,
+            other => Box::pin(self.other(snapshot, other, parts)).await,
+        }
+    }
+
     /// An operation: the request path.
     pub(crate) async fn operation(
         &self,
@@ -306,7 +322,7 @@ fn wrong_method(parts: &Parts, allowed: &str) -> Error {
     Error::new(ErrorCode::MethodNotAllowed, message)
 }
 
-fn unknown_path(parts: &Parts) -> Error {
+pub(crate) fn unknown_path(parts: &Parts) -> Error {
     let path: String = parts.uri.path().chars().take(200).collect();
     let message = format!("there is nothing at {} {path}; the API begins at /v1", parts.method);
     Error::new(ErrorCode::RouteNotFound, message)

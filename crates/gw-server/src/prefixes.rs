@@ -11,11 +11,14 @@ pub(crate) enum Prefixed<'a> {
     Universal,
 }
 
+/// The universal endpoint without an account. Where it stands behind one, its path might have meant anything.
+pub(crate) const UNIVERSAL: &str = "/universal";
+
 /// What a `POST` to a path means that means nothing else: `/universal`, `/PROVIDER/…` and `/compat/…`, and the same
 /// behind `/v1/ACCOUNT/GATEWAY`. `knows` says whether there is such a provider.
 pub(crate) fn find<'a>(path: &'a str, knows: impl Fn(&str) -> bool) -> Option<Prefixed<'a>> {
     let path = path.strip_suffix('/').unwrap_or(path);
-    if path == "/universal" {
+    if path == UNIVERSAL {
         return Some(Prefixed::Universal);
     }
     named(path, &knows).or_else(|| {

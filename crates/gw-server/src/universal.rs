@@ -9,7 +9,8 @@ use http::Response;
 use http::request::Parts;
 use hyper::body::Incoming;
 
-use crate::handle::{Api, presented_key};
+use crate::handle::{Api, presented_key, unknown_path};
+use crate::prefixes;
 use crate::respond::{self, Voice};
 
 impl Api {
@@ -41,6 +42,10 @@ impl Api {
         let read = async {
             self.admit(snapshot, parts, presented_key(parts).as_deref(), meter)?;
             let (body, held) = self.body(snapshot, parts, incoming, meter).await?;
+            let is_list = body.trim_ascii_start().starts_with(b"[");
+            if !is_list && parts.uri.path() != prefixes::UNIVERSAL {
+                return Err(unknown_path(parts));
+            }
             Ok((Universal::read(&body, &parts.headers)?, held))
         };
         match read.await {

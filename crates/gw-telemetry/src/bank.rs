@@ -82,6 +82,11 @@ impl Bank {
             Some(series) => series.finished(record),
             None => self.series(self.no_provider(record.operation)).finished(record),
         }
+        for unused in &record.unused {
+            let (provider, model) = (Arc::clone(&unused.provider), Arc::clone(&unused.model));
+            let series = self.series(SeriesKey { operation: record.operation, provider, model });
+            series.spent(unused.usage.as_ref(), unused.cost.as_ref());
+        }
         if let (1.., Some(overhead)) = (record.attempts, self.cells.overhead.get(record.operation as usize)) {
             overhead.observe(record.timings.overhead_us);
         }

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::time::Duration;
 
 use gw_core::chat::Loss;
-use gw_core::{Blame, CostSource, Outcome, RequestRecord, Try};
+use gw_core::{Blame, Cost, CostSource, Outcome, RequestRecord, Try, Unused};
 use tracing::Level;
 
 use crate::redact::redact;
@@ -65,6 +65,7 @@ pub(crate) fn push_json(line: &mut Vec<u8>, record: &RequestRecord) {
     fields.number("attempts", u64::from(record.attempts));
     fields.raw("fallback", if record.fallback { b"true" } else { b"false" });
     fields.tries(&record.tries);
+    fields.unused(&record.unused);
     fields.losses(&record.losses);
     fields.millis("total_ms", record.timings.total_us);
     if let Some(first_byte_us) = record.timings.first_byte_us {
@@ -216,6 +217,27 @@ impl Fields<'_> {
         self.name("tries");
         // Writing to a vector cannot fail, and neither can these as JSON.
         let _ = serde_json::to_writer(&mut *self.0, &tries);
+    }
+
+    /// What was used besides; `null` where it is not known.
+    fn unused(&mut self, unused: &[Unused]) {
+        if unused.is_empty() {
+            return;
+        }
+        let told = |unused: &Unused| {
+            let total = unused.cost.as_ref().and_then(Cost::total);
+            serde_json::json!({
+                "provider": &*unused.provider,
+                "model": redact(cut(&unused.model)),
+                "input_tokens": unused.usage.map(|usage| usage.input_tokens),
+                "output_tokens": unused.usage.map(|usage| usage.output_tokens),
+                "cost_nanodollars": total.map(|total| total.0),
+            })
+        };
+        let unused: Vec<_> = unused.iter().take(TRIES_MAX).map(told).collect();
+        self.name("unused");
+        // Writing to a vector cannot fail, and neither can these as JSON.
+        let _ = serde_json::to_writer(&mut *self.0, &unused);
     }
 
     fn number(&mut self, name: &str, value: u64) {

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use gw_core::{Dimension, ErrorCode, Operation, Outcome, RequestRecord, Usage};
+use gw_core::{Cost, Dimension, ErrorCode, Operation, Outcome, RequestRecord, Usage};
 use parking_lot::Mutex;
 
 use crate::counter::{Counter, Histogram};
@@ -78,12 +78,21 @@ impl Series {
         {
             count.add(1);
         }
-        if let Some(usage) = &record.usage {
+        self.spent(record.usage.as_ref(), record.cost.as_ref());
+        self.cells.duration.observe(record.timings.total_us);
+        if let (true, Some(first_byte_us)) = (record.stream, record.timings.first_byte_us) {
+            self.cells.first_token.observe(first_byte_us);
+        }
+    }
+
+    /// Something was used, whether a client was answered with it or not.
+    pub(crate) fn spent(&self, usage: Option<&Usage>, cost: Option<&Cost>) {
+        if let Some(usage) = usage {
             for (count, tokens) in self.cells.tokens.iter().zip(token_counts(usage)) {
                 count.add(tokens);
             }
         }
-        match &record.cost {
+        match cost {
             Some(cost) if cost.unpriced().is_empty() => {
                 for (dimension, amount) in cost.components() {
                     self.cells.cost[dimension as usize].add(u64::try_from(amount.0).unwrap_or(0));
@@ -93,10 +102,6 @@ impl Series {
             }
             Some(_) => self.cells.unpriced.add(1),
             None => {}
-        }
-        self.cells.duration.observe(record.timings.total_us);
-        if let (true, Some(first_byte_us)) = (record.stream, record.timings.first_byte_us) {
-            self.cells.first_token.observe(first_byte_us);
         }
     }
 

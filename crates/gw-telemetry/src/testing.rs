@@ -10,34 +10,26 @@ use crate::series::SeriesKey;
 /// A streamed chat that went well.
 pub(crate) fn record() -> RequestRecord {
     RequestRecord {
-        request_id: RequestId::from_u128(0x0193_5f00_0000_7000_8000_0000_0000_00ff),
-        client_request_id: None,
-        trace_id: None,
-        started_at: SystemTime::UNIX_EPOCH + Duration::from_millis(1_709_210_096_789),
-        operation: Operation::Chat,
-        dialect: "openai_chat",
         key_name: Some("dev".into()),
-        foreign_key: None,
-        callers_key: false,
         model_requested: Some("fast".into()),
         model_used: Some("gpt-5-mini".into()),
         provider: Some("openai".into()),
         provider_type: Some("openai".into()),
         provider_request_id: Some("req_1".into()),
-        answer_id: None,
         stream: true,
         status: 200,
         outcome: Outcome::Completed,
-        error: None,
         usage: Some(Usage { input_tokens: 12, output_tokens: 34, reasoning_tokens: 5, ..Usage::default() }),
-        losses: Vec::new(),
-        cost: None,
         request_bytes: 321,
         response_bytes: 4_567,
         attempts: 1,
-        tries: Vec::new(),
-        fallback: false,
         timings: Timings { total_us: 1_234_567, first_byte_us: Some(200_000), upstream_us: 1_234_480, overhead_us: 87 },
+        ..RequestRecord::begin(
+            RequestId::from_u128(0x0193_5f00_0000_7000_8000_0000_0000_00ff),
+            Operation::Chat,
+            "openai_chat",
+            SystemTime::UNIX_EPOCH + Duration::from_millis(1_709_210_096_789),
+        )
     }
 }
 

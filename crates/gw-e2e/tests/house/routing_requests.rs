@@ -324,6 +324,8 @@ async fn cloudflares_steps_are_taken_until_one_is_answered() {
     let unknown = json!([{ "provider": "one", "endpoint": "@cf/meta/llama", "query": {} }]).to_string();
     gateway.post("/universal", unknown).await.assert_error(400, "invalid_request");
     gateway.post("/universal", "{}").await.assert_error(400, "invalid_json");
+    // Behind /v1 it may be anybody's path that does not exist.
+    gateway.post("/v1/audio/unheard", "{}").await.assert_error(404, "route_not_found");
 }
 
 #[tokio::test]
@@ -351,6 +353,18 @@ async fn tries_and_pauses_are_as_cloudflares_headers_say_within_bounds() {
     let answer = gateway.post_with(CHAT, &[("x-portkey-config", r#"{"retry":{"attempts":0}}"#)], chat("one/m")).await;
     assert_eq!((answer.status, answer.header("x-portkey-retry-attempt-count")), (500, Some("0")));
     assert_eq!(upstream.requests().len(), 7);
+}
+
+#[tokio::test]
+async fn what_is_not_understood_is_told_whoever_answers() {
+    let (broken, well) = (failing(500, BROKEN).await, answering().await);
+    let unbroken = "routing: { retry_attempts: 0 }\n";
+    let one = provider("one", broken.address, ", models: [m]");
+    let two = provider("two", well.address, ", models: [m], priority: 1");
+    let gateway = Gateway::start(&config(&format!("{unbroken}providers:\n{one}{two}"))).await;
+    let answer = gateway.post_with(CHAT, &[("x-portkey-config", r#"{"frobnicate":true}"#)], chat("m")).await;
+    assert_eq!((answer.status, answer.header("x-provider-used")), (200, Some("two")));
+    assert!(answer.header("x-gateway-dropped-params").is_some_and(|names| names.contains("frobnicate")));
 }
 
 #[tokio::test]

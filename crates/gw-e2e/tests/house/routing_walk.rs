@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::harness::{
@@ -82,6 +82,14 @@ fn assert_by(answer: &Answer, provider: &str, attempts: &str, fell_back: &str) {
     assert_eq!(answer.header("x-provider-used"), Some(provider));
     assert_eq!(answer.header("x-attempt-count"), Some(attempts));
     assert_eq!(answer.header("x-fallback-used"), Some(fell_back));
+}
+
+/// The record says what one attempt at this provider used for nothing, and of no other.
+#[track_caller]
+fn assert_unused(record: &Value, provider: &str, used: &Value) {
+    let mut expected = json!({ "provider": provider, "model": "m" });
+    expected.as_object_mut().unwrap().extend(used.as_object().unwrap().clone());
+    assert_eq!(record["unused"], json!([expected]), "{record}");
 }
 
 #[tokio::test]
@@ -162,6 +170,28 @@ async fn a_stream_that_breaks_off_before_its_first_word_is_answered_by_the_next_
         let record = gateway.record(answer.request_id()).await;
         assert_eq!((&record["outcome"], &record["attempts"]), (&"completed".into(), &2.into()), "{record}");
     }
+}
+
+#[tokio::test]
+async fn what_a_failed_attempt_used_is_counted_beside_what_the_answer_used() {
+    let used = |prompt: u64, completion: u64| {
+        let usage =
+            json!({ "prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion });
+        format!("data: {}\n\n", json!({ "id": "1", "choices": [], "usage": usage }))
+    };
+    let first = streaming([ROLE, &used(7, 0)].concat()).await;
+    let second = streaming([ROLE, WORD, &used(3, 5), END].concat()).await;
+    let prices = "cost_management:\n  provider_costs:\n    p0:\n      m: { input_token_cost: 0.000002, output_token_cost: 0.000004 }\n";
+    let gateway = Gateway::start(&format!("{}{prices}", house(&[&first, &second], ""))).await;
+    let answer = gateway.chat(streamed_chat("m")).await;
+    assert_by(&answer, "p1", "2", "true");
+    let record = gateway.record(answer.request_id()).await;
+    assert_unused(&record, "p0", &json!({ "input_tokens": 7, "output_tokens": 0, "cost_nanodollars": 14_000 }));
+    assert_eq!((&record["input_tokens"], &record["output_tokens"]), (&3.into(), &5.into()), "{record}");
+    let tokens =
+        |provider: &str| format!("ai_gateway_tokens_total{{provider=\"{provider}\",model=\"m\",type=\"input\"}}");
+    assert_eq!(gateway.metric(&tokens("p0")).await, Some(7.0));
+    assert_eq!(gateway.metric(&tokens("p1")).await, Some(3.0));
 }
 
 #[tokio::test]
@@ -253,6 +283,9 @@ async fn a_slow_answer_gets_another_beside_it_and_the_loser_is_cancelled() {
     first.departed(1).await;
     let record = gateway.record(answer.request_id()).await;
     assert_eq!((&record["provider"], &record["attempts"]), (&"p1".into(), &2.into()), "{record}");
+    // What the loser used until it was cancelled its provider alone knows.
+    let unknown = json!({ "input_tokens": null, "output_tokens": null, "cost_nanodollars": null });
+    assert_unused(&record, "p0", &unknown);
 }
 
 #[tokio::test]

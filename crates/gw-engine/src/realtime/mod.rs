@@ -120,7 +120,7 @@ fn check_handshake(call: &RelayCall<'_>) -> Result<(), Error> {
 }
 
 /// The request as the provider gets it. The client's key goes on, so that the provider's answer to it is the client's.
-fn handshake(attempt: &Attempt<'_>, call: &RelayCall<'_>) -> Result<Request<RequestBody>, Error> {
+fn handshake(attempt: &Attempt<'_>, call: &RelayCall<'_>) -> Result<Box<Request<RequestBody>>, Error> {
     let provider = &attempt.resolved.choice.provider;
     let Asked::Operation(carried) = call.asked else { return Err(not_offered(&provider.name)) };
     let mut headers = sent::headers(attempt, call);

@@ -126,40 +126,18 @@ mod tests {
     use std::sync::Arc;
     use std::time::UNIX_EPOCH;
 
-    use gw_core::{Operation, Outcome, RequestId, Timings};
+    use gw_core::{Operation, Outcome, RequestId};
 
     use super::*;
 
     fn record(number: u128, key: Option<&str>, answer: &str) -> RequestRecord {
         RequestRecord {
-            request_id: RequestId::from_u128(number),
-            client_request_id: None,
-            trace_id: None,
-            started_at: UNIX_EPOCH,
-            operation: Operation::Chat,
-            dialect: "openai_chat",
             key_name: key.map(Arc::from),
-            foreign_key: None,
-            callers_key: false,
-            model_requested: None,
-            model_used: None,
-            provider: None,
-            provider_type: None,
-            provider_request_id: None,
             answer_id: Some(answer.into()),
-            stream: false,
             status: 200,
             outcome: Outcome::Completed,
-            error: None,
-            usage: None,
-            cost: None,
-            request_bytes: 0,
-            response_bytes: 0,
-            tries: Vec::new(),
-            fallback: false,
             attempts: 1,
-            losses: Vec::new(),
-            timings: Timings::default(),
+            ..RequestRecord::begin(RequestId::from_u128(number), Operation::Chat, "openai_chat", UNIX_EPOCH)
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use gw_core::{Nanodollars, RequestRecord};
+use gw_core::{Cost, Nanodollars, RequestRecord};
 use gw_telemetry::rfc3339;
 
 const SECONDS_PER_DAY: u64 = 86_400;
@@ -14,7 +14,7 @@ const DAYS_BEFORE_1970_SINCE_MONDAY: u64 = 3;
 pub struct Totals {
     /// Requests that have ended, however they did.
     pub requests: u64,
-    /// Requests whose cost is not known, because something that was used has no price: they are in no sum.
+    /// Attempts whose cost is not known, because something that was used has no price: they are in no sum.
     pub unpriced: u64,
     /// What was spent with the gateway's credentials.
     pub ours: Spent,
@@ -42,11 +42,14 @@ impl Totals {
     /// Counts a finished request.
     pub fn count(&mut self, record: &RequestRecord) {
         self.requests += 1;
-        let Some(cost) = &record.cost else { return };
-        match cost.total() {
-            None => self.unpriced += 1,
-            Some(total) if record.callers_key => self.callers.add(total, record.started_at),
-            Some(total) => self.ours.add(total, record.started_at),
+        let unused = record.unused.iter().map(|unused| (unused.cost.as_ref(), unused.callers_key));
+        for (cost, callers_key) in unused.chain([(record.cost.as_ref(), record.callers_key)]) {
+            match cost.map(Cost::total) {
+                None => {}
+                Some(None) => self.unpriced += 1,
+                Some(Some(total)) if callers_key => self.callers.add(total, record.started_at),
+                Some(Some(total)) => self.ours.add(total, record.started_at),
+            }
         }
     }
 }

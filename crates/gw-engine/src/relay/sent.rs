@@ -60,7 +60,7 @@ impl Target {
         call: &RelayCall<'_>,
         body: Body,
         meter: &mut Meter,
-    ) -> Result<Request<RequestBody>, Error> {
+    ) -> Result<Box<Request<RequestBody>>, Error> {
         let provider = &self.resolved.choice.provider;
         let body = match body {
             Body::Empty => RequestBody::empty(),

@@ -120,7 +120,10 @@ impl Events {
                 None => return Poll::Ready(self.ended_early(meter)),
             };
             meter.received();
-            let pieces = match self.scan.feed(piece) {
+            let fed = self.scan.feed(piece);
+            // Also of a stream that fails now: what it used is paid for.
+            meter.used(self.scan.usage());
+            let pieces = match fed {
                 Ok(pieces) => pieces,
                 Err(fault) => return Poll::Ready(Ended::Wrong(fault.into_error())),
             };
@@ -133,9 +136,6 @@ impl Events {
                 self.answer.hurry(END_GRACE);
             }
             if has_begun || self.ready.iter().map(|piece| piece.len()).sum::<usize>() > HELD_BYTES_MAX {
-                if meter.tells_cost() {
-                    meter.used(self.scan.usage());
-                }
                 return Poll::Ready(Ended::Begun);
             }
         }

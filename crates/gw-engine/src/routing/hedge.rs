@@ -73,6 +73,7 @@ impl Walk<'_> {
             .await;
             race
         };
+        let first_failed = race.first.is_some();
         if let Some(error) = &race.first {
             meter.tried(told(&step.target, error, began));
         }
@@ -81,15 +82,15 @@ impl Walk<'_> {
                 if let Some(error) = &second {
                     meter.tried(told(&beside.target, error, began + after));
                 }
-                meter.count_beside(&other);
+                meter.count_beside(&mut other, second.is_none());
                 Hedged { stands_at: at, reply: Ok(reply) }
             }
             Race { won: Some((reply, true)), .. } => {
-                meter.become_beside(other);
+                meter.become_beside(other, !first_failed);
                 Hedged { stands_at: next, reply: Ok(reply) }
             }
             Race { won: None, second, .. } => {
-                meter.become_beside(other);
+                meter.become_beside(other, false);
                 let error = second.unwrap_or_else(|| Error::new(ErrorCode::InternalError, "no attempt has ended"));
                 Hedged { stands_at: next, reply: Err(error) }
             }

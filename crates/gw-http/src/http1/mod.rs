@@ -77,7 +77,7 @@ impl Exclusive {
     pub(crate) async fn send(
         mut self: Box<Self>,
         pool: &Rc<Pool>,
-        mut request: Request<RequestBody>,
+        mut request: Box<Request<RequestBody>>,
         origin: &Origin,
     ) -> Result<Response<UpstreamBody>, Unsent> {
         let head = head::write_request(&request, request.body().length(), origin, self.forward.as_ref());
@@ -90,7 +90,7 @@ impl Exclusive {
                 return Err(match outgoing.into_untouched() {
                     Some(body) => {
                         *request.body_mut() = body;
-                        Unsent::Whole(Box::new(request))
+                        Unsent::Whole(request)
                     }
                     None => Unsent::Gone(error),
                 });
@@ -109,7 +109,7 @@ impl Exclusive {
     /// Asks for another protocol, and waits for the head of the answer.
     pub(crate) async fn switch(
         mut self: Box<Self>,
-        mut request: Request<RequestBody>,
+        mut request: Box<Request<RequestBody>>,
         origin: &Origin,
     ) -> Result<Switched, SendError> {
         let head = head::write_request(&request, request.body().length(), origin, self.forward.as_ref());

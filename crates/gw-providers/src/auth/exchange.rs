@@ -176,7 +176,7 @@ impl Exchange<'_> {
     pub(crate) async fn ask(&self, place: &Place, request: Request<RequestBody>) -> Result<Said, AuthError> {
         let host = place.host().to_owned();
         let broken = |what: &str| AuthError::unavailable(format!("{host}, which gives out its tokens, {what}"));
-        let response = self.pools.send(&place.origin, request).await;
+        let response = self.pools.send(&place.origin, Box::new(request)).await;
         let response = response.map_err(|error| broken(&format!("could not be asked: {error}")))?;
         let (parts, mut upstream) = response.into_parts();
         let mut body = Zeroizing::new(Vec::new());

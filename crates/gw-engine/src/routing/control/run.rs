@@ -39,7 +39,6 @@ impl Engine {
     ) -> Result<Reply, Error> {
         meter.tell_in(call.step.map_or_else(|| Told::of(call.headers), |step| Told::of(call.headers).at_step(step)));
         let controlled = self.controlled(snapshot, call, &head)?;
-        meter.dropped(controlled.idle.iter().map(String::as_str));
         let (body, head) = match strip(&head, &call.body, controlled.is_openrouters) {
             None => (call.body.clone(), head),
             Some(body) => {
@@ -54,7 +53,10 @@ impl Engine {
             controlled.total_timeout.map_or(snapshot.request_timeout, |asked| asked.min(snapshot.request_timeout));
         let deadline = meter.started() + total;
         let walk = Walk { ports: self.ports(), snapshot, call: &call, head: &head, deadline };
-        self.go(&walk, &controlled.way, meter).await
+        let reply = self.go(&walk, &controlled.way, meter).await;
+        // Not before: each attempt begins with nothing told.
+        meter.dropped(controlled.idle.iter().map(String::as_str));
+        reply
     }
 
     /// What is made of the routing of a request.

@@ -1,0 +1,108 @@
+//! When things happened to a request, and how long they took.
+
+use std::time::Duration;
+
+use gw_core::Timings;
+use tokio::time::Instant;
+
+/// When things happened.
+#[derive(Clone)]
+pub(super) struct Marks {
+    started: Instant,
+    body_read: Option<Instant>,
+    /// The first attempt.
+    first_sent: Option<Instant>,
+    /// The present attempt.
+    sent: Option<Instant>,
+    first_byte: Option<Instant>,
+    /// The first content of a stream that was held until then.
+    content: Option<Instant>,
+    forwarded: Option<Instant>,
+}
+
+impl Marks {
+    pub(super) fn begin() -> Self {
+        let started = Instant::now();
+        Self {
+            started,
+            body_read: None,
+            first_sent: None,
+            sent: None,
+            first_byte: None,
+            content: None,
+            forwarded: None,
+        }
+    }
+
+    pub(super) fn started(&self) -> Instant {
+        self.started
+    }
+
+    pub(super) fn body_read(&mut self) {
+        self.body_read = Some(Instant::now());
+    }
+
+    pub(super) fn sent(&mut self) {
+        let now = Instant::now();
+        self.first_sent.get_or_insert(now);
+        self.sent = Some(now);
+    }
+
+    pub(super) fn received(&mut self) {
+        if self.first_byte.is_none() {
+            self.first_byte = Some(Instant::now());
+        }
+    }
+
+    pub(super) fn begun(&mut self) {
+        self.content = Some(Instant::now());
+    }
+
+    pub(super) fn forwarded(&mut self) {
+        if self.forwarded.is_none() {
+            self.forwarded = Some(Instant::now());
+        }
+    }
+
+    /// The present attempt has come to nothing.
+    pub(super) fn forget_attempt(&mut self) {
+        (self.sent, self.first_byte) = (None, None);
+    }
+
+    /// How long the present attempt has taken so far, in microseconds.
+    pub(super) fn attempt_us(&self) -> u64 {
+        self.sent.map_or(0, |sent| micros(sent.elapsed()))
+    }
+
+    /// When the present attempt was sent; when the request came, if it was not.
+    pub(super) fn attempt_began(&self) -> Instant {
+        self.sent.unwrap_or(self.started)
+    }
+
+    /// The first attempt was one of these, if there was one.
+    pub(super) fn began_with(&mut self, earlier: &Self) {
+        self.first_sent = earlier.first_sent.or(self.first_sent);
+    }
+
+    /// How long things took until now.
+    pub(super) fn timings(&self, stream: bool) -> Timings {
+        let end = Instant::now();
+        let between = |from: Option<Instant>, to: Option<Instant>| match (from, to) {
+            (Some(from), Some(to)) => micros(to.saturating_duration_since(from)),
+            _ => 0,
+        };
+        let before = between(self.body_read, self.first_sent.or(self.forwarded).or(Some(end)));
+        // A whole answer is held until its last byte has come: waiting for that is the provider's time, not ours.
+        let after = if stream { between(self.content.or(self.first_byte), self.forwarded) } else { 0 };
+        Timings {
+            total_us: micros(end.saturating_duration_since(self.started)),
+            first_byte_us: self.first_byte.map(|at| between(self.sent, Some(at))),
+            upstream_us: between(self.first_sent, self.forwarded.or(Some(end))),
+            overhead_us: before + after,
+        }
+    }
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,25 @@
+//! What attempts used whose answers nobody got: it was worked for, and is paid for.
+
+use gw_core::Unused;
+
+use super::Meter;
+
+impl Meter {
+    /// The present attempt has come to nothing: what it used is not what its successor uses.
+    pub(super) fn set_aside(&mut self) {
+        self.record.unused.extend(self.unused());
+        self.record.usage = None;
+    }
+
+    /// What the present attempt has used so far, as far as its provider has told.
+    pub(super) fn unused(&self) -> Option<Unused> {
+        let choice = &self.resolved.as_deref()?.choice;
+        Some(Unused {
+            provider: choice.provider.name.clone(),
+            model: choice.model.clone(),
+            callers_key: self.record.callers_key,
+            usage: self.record.usage,
+            cost: self.cost(),
+        })
+    }
+}
