@@ -111,6 +111,8 @@ pub struct RequestRecord {
     pub provider_type: Option<Arc<str>>,
     /// The provider's own id of the request.
     pub provider_request_id: Option<Box<str>>,
+    /// Whether the client speaks OpenRouter's API: it may ask for these facts.
+    pub openrouter: bool,
     /// The id in the body of the answer, as the client got it, where somebody may come back with it.
     pub answer_id: Option<Box<str>>,
     /// Whether the client asked for a stream.
@@ -164,6 +166,7 @@ impl RequestRecord {
             provider: None,
             provider_type: None,
             provider_request_id: None,
+            openrouter: false,
             answer_id: None,
             stream: false,
             status: CLIENT_CLOSED,

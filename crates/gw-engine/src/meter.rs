@@ -41,7 +41,6 @@ pub struct Meter {
     streams: bool,
     words: Words,
     tells_cost: bool,
-    speaks_openrouter: bool,
     looks_for_id: u8,
     custom_cost: Option<Box<CustomCost>>,
     _in_flight: Option<Taken>,
@@ -67,7 +66,6 @@ impl Meter {
             streams: false,
             words: Words::default(),
             tells_cost: false,
-            speaks_openrouter: false,
             looks_for_id: 0,
             custom_cost: None,
             _in_flight: None,
@@ -338,12 +336,12 @@ impl Meter {
     /// The caller speaks OpenRouter's API: it is told what it is told there, and comes back with the ids of answers.
     pub fn speak_openrouter(&mut self) {
         self.looks_for_id = ID_PIECES_MAX;
-        self.speaks_openrouter = true;
+        self.record.openrouter = true;
     }
 
     /// Whether the caller speaks OpenRouter's API.
     pub fn speaks_openrouter(&self) -> bool {
-        self.speaks_openrouter
+        self.record.openrouter
     }
 
     /// A piece of the answer goes to a client that may come back with its id: events, each whole, or all of it.

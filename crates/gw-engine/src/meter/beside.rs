@@ -19,7 +19,6 @@ impl Meter {
             streams: false,
             words: Words::default(),
             tells_cost: false,
-            speaks_openrouter: self.speaks_openrouter,
             looks_for_id: self.looks_for_id,
             custom_cost: self.custom_cost.clone(),
             _in_flight: None,

@@ -1,4 +1,4 @@
-//! Keeps the last finished requests, and everybody's totals, in memory, within bounds.
+//! Keeps the last finished requests of those who may ask for them, and everybody's totals, in memory, within bounds.
 
 use std::collections::{HashMap, VecDeque};
 use std::future::ready;
@@ -46,7 +46,10 @@ impl Recent for Memory {
             // One at a time: whoever reads waits for no more than that.
             let mut kept = self.kept.lock();
             kept.count(&record);
-            kept.remember(record, self.requests_max);
+            // Of the others nobody asks.
+            if record.openrouter {
+                kept.remember(record, self.requests_max);
+            }
         }
     }
 
@@ -137,6 +140,7 @@ mod tests {
             status: 200,
             outcome: Outcome::Completed,
             attempts: 1,
+            openrouter: true,
             ..RequestRecord::begin(RequestId::from_u128(number), Operation::Chat, "openai_chat", UNIX_EPOCH)
         }
     }
