@@ -15,8 +15,8 @@ use gw_core::price::Rates;
 use crate::diagnostic::Place;
 use crate::secret::Secret;
 pub use routing::{
-    Canary, FromRequests, HealthCheck, HealthChecks, Notice, ProviderRouting, Resume, Route, RouteGroup, RouteNode,
-    RouteStrategy, Routing, Rule, Slow, SlowAction, Target,
+    Canary, Denial, FromRequests, HealthCheck, HealthChecks, NamedTarget, Notice, Preset, ProviderRouting, Resume,
+    Route, RouteGroup, RouteNode, RouteStrategy, Routing, Rule, Slow, SlowAction, Target,
 };
 
 pub use provider::{
@@ -56,6 +56,10 @@ pub struct Config {
     pub default_route: Option<usize>,
     /// Whether `default_route` also takes the requests that do name one (the single-target JSON form does this).
     pub default_route_overrides: bool,
+    /// Targets with ids of their own, which others refer to.
+    pub targets: Vec<NamedTarget>,
+    /// Routing that requests call by its name.
+    pub presets: Vec<Preset>,
     /// How targets are chosen, and what follows a failure.
     pub routing: Routing,
     /// Who is asked for their health; nobody if `None`.
@@ -271,6 +275,8 @@ impl Config {
             routes: Vec::new(),
             default_route: None,
             default_route_overrides: false,
+            targets: Vec::new(),
+            presets: Vec::new(),
             routing: Routing::default(),
             health_checks: None,
             canaries: Vec::new(),

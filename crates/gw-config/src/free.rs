@@ -59,7 +59,8 @@ fn read(node: &Node, decoder: &mut Decoder<'_>) -> Option<serde_json::Value> {
     }
 }
 
-fn plain(text: &str) -> serde_json::Value {
+/// What is written without quotes, as JSON has it.
+pub(crate) fn plain(text: &str) -> serde_json::Value {
     match text {
         "true" | "True" | "TRUE" => true.into(),
         "false" | "False" | "FALSE" => false.into(),

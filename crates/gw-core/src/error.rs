@@ -65,6 +65,8 @@ error_codes! {
     InvalidApiKey, Client, 401, "invalid_api_key";
     /// The request comes from a web page of another origin, or under a host name that is not this machine's.
     ForeignOrigin, Client, 403, "foreign_origin";
+    /// A rule of the operator's denies requests like this one.
+    DeniedByRule, Client, 403, "denied_by_rule";
     /// The operator has not switched this operation on.
     OperationDisabled, Client, 403, "operation_disabled";
     /// No configured provider serves the model.

@@ -12,7 +12,7 @@ use gw_dialects::head::Head;
 use gw_dialects::{DialectId, request};
 use gw_http::Pools;
 use gw_policy::dice::Dice;
-use gw_policy::plan::{NoMatch, Plan};
+use gw_policy::plan::{NoMatch, Plan, Standing};
 use gw_policy::retry::Retry;
 use gw_providers::parameters::Parameters;
 use gw_runtime::clock::Clock;
@@ -137,6 +137,16 @@ impl Resolved {
     pub(crate) fn retry(&self) -> &Retry {
         self.target_settings.retry.as_ref().unwrap_or(&self.choice.provider.retry)
     }
+
+    /// Whether it takes calls: its provider, and itself where it has a breaker of its own.
+    pub(crate) fn standing(&self, now: Duration) -> Standing {
+        let provider = &self.choice.provider;
+        let standing = provider.standing.admits(&provider.standing_rules, now);
+        match &self.target_settings.breaker {
+            Some(own) if standing == Standing::In => own.standing.admits(&own.rules, now),
+            Some(_) | None => standing,
+        }
+    }
 }
 
 /// A worker's engine.
@@ -185,7 +195,11 @@ impl Engine {
         meter.asked(head.model.as_deref(), head.stream);
 
         custom_cost::priced_by_caller(call.headers, snapshot, meter)?;
-        if control::is_spoken(call, &head) {
+        if !snapshot.rules.is_empty() {
+            let facts = RequestFacts { call, head: &head, path: call.path, read: Read::default() };
+            snapshot.rules.judge(&facts, &self.ports.bank)?;
+        }
+        if control::is_spoken(call, &head, &snapshot.presets) {
             // Rarer, and larger: it does not weigh on the future of other requests.
             return Box::pin(self.run_controlled(snapshot, call, head, meter)).await;
         }
@@ -212,7 +226,7 @@ impl Engine {
         // Rarer, and larger: it does not weigh on the future of a request with one target.
         Box::pin(async {
             way.turn();
-            let plan = self.plan(way, walk.call, walk.head, meter.request_id(), 0)?;
+            let plan = self.plan(walk.snapshot, way, (walk.call, walk.head), meter.request_id(), 0)?;
             if let Some(first) = notice::passed_over(way, &plan) {
                 meter.passed_over(first);
             }
@@ -225,9 +239,9 @@ impl Engine {
     /// The targets of a request, in their order. `turns_ahead` is 1 for one that has not come, but might.
     pub(crate) fn plan(
         &self,
+        snapshot: &Snapshot,
         way: &Way,
-        call: &Call<'_>,
-        head: &Head,
+        (call, head): (&Call<'_>, &Head),
         request_id: RequestId,
         turns_ahead: u64,
     ) -> Result<Plan<Rc<Resolved>>, Error> {
@@ -236,10 +250,10 @@ impl Engine {
         let seen = Seen { way, facts: &facts, now: self.ports.elapsed(), has_foreign_key, turns_ahead };
         let mut dice = Dice::of(request_id.as_str().as_bytes());
         way.node().plan(&seen, &mut dice).map_err(|NoMatch| {
-            Error::new(
-                ErrorCode::InvalidRequest,
-                "no condition of the route holds for this request, and it has no default",
-            )
+            // Only rules could have led it somewhere, and none holds.
+            let unserved = head.model.as_deref().and_then(|name| snapshot.models.unruled(name, Some(name), None).err());
+            let message = "no condition of the route holds for this request, and it has no default";
+            unserved.unwrap_or_else(|| Error::new(ErrorCode::InvalidRequest, message))
         })
     }
 

@@ -1,5 +1,6 @@
 //! Who is calling: from the key that was presented to a caller.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -20,6 +21,10 @@ impl KeyTable {
         Self { by_hash }
     }
 
+    fn knows(&self, hash: &[u8; 32]) -> bool {
+        self.by_hash.contains_key(hash)
+    }
+
     fn name_of(&self, hash: &[u8; 32]) -> Option<&Arc<str>> {
         self.by_hash.get(hash)
     }
@@ -37,6 +42,16 @@ pub struct Identity {
     pub mode: AuthMode,
     /// The known keys.
     pub keys: KeyTable,
+    /// Whether callers may bring keys of their own for providers.
+    pub own_keys: bool,
+}
+
+/// The keys that a request presents.
+pub struct Presented<'a> {
+    /// In headers that hold the key of a gateway and nothing else, so that the usual place is free for a provider's.
+    pub house: [Option<&'a str>; 2],
+    /// Where SDKs put the key of whoever they speak to: the gateway's, or a provider's.
+    pub usual: Option<Cow<'a, str>>,
 }
 
 /// Who calls, and what became of the key that was presented.
@@ -48,34 +63,65 @@ pub struct Identified {
     pub foreign_key: bool,
     /// What tells that key apart from others.
     pub foreign_hash: Option<KeyHash>,
+    /// Whether a key was presented beside ours that may not be used here.
+    pub unused_key: bool,
 }
 
 impl Identity {
-    /// Resolves a presented key.
+    /// Resolves the keys that were presented. One of ours in a header of its own says who calls, and what stands in the
+    /// usual place is a provider's. A key in such a header that is not ours is another gateway's, and is not looked at.
     ///
     /// # Errors
-    /// `invalid_api_key` where a key is required and none, or an unknown one, was presented.
-    pub fn identify(&self, presented: Option<&str>) -> Result<Identified, Error> {
+    /// `invalid_api_key` where a key is required and none, or an unknown one, was presented; or two different ones of
+    /// ours.
+    pub fn identify(&self, presented: &Presented<'_>) -> Result<Identified, Error> {
+        let usual = presented.usual.as_deref();
+        if self.mode == AuthMode::None || presented.house.iter().all(Option::is_none) {
+            return self.identify_key(usual);
+        }
+        let mut house = presented.house.iter().flatten().map(|key| hash(key)).filter(|hash| self.keys.knows(hash));
+        let Some(ours) = house.next() else {
+            let has_unknown = usual.is_none() && self.mode == AuthMode::Required;
+            return if has_unknown { Err(unknown_key()) } else { self.identify_key(usual) };
+        };
+        let usual_hash = usual.map(hash);
+        if house.chain(usual_hash.filter(|hash| self.keys.knows(hash))).any(|other| other != ours) {
+            let message = "two different API keys of this gateway were presented; send one";
+            return Err(Error::new(ErrorCode::InvalidApiKey, message));
+        }
+        let caller = Caller { key_name: self.keys.name_of(&ours).cloned() };
+        let has_other = usual_hash.is_some_and(|hash| hash != ours);
+        let foreign_key = has_other && (self.own_keys || self.mode != AuthMode::Required);
+        Ok(Identified { caller, foreign_key, foreign_hash: None, unused_key: has_other && !foreign_key })
+    }
+
+    /// Whether a key is one of ours.
+    pub fn is_ours(&self, key: &str) -> bool {
+        self.mode != AuthMode::None && self.keys.knows(&hash(key))
+    }
+
+    /// Resolves the one key that was presented.
+    fn identify_key(&self, presented: Option<&str>) -> Result<Identified, Error> {
         let hash = match self.mode {
             AuthMode::None => None,
             AuthMode::Required | AuthMode::Optional | AuthMode::Passthrough => presented.map(hash),
         };
         if let Some(name) = hash.as_ref().and_then(|hash| self.keys.name_of(hash)) {
             let caller = Caller { key_name: Some(Arc::clone(name)) };
-            return Ok(Identified { caller, foreign_key: false, foreign_hash: None });
+            return Ok(Identified { caller, foreign_key: false, foreign_hash: None, unused_key: false });
         }
+        let anonymous = |foreign_key, foreign_hash| {
+            Ok(Identified { caller: Caller::ANONYMOUS, foreign_key, foreign_hash, unused_key: false })
+        };
         match (self.mode, presented) {
             (AuthMode::Required, None) => Err(Error::new(
                 ErrorCode::InvalidApiKey,
                 "no API key was presented; send one as `Authorization: Bearer KEY`",
             )),
-            (AuthMode::Required, Some(_)) => {
-                Err(Error::new(ErrorCode::InvalidApiKey, "the presented API key is not known to this gateway"))
-            }
-            (AuthMode::None, _) => Ok(Identified { caller: Caller::ANONYMOUS, foreign_key: false, foreign_hash: None }),
+            (AuthMode::Required, Some(_)) => Err(unknown_key()),
+            (AuthMode::None, _) => anonymous(false, None),
             (AuthMode::Optional | AuthMode::Passthrough, presented) => {
-                let foreign_hash = hash.and_then(|hash| hash.first_chunk().copied());
-                Ok(Identified { caller: Caller::ANONYMOUS, foreign_key: presented.is_some(), foreign_hash })
+                anonymous(presented.is_some(), hash.and_then(|hash| hash.first_chunk().copied()))
             }
         }
     }
@@ -86,6 +132,10 @@ impl Identity {
     }
 }
 
+fn unknown_key() -> Error {
+    Error::new(ErrorCode::InvalidApiKey, "the presented API key is not known to this gateway")
+}
+
 #[cfg(test)]
 mod tests {
     use gw_config::config::Spanned;
@@ -94,16 +144,25 @@ mod tests {
 
     use super::*;
 
+    const OURS: &str = "sk-gateway-0123456789";
+
     fn identity(mode: AuthMode) -> Identity {
         let place = Place { file: None, line: 1, column: 1 };
-        let name = Spanned { value: "app".to_owned(), place };
-        let keys = KeyTable::new(&[NamedKey { name, key: Secret::new("sk-gateway-0123456789".to_owned()) }]);
-        Identity { mode, keys }
+        let key = |name: &str, key: &str| NamedKey {
+            name: Spanned { value: name.to_owned(), place: place.clone() },
+            key: Secret::new(key.to_owned()),
+        };
+        let keys = KeyTable::new(&[key("app", OURS), key("other", "sk-gateway-other-56789")]);
+        Identity { mode, keys, own_keys: false }
+    }
+
+    fn usual(key: Option<&str>) -> Presented<'_> {
+        Presented { house: [None; 2], usual: key.map(Cow::Borrowed) }
     }
 
     #[test]
     fn each_mode_decides_what_a_key_of_ours_a_foreign_one_and_none_mean() {
-        let ours = Some("sk-gateway-0123456789");
+        let ours = Some(OURS);
         let foreign = Some("sk-somebody-else");
         // (mode, presented) -> (key name, foreign key), or refused
         let cases = [
@@ -119,7 +178,7 @@ mod tests {
             (AuthMode::None, foreign, Some((None, false))),
         ];
         for (mode, presented, expected) in cases {
-            let identified = identity(mode).identify(presented).ok();
+            let identified = identity(mode).identify(&usual(presented)).ok();
             let got = identified.map(|who| (who.caller.key_name.map(|name| name.to_string()), who.foreign_key));
             let expected = expected.map(|(name, foreign)| (name.map(str::to_owned), foreign));
             assert_eq!(got, expected, "{mode:?} {presented:?}");
@@ -128,7 +187,37 @@ mod tests {
 
     #[test]
     fn no_message_repeats_the_key() {
-        let error = identity(AuthMode::Required).identify(Some("sk-very-secret")).unwrap_err();
+        let error = identity(AuthMode::Required).identify(&usual(Some("sk-very-secret"))).unwrap_err();
         assert!(!error.to_string().contains("sk-very-secret"));
+    }
+    #[test]
+    fn a_header_of_its_own_for_our_key_leaves_the_usual_place_to_a_providers() {
+        let other = "sk-gateway-other-56789";
+        // (mode, own header, usual place, callers' keys allowed) -> (key name, foreign key, unused key), or refused
+        let cases = [
+            (AuthMode::Required, OURS, Some("sk-theirs"), true, Some((Some("app"), true, false))),
+            (AuthMode::Required, OURS, Some("sk-theirs"), false, Some((Some("app"), false, true))),
+            (AuthMode::Required, OURS, Some(OURS), false, Some((Some("app"), false, false))),
+            (AuthMode::Required, OURS, None, false, Some((Some("app"), false, false))),
+            (AuthMode::Required, OURS, Some(other), true, None),
+            (AuthMode::Required, "pk-another-gateways", Some(OURS), false, Some((Some("app"), false, false))),
+            (AuthMode::Required, "pk-another-gateways", None, false, None),
+            (AuthMode::Required, "pk-another-gateways", Some("sk-theirs"), true, None),
+            (AuthMode::Optional, OURS, Some("sk-theirs"), false, Some((Some("app"), true, false))),
+            (AuthMode::Optional, "pk-another-gateways", None, true, Some((None, false, false))),
+            (AuthMode::Optional, "pk-another-gateways", Some("sk-theirs"), true, Some((None, true, false))),
+            (AuthMode::None, OURS, Some("sk-theirs"), true, Some((None, false, false))),
+        ];
+        for (mode, house, in_usual, own_keys, expected) in cases {
+            let identity = Identity { own_keys, ..identity(mode) };
+            let presented = Presented { house: [None, Some(house)], ..usual(in_usual) };
+            let identified = identity.identify(&presented).ok();
+            let got = identified
+                .map(|who| (who.caller.key_name.map(|name| name.to_string()), who.foreign_key, who.unused_key));
+            let expected = expected.map(|(name, foreign, unused)| (name.map(str::to_owned), foreign, unused));
+            assert_eq!(got, expected, "{mode:?} {house} {in_usual:?} {own_keys}");
+        }
+        let two = Presented { house: [Some(OURS), Some(other)], usual: None };
+        assert!(identity(AuthMode::Required).identify(&two).is_err(), "nobody knows who calls");
     }
 }

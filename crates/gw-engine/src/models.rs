@@ -8,6 +8,8 @@
 //! It stands for a tree of targets. Most trees are one target; where several providers serve a model, they are a group
 //! that is tried as `routing` says.
 
+mod references;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -48,8 +50,10 @@ pub struct RouteTarget {
 pub struct Rule {
     /// The requests.
     pub condition: Query,
-    /// Where they go, the first choice first.
-    pub providers: Vec<ProviderIndex>,
+    /// Where they go, the first choice first; whoever serves `model` if empty.
+    pub targets: Vec<RouteTarget>,
+    /// The model in place of the request's.
+    pub model: Option<Arc<str>>,
 }
 
 /// How several providers that serve a model are tried.
@@ -78,6 +82,8 @@ pub struct Models {
     providers: Vec<Arc<Provider>>,
     by_name: HashMap<Arc<str>, ProviderIndex>,
     routes: HashMap<Box<str>, Node<RouteTarget>>,
+    /// By their ids.
+    targets: HashMap<Box<str>, RouteTarget>,
     choosing: Choosing,
     plain: Arc<TargetSettings>,
     listed: HashMap<Arc<str>, Vec<ProviderIndex>>,
@@ -111,6 +117,7 @@ impl Models {
             by_name,
             listed,
             routes: HashMap::new(),
+            targets: HashMap::new(),
             choosing,
             plain: Arc::default(),
             default_route: None,
@@ -181,7 +188,17 @@ impl Models {
                 return Err(Error::new(ErrorCode::ModelRequired, message).with_param("model"));
             }
         };
-        let found = match self.routes.get(name) {
+        self.ruled(name, prefer, self.unruled(name, requested, prefer))
+    }
+
+    /// What a name stands for where no rule says otherwise.
+    pub(crate) fn unruled(
+        &self,
+        name: &str,
+        requested: Option<&str>,
+        prefer: Option<&str>,
+    ) -> Result<Node<Target>, Error> {
+        match self.routes.get(name) {
             None => self.find(name, prefer, &self.plain),
             Some(route) => target::expand(route, &mut |target| {
                 let model = target.model.as_deref().or(requested).unwrap_or(name);
@@ -190,8 +207,7 @@ impl Models {
                     providers => self.pick(providers, model, prefer, true, &target.settings),
                 }
             }),
-        };
-        self.ruled(name, prefer, found)
+        }
     }
 
     /// Puts the rules before what a name stands for otherwise.
@@ -207,17 +223,13 @@ impl Models {
         let mut conditions = Vec::new();
         let mut members = Vec::new();
         for rule in &self.choosing.rules {
-            // A provider that does not serve the model is asked for the first that it serves: the rule wants it so.
-            let targets = rule.providers.iter().filter_map(|index| {
-                let provider = self.providers.get(*index)?;
-                let model =
-                    if provider.serves(name) { name } else { provider.models.first().map_or(name, |model| model) };
-                self.pick(&[*index], model, prefer, true, &self.plain).ok()
-            });
-            let targets: Vec<_> = targets.collect();
-            if !targets.is_empty() {
+            let node = match rule.model.as_deref().filter(|_| rule.targets.is_empty()) {
+                Some(model) => self.unruled(model, Some(model), prefer).ok(),
+                None => self.of_rule(rule, name, prefer),
+            };
+            if let Some(node) = node {
                 conditions.push((rule.condition.clone(), members.len()));
-                members.push(self.group(targets));
+                members.push(node);
             }
         }
         let default = found.as_ref().is_ok().then_some(members.len());
@@ -228,6 +240,22 @@ impl Models {
         let members = members.into_iter().map(|node| Member { node, weight: 1.0 }).collect();
         let strategy = Strategy::Conditional(conditions, default);
         Ok(Node::Group(Group { id: 0, strategy, members, fallback: Failures::NONE }))
+    }
+
+    /// Where a rule leads that names providers; `None` if none of them can be asked.
+    fn of_rule(&self, rule: &Rule, name: &str, prefer: Option<&str>) -> Option<Node<Target>> {
+        // A provider that does not serve the model is asked for the first that it serves: the rule wants it so.
+        let targets = rule.targets.iter().flat_map(|target| {
+            target.providers.iter().filter_map(move |index| {
+                let provider = self.providers.get(*index)?;
+                let served =
+                    if provider.serves(name) { name } else { provider.models.first().map_or(name, |model| model) };
+                let model = rule.model.as_deref().or(target.model.as_deref()).unwrap_or(served);
+                self.pick(&[*index], model, prefer, true, &target.settings).ok()
+            })
+        });
+        let targets: Vec<_> = targets.collect();
+        (!targets.is_empty()).then(|| self.group(targets))
     }
 
     /// Every name that a client may use, as `GET /v1/models` lists them. Sorted.
@@ -339,7 +367,7 @@ impl Models {
             };
             return if provider_named { Ok(Node::Target(target(provider))) } else { Err(missing_credential(provider)) };
         }
-        let preferred = prefer.map(|reference| self.named(reference)).unwrap_or_default();
+        let preferred = prefer.map(|reference| self.meant(reference).providers).unwrap_or_default();
         let (first, rest): (Vec<_>, Vec<_>) = usable.into_iter().partition(|(index, _)| preferred.contains(index));
         let nodes = |found: Vec<(ProviderIndex, &Arc<Provider>)>| {
             found.into_iter().map(|(_, provider)| Node::Target(target(provider))).collect::<Vec<_>>()

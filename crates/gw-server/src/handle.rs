@@ -1,6 +1,5 @@
 //! Answers a request: finds out what it means, reads it, has it run, writes what comes back.
 
-use std::borrow::Cow;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -11,26 +10,30 @@ use gw_dialects::paths::Addressed;
 use gw_dialects::shared::percent;
 use gw_dialects::{DialectId, gemini};
 use gw_engine::budget::Taken;
-use gw_engine::identity::Identified;
+use gw_engine::identity::{Identified, Presented};
 use gw_engine::recent::Recent;
 use gw_engine::{Call, Engine, Meter, Reply, ReplyBody, Snapshot};
 use gw_http::Connection;
 use gw_http::panics::CatchPanic;
 use gw_http::serve::{Refusal, Service};
 use http::request::Parts;
-use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 
 use crate::body::{self, BodyLimits};
 use crate::control::Control;
 use crate::health::Health;
 use crate::ids::RequestIds;
+use crate::keys::presented_keys;
 use crate::models::Shape;
 use crate::origin::{self, Exposure};
 use crate::prefixes::{self, Prefixed};
 use crate::respond::Voice;
 use crate::routes::{self, Route, Upgrade};
 use crate::{models, openrouter, respond, standing};
+
+/// How a provider's key is called that a caller presents beside ours and that may not be used here.
+const UNUSED_KEY: &str = "authorization";
 
 /// The HTTP interface for applications, on one worker.
 pub struct Api {
@@ -129,11 +132,10 @@ impl Api {
         incoming: Incoming,
         meter: &mut Meter,
     ) -> Result<Reply, Error> {
-        let presented = presented_key(parts);
-        let presented = presented.as_deref();
-        let is_foreign = self.admit(snapshot, parts, presented, meter)?;
+        let presented = presented_keys(parts);
+        let is_foreign = self.admit(snapshot, parts, &presented, meter)?;
         let (body, held) = self.body(snapshot, parts, incoming, meter).await?;
-        let foreign_key = presented.filter(|_| is_foreign);
+        let foreign_key = presented.usual.as_deref().filter(|_| is_foreign);
         let Addressed { dialect, model, stream } = addressed;
         let json_array = gemini::wants_array(dialect, stream, parts.uri.query());
         let path = parts.uri.path();
@@ -185,17 +187,20 @@ impl Api {
         }
     }
 
-    /// Lets a request in, and says whether the presented key is not ours. Asked before the body is read: who may not call
+    /// Lets a request in, and says whether the key in the usual place is not ours. Asked before the body is read: who may not call
     /// may not make the gateway read.
     pub(crate) fn admit(
         &self,
         snapshot: &Snapshot,
         parts: &Parts,
-        presented: Option<&str>,
+        presented: &Presented<'_>,
         meter: &mut Meter,
     ) -> Result<bool, Error> {
         self.check_origin(snapshot, parts)?;
         let identified = snapshot.identity.identify(presented)?;
+        if identified.unused_key {
+            meter.dropped(std::iter::once(UNUSED_KEY));
+        }
         meter.caller(identified.caller.key_name, identified.foreign_hash);
         meter.occupy(self.engine.ports().in_flight.take(1)?);
         Ok(identified.foreign_key)
@@ -246,7 +251,7 @@ impl Api {
     /// Who asks for something that is not an operation.
     pub(crate) fn look(&self, snapshot: &Snapshot, parts: &Parts) -> Result<Identified, Error> {
         self.check_origin(snapshot, parts)?;
-        snapshot.identity.identify(presented_key(parts).as_deref())
+        snapshot.identity.identify(&presented_keys(parts))
     }
 
     pub(crate) fn check_origin(&self, snapshot: &Snapshot, parts: &Parts) -> Result<(), Error> {
@@ -291,27 +296,6 @@ impl Api {
     }
 }
 
-/// The key that the client presented, where any of the SDKs puts it: `Authorization: Bearer` in any case (OpenAI's and
-/// Anthropic's newer ones), `x-api-key` (Anthropic's), `x-goog-api-key` and `?key=` (Google's), `api-key` (Azure's).
-pub(crate) fn presented_key(parts: &Parts) -> Option<Cow<'_, str>> {
-    let text = |name: &HeaderName| parts.headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
-    let bearer = text(&header::AUTHORIZATION).and_then(|value| value.split_once(' '));
-    let bearer = bearer.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, key)| key.trim());
-    let in_header = bearer.into_iter().chain(KEY_HEADERS.iter().filter_map(text)).find(|key| !key.is_empty());
-    in_header.map(Cow::Borrowed).or_else(|| {
-        let mut pairs = parts.uri.query()?.split('&').filter_map(|pair| pair.split_once('='));
-        let (_, key) = pairs.find(|(name, key)| *name == "key" && !key.is_empty())?;
-        String::from_utf8(percent::decoded(key)).ok().map(Cow::Owned)
-    })
-}
-
-/// Where keys stand besides `authorization`.
-const KEY_HEADERS: [HeaderName; 3] = [
-    HeaderName::from_static("x-api-key"),
-    HeaderName::from_static("x-goog-api-key"),
-    HeaderName::from_static("api-key"),
-];
-
 /// A model's id as it stands in a path, where SDKs escape its slashes.
 pub(crate) fn decoded(id: &str) -> String {
     String::from_utf8_lossy(&percent::decoded(id)).into_owned()
@@ -331,24 +315,6 @@ pub(crate) fn unknown_path(parts: &Parts) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_key_is_found_whatever_the_case_of_its_scheme() {
-        let in_request = |uri: &str, name: &str, value: &str| {
-            let (parts, ()) = Request::get(uri).header(name, value).body(()).unwrap().into_parts();
-            presented_key(&parts).map(Cow::into_owned)
-        };
-        let key = |value: &str| in_request("/v1/x", "authorization", value);
-        assert_eq!(key("Bearer abc").as_deref(), Some("abc"));
-        assert_eq!(key("bearer  abc").as_deref(), Some("abc"));
-        assert_eq!(key("Basic abc"), None);
-        assert_eq!(key("Bearer "), None);
-        for name in ["x-api-key", "X-Goog-Api-Key", "api-key"] {
-            assert_eq!(in_request("/v1/x", name, " abc ").as_deref(), Some("abc"), "{name}");
-        }
-        assert_eq!(in_request("/v1/x?a=b&key=a%2Fb", "accept", "*/*").as_deref(), Some("a/b"));
-        assert_eq!(in_request("/v1/x?key=", "accept", "*/*"), None);
-    }
 
     #[test]
     fn escaped_slashes_in_a_models_id_are_read() {

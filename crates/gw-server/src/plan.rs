@@ -16,7 +16,8 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::body::{self, BodyLimits};
-use crate::handle::{Api, presented_key};
+use crate::handle::Api;
+use crate::keys::presented_keys;
 use crate::models::Shape;
 use crate::{openrouter, respond};
 
@@ -116,8 +117,8 @@ impl Api {
     ) -> Result<Value, Error> {
         let ports = self.engine.ports();
         self.check_origin(snapshot, parts)?;
-        let presented = presented_key(parts);
-        let identified = snapshot.identity.identify(presented.as_deref())?;
+        let presented = presented_keys(parts);
+        let identified = snapshot.identity.identify(&presented)?;
         let _place = ports.in_flight.take(1)?;
         let limits = BodyLimits {
             bytes_max: snapshot.body_bytes_max,
@@ -125,7 +126,7 @@ impl Api {
             deadline: Instant::now() + snapshot.request_timeout,
         };
         let (body, _held) = body::read(incoming, &parts.headers, limits, &ports.held_bytes).await?;
-        let foreign_key = presented.as_deref().filter(|_| identified.foreign_key);
+        let foreign_key = presented.usual.as_deref().filter(|_| identified.foreign_key);
         let asked = Asked::read(body, path_in(parts.uri.query()))?;
         asked.explain(&self.engine, snapshot, &parts.headers, foreign_key, request_id)
     }

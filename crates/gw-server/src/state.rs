@@ -15,7 +15,8 @@ use hyper::body::Incoming;
 use tokio::time::Instant;
 
 use crate::body::{self, BodyLimits};
-use crate::handle::{Api, presented_key};
+use crate::handle::Api;
+use crate::keys::presented_keys;
 use crate::respond::{self, Voice};
 
 impl Api {
@@ -51,8 +52,8 @@ impl Api {
     ) -> Result<(Bytes, Taken), Error> {
         let ports = self.engine.ports();
         self.check_origin(snapshot, parts)?;
-        let presented = presented_key(parts);
-        let identified = snapshot.identity.identify(presented.as_deref())?;
+        let presented = presented_keys(parts);
+        let identified = snapshot.identity.identify(&presented)?;
         let _place = ports.in_flight.take(1)?;
         let limits = BodyLimits {
             bytes_max: snapshot.body_bytes_max,
@@ -60,7 +61,7 @@ impl Api {
             deadline: Instant::now() + snapshot.request_timeout,
         };
         let (body, _held) = body::read(incoming, &parts.headers, limits, &ports.held_bytes).await?;
-        let foreign_key = presented.as_deref().filter(|_| identified.foreign_key);
+        let foreign_key = presented.usual.as_deref().filter(|_| identified.foreign_key);
         let call = StateCall {
             resource,
             method: &parts.method,

@@ -9,7 +9,8 @@ use http::Response;
 use http::request::Parts;
 use hyper::body::Incoming;
 
-use crate::handle::{Api, presented_key, unknown_path};
+use crate::handle::{Api, unknown_path};
+use crate::keys::presented_keys;
 use crate::prefixes;
 use crate::respond::{self, Voice};
 
@@ -40,7 +41,7 @@ impl Api {
         meter: &mut Meter,
     ) -> (DialectId, Result<Reply, Error>) {
         let read = async {
-            self.admit(snapshot, parts, presented_key(parts).as_deref(), meter)?;
+            self.admit(snapshot, parts, &presented_keys(parts), meter)?;
             let (body, held) = self.body(snapshot, parts, incoming, meter).await?;
             let is_list = body.trim_ascii_start().starts_with(b"[");
             if !is_list && parts.uri.path() != prefixes::UNIVERSAL {

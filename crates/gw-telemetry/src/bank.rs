@@ -17,6 +17,8 @@ use crate::walks::Walks;
 
 /// Providers whose connections a worker tells apart; any more are counted under "other".
 const UPSTREAMS_MAX: usize = 500;
+/// Rules that a worker tells apart; any more are counted under "other".
+const RULES_MAX: usize = 500;
 
 /// A worker's counters, got from [`Registry::bank`] on the worker's own thread, where it stays. A fact costs a few
 /// additions to memory that no other thread writes.
@@ -45,7 +47,11 @@ pub(crate) struct BankCells {
     pub(crate) series: Mutex<HashMap<SeriesKey, Arc<SeriesCells>>>,
     pub(crate) upstreams: Mutex<BTreeMap<Arc<str>, Arc<Upstream>>>,
     pub(crate) walks: Walks,
+    pub(crate) rules: Mutex<BTreeMap<RuleKey, u64>>,
 }
+
+/// A rule, what it does, and whether that was done.
+pub(crate) type RuleKey = (Arc<str>, &'static str, &'static str);
 
 /// Connections to a provider.
 #[derive(Debug, Default)]
@@ -137,6 +143,14 @@ impl Bank {
         self.with_upstream(provider, |upstream| upstream.busy.lower());
     }
 
+    /// A rule has refused a request, or shown what it would do with it.
+    pub fn rule_held(&self, rule: &str, action: &'static str, effect: &'static str) {
+        let mut rules = self.cells.rules.lock();
+        let is_known = rules.contains_key(&(Arc::from(rule), action, effect));
+        let name = if is_known || rules.len() < RULES_MAX { rule } else { OTHER };
+        *rules.entry((Arc::from(name), action, effect)).or_default() += 1;
+    }
+
     /// A panic was caught.
     pub fn panic_caught(&self) {
         self.cells.panics.add(1);
@@ -181,6 +195,7 @@ impl BankCells {
             series: Mutex::default(),
             upstreams: Mutex::default(),
             walks: Walks::default(),
+            rules: Mutex::default(),
         }
     }
 

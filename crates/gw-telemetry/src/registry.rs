@@ -154,6 +154,7 @@ impl Registry {
         show_tokens(&mut page, &totals);
         show_cost(&mut page, &totals);
         show_walks(&mut page, &totals);
+        show_rules(&mut page, &totals);
         show_breakers(&mut page, sampled);
         show_times(&mut page, &totals);
         show_connections(&mut page, &totals);
@@ -202,6 +203,13 @@ impl Registry {
             stages.sample(&[name, stage], 1);
         }
         page.family(names::BUILD_INFO).sample(&[self.version], 1);
+    }
+}
+
+fn show_rules(page: &mut Page, totals: &Totals) {
+    let mut family = page.family(names::RULES);
+    for ((rule, action, effect), count) in &totals.rules {
+        family.sample(&[rule, action, effect], *count);
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use gw_core::{Dimension, ErrorCode, Operation, Outcome};
 
-use crate::bank::BankCells;
+use crate::bank::{BankCells, RuleKey};
 use crate::counter::HistogramTotal;
 use crate::series::{SeriesCells, SeriesKey, TOKEN_TYPES};
 use crate::walks::Fact;
@@ -23,6 +23,7 @@ pub(crate) struct Totals {
     pub(crate) overhead: [HistogramTotal; Operation::ALL.len()],
     pub(crate) upstreams: BTreeMap<Arc<str>, UpstreamTotal>,
     pub(crate) walks: BTreeMap<Fact, u64>,
+    pub(crate) rules: BTreeMap<RuleKey, u64>,
     /// Sorted by the names of the labels.
     pub(crate) series: Vec<(SeriesKey, SeriesTotal)>,
 }
@@ -88,6 +89,9 @@ impl Totals {
             total.add(overhead);
         }
         bank.walks.add_to(&mut self.walks);
+        for (key, count) in bank.rules.lock().iter() {
+            *self.rules.entry(key.clone()).or_default() += count;
+        }
         for (provider, upstream) in bank.upstreams.lock().iter() {
             let total = self.upstreams.entry(Arc::clone(provider)).or_default();
             total.opened += upstream.open.raised();

@@ -13,6 +13,8 @@ use gw_policy::retry::Retry;
 use serde_json::{Map, Value};
 
 use super::Spanned;
+use crate::diagnostic::Place;
+use crate::secret::Secret;
 
 /// How targets are chosen and what follows a failure, where nothing nearer says so: a provider's own settings come
 /// first, then a route's, then these.
@@ -83,21 +85,35 @@ pub struct Notice {
     pub fallback_marker: Option<String>,
 }
 
-/// Requests that go to certain providers.
+/// Requests that go to certain providers, to another model, or nowhere.
 #[derive(Debug, Clone)]
 pub struct Rule {
     /// Its name, for explanations.
     pub name: Spanned<String>,
     /// The requests.
     pub condition: Query,
-    /// Names or types of providers, the first choice first.
+    /// Names of providers, ids of targets or types, the first choice first; whoever serves `model` if empty.
     pub providers: Vec<Spanned<String>>,
+    /// The model in place of the request's.
+    pub model: Option<Spanned<String>>,
+    /// That they are refused, and what the client is told besides.
+    pub denial: Option<Denial>,
+    /// Whether nothing of it is done, and it is only shown what would be.
+    pub log_only: bool,
+}
+
+/// That requests are refused.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Denial {
+    /// What the client is told besides the rule's name.
+    pub message: Option<String>,
 }
 
 impl PartialEq for Rule {
     /// Rules are the same if they were written the same.
     fn eq(&self, other: &Self) -> bool {
-        self.name == other.name && self.providers == other.providers
+        let said = |rule: &Self| (rule.name.clone(), rule.providers.clone(), rule.model.clone(), rule.log_only);
+        said(self) == said(other) && self.denial == other.denial
     }
 }
 
@@ -108,6 +124,36 @@ pub struct Route {
     pub name: Spanned<String>,
     /// Where such requests go.
     pub node: RouteNode,
+}
+
+/// Routing that requests call by its name.
+#[derive(Debug, Clone)]
+pub struct Preset {
+    /// What requests call it.
+    pub name: Spanned<String>,
+    /// A JSON object in the form in which requests bring routing. There may be keys in it.
+    pub json: Secret,
+    /// Where its values stand, by their paths: `targets[0].retry`. Outer ones come before inner ones.
+    pub places: Vec<(String, Place)>,
+}
+
+impl Preset {
+    /// Where the value of a path stands, or what it would stand in.
+    pub fn place_of(&self, path: &str) -> &Place {
+        let holds =
+            |outer: &str| path.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']));
+        let nearest = self.places.iter().rev().find(|(outer, _)| holds(outer));
+        nearest.map_or(&self.name.place, |(_, place)| place)
+    }
+}
+
+/// A provider and the model's name there, under an id of its own. Rules, routes and requests refer to it.
+#[derive(Debug, Clone)]
+pub struct NamedTarget {
+    /// The id.
+    pub id: Spanned<String>,
+    /// Where it leads; its provider is a name or a type.
+    pub target: Target,
 }
 
 /// A target, or several.

@@ -5,6 +5,7 @@ mod cost;
 mod credentials;
 mod later;
 mod parameters;
+mod presets;
 mod providers;
 mod relay;
 mod routes;
@@ -28,10 +29,11 @@ pub(crate) use cost::{Catalog, CostManagement, Currency, DescribedModel, ListedM
 pub(crate) use credentials::{Credentials, GoogleCredentials};
 use later::{access, caching, cost as budgets, observe};
 pub(crate) use parameters::{Json, ModelSettings, Parameters};
+pub(crate) use presets::PresetForm;
 pub(crate) use providers::{Provider, Timeout, Tls as ProviderTls};
 pub(crate) use relay::Relay;
 pub(crate) use routes::{JsonTarget, Route, Strategy, StrategyForm, Target};
-pub(crate) use routing::{CircuitBreaker, Mode, Retry, Routing, Rule, RuleCondition, TagsMatch};
+pub(crate) use routing::{CircuitBreaker, Mode, Retry, Routing, Rule, RuleAction, RuleCondition, TagsMatch};
 pub(crate) use server::{Limits, Server, ServerTimeouts, Tls};
 pub(crate) use telemetry::{Logging, Metrics};
 pub(crate) use translation::{Media, Translation};
@@ -58,6 +60,9 @@ section! {
         routes: Vec<Spanned<Route>>;
         /// The model of requests that name none: a route, an alias, `provider/model` or a model.
         default_model: ModelName;
+        /// Routing that requests call by its name (`x-portkey-config: NAME`, `model: "@preset/NAME"`): each in the form in
+        /// which a request may bring it, see docs/routing-presets.md.
+        presets: Pairs<PresetForm>;
         /// What becomes of a request for a provider that does not speak the client's format.
         translation: Translation;
         /// Prices in place of the catalogue's.
@@ -87,8 +92,9 @@ section! {
         environment: EnvironmentName;
         /// The JSON form: how the first target is found.
         strategy: StrategyForm;
-        /// The JSON form, in place of `providers`: each target is a provider, and the model that every request to it
-        /// gets. Several without `strategy` are tried in their order.
+        /// Targets with an `id`: a provider and a model under a name that `routing.rules`, `routes` and `prefer_provider`
+        /// refer to. Without ids it is the JSON form, in place of `providers`: each target is a provider, and the model
+        /// that every request to it gets; several without `strategy` are tried in their order.
         targets: Vec<Spanned<JsonTarget>>;
         /// The JSON form: members that are written over every request's.
         override_params: FreeMembers;

@@ -122,8 +122,11 @@ impl Decode for StrategyForm {
 }
 
 section! {
-    /// A target of the JSON form: a provider, and the model that every request to it gets; or targets of its own.
+    /// A target of the JSON form: a provider, and the model that every request to it gets; or targets of its own. With an
+    /// `id` it is one that rules and routes refer to: its provider is one of `providers`, and it has no key of its own.
     JsonTarget {
+        /// What `routing.rules`, `routes` and `prefer_provider` call it.
+        id: ProviderName;
         /// The provider's type, such as `openai`. Needed unless there are `targets`.
         provider: String;
         /// What `strategy.conditions` call it, and the provider's name here if it can be one; the type if left out.

@@ -6,7 +6,7 @@ use gw_policy::balance::Balance;
 
 use crate::config::{Resume, SlowAction, Spanned};
 use crate::free::{Condition, FailureName};
-use crate::names::ProviderName;
+use crate::names::{ModelName, ProviderName};
 use crate::quantities::{Growth, Jitter, Pause, Share, Status, Times};
 use crate::scalar::Count;
 use crate::section::{choices, section};
@@ -120,14 +120,35 @@ choices! {
 }
 
 section! {
-    /// Requests that go to certain providers.
+    /// Requests that go to certain providers, to another model, or nowhere.
     Rule {
         /// The rule's name, for explanations.
         name: String, required;
         /// The requests. All that is given must hold.
         condition: RuleCondition, required;
-        /// Names or types of providers, the first choice first.
-        providers: Vec<Spanned<ProviderName>>, required;
+        /// Names of providers, ids of `targets` or types of providers, the first choice first.
+        providers: Vec<Spanned<ProviderName>>;
+        /// The model that they get in place of theirs: a route, an alias, `provider/model` or a model; with `providers`,
+        /// the model's name there.
+        model: ModelName;
+        /// What is done with them, if they go nowhere.
+        action: RuleAction;
+        /// With `action: deny`: what the client is told besides the rule's name.
+        message: String;
+        /// Whether nothing is done, and it is only counted and told by `POST /gateway/plan`.
+        log_only: bool, default "false";
+    }
+}
+
+/// What is done with requests that go nowhere.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RuleAction {
+    Deny,
+}
+
+choices! {
+    RuleAction {
+        "deny" => RuleAction::Deny, "They are refused (403).";
     }
 }
 

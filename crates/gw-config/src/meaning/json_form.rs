@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::Meaning;
 use super::groups::Member;
+use super::named::named;
 use super::routes::{Inherited, merged, spanned};
 use crate::config::{Provider, ProviderTimeouts, Route, RouteNode, Routing, Spanned, Target};
 use crate::decode::Written;
@@ -41,6 +42,9 @@ impl Meaning<'_> {
     /// The JSON form: its targets as providers, and the default route to them.
     pub(super) fn json_form(&mut self, file: &File, routing: &Routing) -> JsonForm {
         let mut form = JsonForm::default();
+        if named(file).is_some() {
+            return form;
+        }
         let Some(targets) = file.targets.given().filter(|targets| !targets.value.is_empty()) else {
             self.refuse_idle_json_keys(file);
             return form;
@@ -112,6 +116,10 @@ impl Meaning<'_> {
         form: &mut JsonForm,
     ) -> Option<RouteNode> {
         let Spanned { value: written, place } = target;
+        if let Some(id) = written.id.given() {
+            let message = format!("{path} has an \"id\", which is for targets that stand outside of others");
+            self.mistake(&id.place, message, "move it out, or call it \"name\"");
+        }
         let host =
             written.custom_host.given().map(|url| Spanned { value: url.value.0.clone(), place: url.place.clone() });
         // As Portkey has it, a retry of its own takes the place of the one around it as a whole.

@@ -6,6 +6,7 @@ mod cost;
 mod credentials;
 mod groups;
 mod json_form;
+mod named;
 mod parameters;
 mod providers;
 mod relay;
@@ -52,6 +53,7 @@ pub(crate) fn mean(file: &File, files: Vec<PathBuf>, meaning: &mut Meaning<'_>) 
     let form = meaning.json_form(file, &routing);
     meaning.refuse_twins("provider", form.providers.iter().map(|provider| &provider.name));
     providers.extend(form.providers);
+    let targets = meaning.named_targets(file, &providers, &routing);
     if let Some(route) = form.route {
         default_route = Some(routes.len());
         routes.push(route);
@@ -78,6 +80,8 @@ pub(crate) fn mean(file: &File, files: Vec<PathBuf>, meaning: &mut Meaning<'_>) 
         routes,
         default_route,
         default_route_overrides: form.overrides,
+        targets,
+        presets: meaning.presets(file),
         routing,
         environment: meaning.environment(file),
     };

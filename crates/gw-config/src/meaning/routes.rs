@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use super::Meaning;
 use super::groups::Member;
+use super::named::named;
 use super::routing::failures;
 use crate::config::{Route, RouteNode, Routing, Spanned, Target};
 use crate::decode::Written;
@@ -242,7 +243,8 @@ impl Meaning<'_> {
         routes: &mut Vec<Route>,
     ) -> Option<usize> {
         let model = file.default_model.given()?;
-        if let Some(targets) = file.targets.given().filter(|targets| !targets.value.is_empty()) {
+        let json_form = file.targets.given().filter(|targets| !targets.value.is_empty() && named(file).is_none());
+        if let Some(targets) = json_form {
             let message = "\"targets\" and \"default_model\" both say where requests go".to_owned();
             self.mistake(&targets.place, message, "keep one of them");
         }

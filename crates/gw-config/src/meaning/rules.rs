@@ -1,11 +1,11 @@
-//! `routing.rules` as meant: which requests go to which providers.
+//! `routing.rules` as meant: which requests go to which providers, to another model, or nowhere.
 
 use gw_policy::condition::{Comparison, Query, Test};
 use serde_json::Value;
 
 use super::Meaning;
-use crate::config::{Rule, Spanned};
-use crate::file::{self, TagsMatch};
+use crate::config::{Denial, Rule, Spanned};
+use crate::file::{self, RuleAction, TagsMatch};
 use crate::names::ProviderName;
 
 impl Meaning<'_> {
@@ -18,15 +18,38 @@ impl Meaning<'_> {
     }
 
     fn rule(&mut self, written: &file::Rule) -> Option<Rule> {
-        let providers = written.providers.given()?;
-        if providers.value.is_empty() {
-            self.mistake(&providers.place, "a rule names no provider".to_owned(), "add one");
-        }
+        let name = written.name.given()?;
+        let providers = written.providers.given();
+        let denies = written.action.value().is_some_and(|RuleAction::Deny| true);
+        self.check_what_is_done(written, name, denies);
         Some(Rule {
-            name: written.name.given()?.clone(),
+            name: name.clone(),
             condition: self.condition(&written.condition.given()?.value)?,
-            providers: providers.value.iter().map(named).collect(),
+            providers: providers.map(|given| given.value.iter().map(named).collect()).unwrap_or_default(),
+            model: written.model.given().map(super::routes::spanned),
+            denial: denies.then(|| Denial { message: written.message.value().cloned() }),
+            log_only: written.log_only.value().copied().unwrap_or(false),
         })
+    }
+
+    fn check_what_is_done(&mut self, written: &file::Rule, name: &Spanned<String>, denies: bool) {
+        let providers = written.providers.given();
+        if let Some(empty) = providers.filter(|providers| providers.value.is_empty()) {
+            self.mistake(&empty.place, "a rule names no provider".to_owned(), "add one");
+        }
+        let leads = [providers.map(|given| &given.place), written.model.given().map(|given| &given.place)];
+        if let (Some(place), true) = (leads.into_iter().flatten().next(), denies) {
+            let message = "a rule denies requests, and leads them somewhere besides".to_owned();
+            self.mistake(place, message, "keep one of them");
+        }
+        if let (Some(message), false) = (written.message.given(), denies) {
+            let what = "\"message\" is what is said of a denial, and this rule denies nothing".to_owned();
+            self.mistake(&message.place, what, "add \"action: deny\", or remove it");
+        }
+        if written.providers.is_absent() && written.model.is_absent() && written.action.is_absent() {
+            let message = format!("rule {} does nothing", self.show(&name.value, &name.place));
+            self.mistake(&name.place, message, "add \"providers\", \"model\" or \"action: deny\"");
+        }
     }
 
     fn condition(&mut self, written: &file::RuleCondition) -> Option<Query> {

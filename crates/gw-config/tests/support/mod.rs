@@ -41,6 +41,12 @@ fn lines(config: &Config) -> Vec<String> {
     for route in &config.routes {
         line(true, self::route(route));
     }
+    for named in &config.targets {
+        line(true, format!("target {}: {}", named.id.value, target(&named.target)));
+    }
+    for preset in &config.presets {
+        line(true, format!("preset {}: {}", preset.name.value, preset.json.expose()));
+    }
     let overrides = if config.default_route_overrides { ", for every request" } else { "" };
     if let Some(index) = config.default_route {
         line(true, format!("default route: {}{overrides}", config.routes[index].name.value));
@@ -84,6 +90,9 @@ fn routing(routing: &Routing) -> Vec<String> {
     for rule in &routing.rules {
         let providers: Vec<&str> = rule.providers.iter().map(|provider| provider.value.as_str()).collect();
         line(true, format!("rule {}: {:?} -> {}", rule.name.value, rule.condition, providers.join(", ")));
+        line(rule.model.is_some(), format!("  the model {}", optional(rule.model.as_ref())));
+        line(rule.denial.is_some(), format!("  {:?}", rule.denial));
+        line(rule.log_only, "  only shown".to_owned());
     }
     line(routing.resume != default.resume, format!("resume: {:?}", routing.resume));
     line(routing.notice != default.notice, format!("{:?}", routing.notice));

@@ -29,6 +29,8 @@ mod kept;
 #[cfg(test)]
 mod keys;
 #[cfg(test)]
+mod keys_beside;
+#[cfg(test)]
 mod leaving;
 #[cfg(test)]
 mod limits;
@@ -56,7 +58,11 @@ mod rerank;
 mod routing_configured;
 #[cfg(test)]
 mod routing_explained;
+mod routing_named;
+#[cfg(test)]
 mod routing_requests;
+#[cfg(test)]
+mod routing_rules;
 #[cfg(test)]
 mod routing_walk;
 #[cfg(test)]

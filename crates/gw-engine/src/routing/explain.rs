@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::dispatch;
 use crate::engine::{self, Call, Engine, Resolved};
-use crate::routing::{Way, control};
+use crate::routing::{Read, RequestFacts, Way, control};
 use crate::snapshot::{Credential, Provider, Snapshot};
 
 /// Providers without a credential that are told of, at most.
@@ -24,15 +24,17 @@ impl Engine {
     /// What the request itself would be answered with before anything is sent.
     pub fn explain(&self, snapshot: &Snapshot, call: &Call<'_>, request_id: RequestId) -> Result<Value, Error> {
         let head = engine::head(call)?;
+        let facts = RequestFacts { call, head: &head, path: call.path, read: Read::default() };
+        let rules = snapshot.rules.told(&facts)?;
         let (controlled, resolved);
-        let way = if control::is_spoken(call, &head) {
+        let way = if control::is_spoken(call, &head, &snapshot.presets) {
             controlled = self.controlled(snapshot, call, &head)?;
             &controlled.way
         } else {
             resolved = self.resolve(snapshot, call, head.model.as_deref(), head.prefer_provider.as_deref())?;
             &*resolved
         };
-        let plan = self.plan(way, call, &head, request_id, 1)?;
+        let plan = self.plan(snapshot, way, (call, &head), request_id, 1)?;
         let attempts: Vec<_> =
             plan.steps.iter().enumerate().map(|(index, step)| attempt(call, &plan, index, step)).collect();
         let model = head.model.as_deref();
@@ -44,6 +46,7 @@ impl Engine {
             "stream": head.stream,
             "deadline_ms": millis(snapshot.request_timeout),
             "wait_ms": millis(plan.wait),
+            "rules": rules,
             "attempts": attempts,
             "left_out": left_out(snapshot, way, &plan, model),
         }))

@@ -3,11 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use gw_core::Error;
+use gw_policy::failure::{Failure, Failures};
 use gw_policy::plan::{Group, Member, Node};
 use gw_policy::retry::Retry;
 use gw_providers::parameters::Parameters;
 use serde_json::{Map, Value};
 
+use crate::routing::standing::{Attending, Rules, Standing};
 use crate::snapshot::Provider;
 
 /// Which provider a request goes to, and under which model name.
@@ -41,24 +44,75 @@ pub struct TargetSettings {
     pub first_byte_timeout: Option<Duration>,
     /// Where it stands in the routing that a request brought, as Portkey counts: `config.targets[0]`.
     pub option: Option<Arc<str>>,
+    /// Members that requests get which do not say them.
+    pub default_params: Map<String, Value>,
+    /// When it is left out, besides when its provider is.
+    pub breaker: Option<Arc<TargetBreaker>>,
+}
+
+/// A breaker of a target's own: what it shows says nothing of its provider elsewhere.
+#[derive(Debug)]
+pub struct TargetBreaker {
+    /// How the target stands. All workers and snapshots share it.
+    pub standing: Arc<Standing>,
+    /// When it is left out.
+    pub rules: Rules,
+    /// What counts as a failure.
+    pub failures: Failures,
+}
+
+impl PartialEq for TargetBreaker {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.standing, &other.standing) && self.rules == other.rules && self.failures == other.failures
+    }
+}
+
+impl TargetBreaker {
+    /// A call at the target begins.
+    pub(crate) fn attend(&self, now: Duration) -> AttendedTarget<'_> {
+        AttendedTarget { breaker: self, call: self.standing.attend(&self.rules, now) }
+    }
+}
+
+/// A call at a target that has a breaker of its own. If its end is not told, it says nothing about the target.
+pub(crate) struct AttendedTarget<'a> {
+    breaker: &'a TargetBreaker,
+    call: Attending<'a>,
+}
+
+impl AttendedTarget<'_> {
+    /// It has ended: with an answer, or in this way.
+    pub(crate) fn ended(self, error: Option<&Error>, now: Duration) {
+        match error.map(Failure::from) {
+            None => drop(self.call.answered(now)),
+            Some(failure) if self.breaker.failures.contains(&failure) => self.call.failed(None, now),
+            Some(_) => {}
+        }
+    }
 }
 
 impl TargetSettings {
-    /// What is written over the members of requests, in the provider's own words. An object is written into the request's
+    /// What is written over the members of requests, or where they say nothing, in the provider's own words. An object is written into the request's
     /// own, member by member.
     pub(crate) fn overrides(&self) -> Option<Parameters> {
         let mut parameters = Parameters::default();
-        set_all(&mut parameters, "", &self.override_params);
+        set_all(&mut parameters, "", &self.default_params, Parameters::set_default);
+        set_all(&mut parameters, "", &self.override_params, Parameters::set_fixed);
         (!parameters.is_empty()).then_some(parameters)
     }
 }
 
-fn set_all(parameters: &mut Parameters, outer: &str, members: &Map<String, Value>) {
+fn set_all(
+    parameters: &mut Parameters,
+    outer: &str,
+    members: &Map<String, Value>,
+    set: fn(&mut Parameters, &str, &str),
+) {
     for (name, value) in members {
         let name = if outer.is_empty() { name.clone() } else { format!("{outer}.{name}") };
         match value {
-            Value::Object(inner) if !inner.is_empty() => set_all(parameters, &name, inner),
-            value => parameters.set_fixed(&name, &value.to_string()),
+            Value::Object(inner) if !inner.is_empty() => set_all(parameters, &name, inner, set),
+            value => set(parameters, &name, &value.to_string()),
         }
     }
 }

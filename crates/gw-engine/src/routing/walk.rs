@@ -92,9 +92,13 @@ impl Walk<'_> {
         };
         let sent = others.as_deref().map_or((self.call, self.head), |(call, head)| (call, head));
         let call = provider.standing.attend(&provider.standing_rules, self.ports.elapsed());
+        let own_breaker = target.target_settings.breaker.as_deref().map(|own| own.attend(self.ports.elapsed()));
         let result = begun(&attempt, sent, patience, meter).await;
         let result = result.map_err(|error| self.in_its_time(error, chances));
         let now = self.ports.elapsed();
+        if let Some(own) = own_breaker {
+            own.ended(result.as_ref().err(), now);
+        }
         match &result {
             Ok(_) => meter.attended(call.answered(now)),
             Err(error) => match Failure::from(error) {
@@ -210,8 +214,7 @@ impl Walk<'_> {
         let left = self.deadline.saturating_duration_since(Instant::now());
         let pause = target.retry().pause(retry, &Failure::from(error), left, dice)?;
         // A breaker that will still be open then is not knocked at.
-        let provider = &target.choice.provider;
-        let standing = provider.standing.admits(&provider.standing_rules, self.ports.elapsed().saturating_add(pause));
+        let standing = target.standing(self.ports.elapsed().saturating_add(pause));
         matches!(standing, gw_policy::plan::Standing::In).then_some(pause)
     }
 

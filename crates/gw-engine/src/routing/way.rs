@@ -62,7 +62,7 @@ impl View<Rc<Resolved>> for Seen<'_> {
         if provider.credential == Credential::Missing && !(self.has_foreign_key && target.choice.provider_named) {
             return Standing::Out("it has no credential");
         }
-        provider.standing.admits(&provider.standing_rules, self.now)
+        target.standing(self.now)
     }
 
     fn measured(&self, target: &Rc<Resolved>) -> Measured {

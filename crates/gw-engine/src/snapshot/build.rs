@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use gw_config::config::{self, Config, HttpVersion, RouteNode, RouteStrategy, Spanned};
+use gw_config::config::{self, Config, HttpVersion, RouteNode, RouteStrategy};
 use gw_config::diagnostic::{Diagnostic, Diagnostics};
 use gw_dialects::DialectId;
 use gw_http::origin::{Identity as ClientIdentity, OriginError, OriginSettings, Version};
@@ -18,12 +18,13 @@ use gw_providers::catalog::{Catalog, Kind, ProviderType, Variable};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 
-use super::{AllSettings, Provider, Snapshot, credential, watched, watsonx};
+use super::{AllSettings, Provider, Snapshot, credential, references, watched, watsonx};
 use crate::identity::{Identity, KeyTable};
 use crate::media::MediaFetch;
-use crate::models::{Choosing, Models, RouteTarget, Routes, Rule, TargetSettings};
+use crate::models::{Choosing, Models, RouteTarget, Routes, Rule};
 use crate::pricing::{Described, Pricing};
-use crate::routing::control::{FromRequests, Places};
+use crate::routing::control::{FromRequests, Places, Presets};
+use crate::routing::rules::Rules;
 use crate::routing::standing::{self, Standings};
 use crate::trials::Trials;
 
@@ -77,17 +78,27 @@ pub fn build(config: &Config, resources: &Resources<'_>, generation: u64) -> Res
     let choosing =
         Choosing { strategy: config.routing.strategy, fallback: config.routing.fallback.clone(), rules: Vec::new() };
     let models = Models::new(providers, resources.catalog, choosing);
+    let targets = references::targets(config, &models, &mut wrong);
+    let models = models.with_targets(targets);
     let rules = rules(config, &models, &mut wrong);
     let routes = routes(config, &models, &mut wrong);
+    let models = models.with_routes(routes);
+    references::rewritten(config, &models, &mut wrong);
     let checks = watched::checks(config.health_checks.as_ref(), &models, &mut wrong).map(Arc::new);
     let canaries = watched::canaries(&config.canaries, &models, resources.trials, &mut wrong);
+    let from_requests = from_requests(config);
+    let presets = Presets::new(&config.presets, &models, &from_requests.routing, resources, &mut wrong);
     if !wrong.is_empty() {
         return Err(wrong.into());
     }
     Ok(Snapshot {
         generation,
-        identity: Identity { mode: config.auth.mode, keys: KeyTable::new(&config.auth.keys) },
-        models: models.with_routes(routes).with_rules(rules),
+        identity: Identity {
+            mode: config.auth.mode,
+            keys: KeyTable::new(&config.auth.keys),
+            own_keys: from_requests.own_keys,
+        },
+        models: models.with_rules(rules),
         pricing,
         model_lists: Default::default(),
         custom_costs: config.custom_costs.clone(),
@@ -104,7 +115,9 @@ pub fn build(config: &Config, resources: &Resources<'_>, generation: u64) -> Res
         checks,
         canaries,
         media: MediaFetch::new(&config.translation.media),
-        from_requests: from_requests(config),
+        from_requests,
+        presets,
+        rules: Rules::new(&config.routing.rules),
         cors_origins: config.server.cors_origins.clone(),
     })
 }
@@ -146,6 +159,19 @@ pub(crate) fn guest(
     let mut headers = made.headers;
     let callers_credential = constant.and_then(|(name, _)| Some((name.clone(), headers.remove(name)?)));
     Ok(Provider { headers, callers_credential, callers: true, upgrades_at: None, ..made })
+}
+
+/// A provider that a preset brings a key for: no model's name finds it. Nothing of the process's environment is used for it.
+/// `called` tells it from others whose standing is remembered.
+pub(crate) fn kept(
+    settings: &config::Provider,
+    routing: &config::Routing,
+    resources: &Resources<'_>,
+    called: &str,
+) -> Result<Provider, String> {
+    let resources = Resources { update: None, guard: None, variable: &|_| None, ..*resources };
+    let made = provider(settings, routing, None, &resources).map_err(|diagnostic| diagnostic.message)?;
+    Ok(Provider { standing: resources.standings.of(called), upgrades_at: None, ..made })
 }
 
 /// Without configured providers, every kind whose place is known can be named; those whose key is in the environment
@@ -399,11 +425,14 @@ fn measures(config: &Config) -> bool {
 }
 
 fn rules(config: &Config, models: &Models, wrong: &mut Vec<Diagnostic>) -> Vec<Rule> {
-    let rule = |rule: &config::Rule| Rule {
+    let mut rule = |rule: &config::Rule| Rule {
         condition: rule.condition.clone(),
-        providers: rule.providers.iter().flat_map(|reference| find(models, reference, wrong)).collect(),
+        targets: rule.providers.iter().map(|reference| references::meant(models, reference, wrong)).collect(),
+        model: rule.model.as_ref().map(|model| Arc::from(model.value.as_str())),
     };
-    config.routing.rules.iter().map(rule).collect()
+    let found: Vec<_> = config.routing.rules.iter().map(|one| (one, rule(one))).collect();
+    let leads = |one: &config::Rule| one.denial.is_none() && !one.log_only;
+    found.into_iter().filter(|(one, _)| leads(one)).map(|(_, rule)| rule).collect()
 }
 
 fn routes(config: &Config, models: &Models, wrong: &mut Vec<Diagnostic>) -> Routes {
@@ -420,19 +449,7 @@ fn routes(config: &Config, models: &Models, wrong: &mut Vec<Diagnostic>) -> Rout
 
 fn tree(node: &RouteNode, models: &Models, wrong: &mut Vec<Diagnostic>) -> Node<RouteTarget> {
     let group = match node {
-        RouteNode::Target(target) => {
-            let reference = target.provider.as_ref();
-            return Node::Target(RouteTarget {
-                providers: reference.map(|reference| find(models, reference, wrong)).unwrap_or_default(),
-                model: target.model.as_ref().map(|model| Arc::from(model.value.as_str())),
-                settings: Arc::new(TargetSettings {
-                    override_params: target.override_params.clone(),
-                    retry: target.retry.clone(),
-                    first_byte_timeout: target.first_byte_timeout,
-                    option: None,
-                }),
-            });
-        }
+        RouteNode::Target(target) => return Node::Target(references::member(target, models, wrong)),
         RouteNode::Group(group) => group,
     };
     let strategy = match &group.strategy {
@@ -446,16 +463,4 @@ fn tree(node: &RouteNode, models: &Models, wrong: &mut Vec<Diagnostic>) -> Node<
     let member = |(node, weight): &(RouteNode, f64)| Member { node: tree(node, models, wrong), weight: *weight };
     let members = group.members.iter().map(member).collect();
     Node::Group(Group { id: 0, strategy, members, fallback: group.fallback.clone() })
-}
-
-/// The providers that a name or type stands for; a mistake if there are none.
-pub(super) fn find(models: &Models, reference: &Spanned<String>, wrong: &mut Vec<Diagnostic>) -> Vec<usize> {
-    let found = models.named(&reference.value);
-    if found.is_empty() {
-        let names: Vec<_> = models.providers().iter().map(|provider| provider.name.to_string()).collect();
-        let message = format!("no provider has the name or type \"{}\"", reference.value);
-        let help = format!("configured are: {}", names.join(", "));
-        wrong.push(Diagnostic::error(&reference.place, message).with_help(help));
-    }
-    found
 }

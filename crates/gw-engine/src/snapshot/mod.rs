@@ -4,6 +4,7 @@ mod build;
 mod cell;
 mod credential;
 mod provider;
+pub(crate) mod references;
 mod settings;
 mod watched;
 mod watsonx;
@@ -13,8 +14,8 @@ use gw_config::config::{CustomCosts, Notice, Relay, Slow, Unsupported};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-pub(crate) use build::guest;
 pub use build::{Resources, build};
+pub(crate) use build::{guest, kept};
 pub use cell::{Handle, Published};
 pub use provider::{Credential, OwnEgress, Provider};
 pub use settings::{AllSettings, Settings};
@@ -24,7 +25,8 @@ use crate::identity::Identity;
 use crate::media::MediaFetch;
 use crate::models::Models;
 use crate::pricing::Pricing;
-use crate::routing::control::FromRequests;
+use crate::routing::control::{FromRequests, Presets};
+use crate::routing::rules::Rules;
 use crate::trials::Canary;
 
 /// The configuration as running. A request sees one from its first step to its last.
@@ -69,6 +71,10 @@ pub struct Snapshot {
     pub media: MediaFetch,
     /// What requests may bring along.
     pub from_requests: FromRequests,
+    /// Routing that requests call by its name.
+    pub presets: Presets,
+    /// Rules that refuse requests, or only show themselves.
+    pub rules: Rules,
     /// Web origins whose pages may call.
     pub cors_origins: Vec<String>,
 }

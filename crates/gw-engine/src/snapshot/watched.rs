@@ -10,7 +10,7 @@ use http::Uri;
 use http::uri::PathAndQuery;
 
 use super::Provider;
-use super::build::find;
+use super::references::find;
 use crate::checks::{Check, Checks, Healthy};
 use crate::models::Models;
 use crate::trials::{Canary, Subject, Trials};

@@ -17,7 +17,8 @@ use http_body::Body as _;
 use hyper::body::Incoming;
 
 use crate::body::{self, BodyLimits};
-use crate::handle::{Api, presented_key};
+use crate::handle::Api;
+use crate::keys::presented_keys;
 use crate::respond::{self, Voice};
 use client_flow::{ClientFlow, FlowLimits};
 
@@ -59,9 +60,8 @@ impl Api {
         meter: &mut Meter,
         state: &mut Option<Rc<FlowState>>,
     ) -> Result<Reply, Error> {
-        let presented = presented_key(parts);
-        let presented = presented.as_deref();
-        let is_foreign = self.admit(snapshot, parts, presented, meter)?;
+        let presented = presented_keys(parts);
+        let is_foreign = self.admit(snapshot, parts, &presented, meter)?;
         if matches!(asked, Asked::Raw { .. }) && parts.version < Version::HTTP_2 && parts.uri.authority().is_some() {
             return Err(Error::new(ErrorCode::InvalidRequest, "the request's target must be a path"));
         }
@@ -76,7 +76,7 @@ impl Api {
             method: &parts.method,
             query: parts.uri.query(),
             headers: &parts.headers,
-            foreign_key: presented.filter(|_| is_foreign),
+            foreign_key: presented.usual.as_deref().filter(|_| is_foreign),
             provider: named_provider(parts),
             model: model.map(request::model_in_path).transpose()?,
         };

@@ -11,7 +11,8 @@ use gw_http::Connection;
 use http::Response;
 use http::request::Parts;
 
-use crate::handle::{Api, presented_key};
+use crate::handle::Api;
+use crate::keys::presented_keys;
 use crate::respond::{self, Voice};
 
 impl Api {
@@ -44,17 +45,17 @@ impl Api {
         parts: &Parts,
         meter: &mut Meter,
     ) -> Result<Opened, Error> {
+        let mut presented = presented_keys(parts);
         let among_protocols = || realtime::key_in_protocols(&parts.headers).map(Cow::Borrowed);
-        let presented = presented_key(parts).or_else(among_protocols);
-        let presented = presented.as_deref();
-        let is_foreign = self.admit(snapshot, parts, presented, meter)?;
+        presented.usual = presented.usual.or_else(among_protocols);
+        let is_foreign = self.admit(snapshot, parts, &presented, meter)?;
         let query = parts.uri.query();
         let call = RelayCall {
             asked: Asked::Operation(carried),
             method: &parts.method,
             query,
             headers: &parts.headers,
-            foreign_key: presented.filter(|_| is_foreign),
+            foreign_key: presented.usual.as_deref().filter(|_| is_foreign),
             provider: super::named_provider(parts),
             model: realtime::model_in_query(query.unwrap_or_default())?,
         };

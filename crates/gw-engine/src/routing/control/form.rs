@@ -8,6 +8,7 @@ use gw_policy::failure::Failures;
 use gw_policy::plan::{Group, Member, Node, Strategy};
 use serde_json::Value;
 
+use super::breaker;
 use super::value::{Members, wrong};
 use super::wish::{Changes, Own, Wanted, Wish};
 
@@ -15,6 +16,8 @@ use super::wish::{Changes, Own, Wanted, Wish};
 const TARGETS_MAX: usize = 32;
 /// Targets within targets.
 const DEPTH_MAX: usize = 8;
+/// What the request itself decides.
+const DECIDED: [&str; 3] = ["model", "stream", "messages"];
 /// What sticky requests agree in where nothing is said.
 const USER: &str = "user";
 
@@ -89,13 +92,15 @@ fn node(mut members: Members, mut around: Around<'_>, wish: &mut Wish) -> Result
             _ => return Err(members.wrong("targets", "must be a list of at least one target")),
         };
         let Around { option, depth, count, .. } = around;
+        let changes = Changes { breaker: breaker::read(&mut members, wish)?.or(changes.breaker.clone()), ..changes };
         return group(members, targets, &mut Around { option, depth, changes, host, count }, wish);
     }
     *around.count += 1;
     if *around.count > TARGETS_MAX {
         return Err(wrong(members.path(), "is one target too many; 32 is the most"));
     }
-    let mut own = Own { api_key: members.secret("api_key")?, host, ..Own::default() };
+    let is_operators = wish.is_operators;
+    let mut own = Own { api_key: members.secret("api_key")?, host, is_operators, ..Own::default() };
     specifics(&mut own, |name| members.secret(name))?;
     let provider = members.text("provider")?;
     let provider = members.text("virtual_key")?.or(provider).map(|name| Box::from(name.trim_start_matches('@')));
@@ -104,19 +109,20 @@ fn node(mut members: Members, mut around: Around<'_>, wish: &mut Wish) -> Result
     // Who names an address does not mean the operator's account, key or not: there are places that want none.
     let own = Some(own).filter(|own| own.has_credential() || own.host.is_some());
     members.rest(wish);
-    Ok(Node::Target(Wanted { provider, own, model, changes, option: around.option.into() }))
+    Ok(Node::Target(Wanted { provider, own, model, changes, option: around.option.into(), ..Wanted::default() }))
 }
 
 /// What is changed at a target, or at all below.
 fn changes(members: &mut Members, wish: &mut Wish) -> Result<Changes, Error> {
-    let override_params = match members.take("override_params") {
-        None => serde_json::Map::new(),
-        Some(Value::Object(map)) => map,
-        Some(_) => return Err(members.wrong("override_params", "must be an object")),
-    };
+    let override_params = members.object("override_params")?;
+    let default_params = members.object("default_params")?;
+    if let Some(name) = DECIDED.into_iter().find(|name| default_params.contains_key(*name)) {
+        let must = "is no parameter that has a default; a model stands beside default_params";
+        return Err(wrong(&format!("{}.{name}", members.at("default_params")), must));
+    }
     let retry = members.retry("retry", wish)?;
     let first_byte_timeout = members.milliseconds("request_timeout")?;
-    Ok(Changes { override_params, retry, first_byte_timeout })
+    Ok(Changes { override_params, default_params, retry, first_byte_timeout, breaker: None })
 }
 
 fn group(
@@ -258,8 +264,13 @@ pub(super) fn is_specific(name: &str) -> bool {
 }
 
 /// Sends every target to another address, where only the caller's own keys go.
-pub(super) fn relocate(wish: &mut Wish, host: &str) {
-    let move_one = |wanted: &mut Wanted| match &mut wanted.own {
+///
+/// # Errors
+/// `invalid_request` if a preset brings the operator's key.
+pub(super) fn relocate(wish: &mut Wish, header: &str, host: &str) -> Result<(), Error> {
+    let mut is_operators = false;
+    let mut move_one = |wanted: &mut Wanted| match &mut wanted.own {
+        Some(own) if own.is_operators => is_operators = true,
         Some(own) => own.host = Some(host.into()),
         None => wanted.own = Some(Own { host: Some(host.into()), ..Own::default() }),
     };
@@ -267,11 +278,16 @@ pub(super) fn relocate(wish: &mut Wish, host: &str) {
         move_one(provider);
     }
     if let Some(tree) = &mut wish.tree {
-        for_each(tree, &mut { move_one });
+        for_each(tree, &mut move_one);
+    }
+    match is_operators {
+        true => Err(wrong(header, "cannot be said of a configuration that is kept here with a key of its own")),
+        false => Ok(()),
     }
 }
 
-fn for_each(node: &mut Node<Wanted>, each: &mut impl FnMut(&mut Wanted)) {
+/// Does something with every target.
+pub(super) fn for_each(node: &mut Node<Wanted>, each: &mut impl FnMut(&mut Wanted)) {
     match node {
         Node::Target(wanted) => each(wanted),
         Node::Group(group) => group.members.iter_mut().for_each(|member| for_each(&mut member.node, each)),

@@ -185,7 +185,8 @@ fn permit<'a>(rules: &'a FromRequests, entry: &ProviderType, own: &Own) -> Resul
     Ok(Some(guard))
 }
 
-fn settings(entry: &ProviderType, own: &Own) -> config::Provider {
+/// What the configuration of such a provider would be.
+pub(super) fn settings(entry: &ProviderType, own: &Own) -> config::Provider {
     let spanned = |value: &str| Spanned { value: value.to_owned(), place: Place::nowhere() };
     config::Provider {
         api_key: own.api_key.clone(),

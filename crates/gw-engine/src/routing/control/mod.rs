@@ -5,6 +5,7 @@
 //! what the operator does not serve, wait longer than the operator waits, or go around a condition of a route. Nothing
 //! of it reaches a provider.
 
+mod breaker;
 mod cloudflare;
 mod form;
 mod guests;
@@ -12,6 +13,7 @@ mod narrow;
 mod openrouter;
 mod ours;
 mod portkey;
+mod presets;
 mod resolve;
 mod run;
 mod told;
@@ -28,6 +30,7 @@ use http::HeaderMap;
 
 pub(crate) use guests::Guests;
 pub use guests::{FromRequests, Places};
+pub use presets::Presets;
 pub use told::Told;
 pub use universal::{Step, Universal};
 pub(crate) use wish::Wish;
@@ -45,6 +48,8 @@ pub(crate) struct Asked<'a> {
     pub(crate) provider: Option<&'a str>,
     /// The key of the caller's own account there.
     pub(crate) own_key: Option<&'a str>,
+    /// What the operator keeps for requests that name it.
+    pub(crate) presets: &'a Presets,
 }
 
 /// One outside form.
@@ -64,11 +69,17 @@ const READERS: [Reader; 5] = [openrouter::READER, vercel::READER, cloudflare::RE
 const SUFFIXES: [&str; 3] = openrouter::SUFFIXES;
 
 /// Whether a request says anything of its routing. Most do not, and are not looked at any further.
-pub(crate) fn is_spoken(call: &Call<'_>, head: &Head) -> bool {
+pub(crate) fn is_spoken(call: &Call<'_>, head: &Head, presets: &Presets) -> bool {
     let in_header =
         || call.headers.keys().any(|name| may_be_ours(name.as_str()) && readers_of(name.as_str()).next().is_some());
-    let in_body = || head.fields.iter().any(|field| is_ours(&field.name(&call.body), &call.body[field.value()]));
-    let in_model = || head.model.as_deref().is_some_and(|model| SUFFIXES.iter().any(|suffix| model.ends_with(suffix)));
+    let in_body = || {
+        head.fields.iter().any(|field| {
+            let name = field.name(&call.body);
+            is_ours(&name, &call.body[field.value()]) || *name == *presets::MEMBER.as_bytes() && !presets.is_empty()
+        })
+    };
+    let says = |model: &str| SUFFIXES.iter().any(|suffix| model.ends_with(suffix)) || presets.is_in_model(model);
+    let in_model = || head.model.as_deref().is_some_and(says);
     call.provider.is_some() || in_header() || in_model() || in_body()
 }
 
@@ -93,6 +104,7 @@ fn is_ours(name: &[u8], value: &[u8]) -> bool {
 /// `invalid_request` where it cannot be understood; no value of it is repeated.
 pub(crate) fn read(asked: &Asked<'_>) -> Result<Wish, Error> {
     let mut wish = Wish::default();
+    presets::read(asked, &mut wish)?;
     for reader in &READERS {
         (reader.read)(asked, &mut wish)?;
     }
@@ -110,7 +122,7 @@ fn pieces<'a>(asked: &Asked<'a>, mut each: impl FnMut(&[u8])) {
     }
     for field in asked.head.fields.iter() {
         let (name, value) = (field.name(asked.body), &asked.body[field.value()]);
-        if is_ours(&name, value) {
+        if is_ours(&name, value) || *name == *presets::MEMBER.as_bytes() && !asked.presets.is_empty() {
             each(&name);
             each(value);
         }
@@ -122,9 +134,10 @@ fn pieces<'a>(asked: &Asked<'a>, mut each: impl FnMut(&[u8])) {
 
 /// Takes out of a body what only the gateway understands.
 ///
-/// OpenRouter's members stay where OpenRouter is asked.
-fn strip(head: &Head, body: &Bytes, is_openrouters: bool) -> Option<Bytes> {
-    let edits: edit::Edits = removals(head, body, is_openrouters).collect();
+/// OpenRouter's members stay where OpenRouter is asked; `preset` stays unless it names one of ours.
+fn strip(head: &Head, body: &Bytes, is_openrouters: bool, has_preset: bool) -> Option<Bytes> {
+    let mut edits: edit::Edits = removals(head, body, is_openrouters).collect();
+    edits.extend(head.fields.all(body, presets::MEMBER).filter(|_| has_preset).map(Edit::remove));
     if edits.is_empty() {
         return None;
     }

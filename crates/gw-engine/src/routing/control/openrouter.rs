@@ -31,7 +31,8 @@ fn read(asked: &Asked<'_>, wish: &mut Wish) -> Result<(), Error> {
     Ok(())
 }
 
-fn models(json: &[u8]) -> Result<Vec<Box<str>>, Error> {
+/// Names of models in a list.
+pub(super) fn models(json: &[u8]) -> Result<Vec<Box<str>>, Error> {
     let models: Option<Vec<Box<str>>> = serde_json::from_slice::<Vec<String>>(json)
         .ok()
         .filter(|models| models.len() <= MODELS_MAX)
@@ -39,7 +40,8 @@ fn models(json: &[u8]) -> Result<Vec<Box<str>>, Error> {
     models.ok_or_else(|| wrong("models", "must be a list of at most 16 names of models"))
 }
 
-fn provider(mut members: Members, wish: &mut Wish) -> Result<(), Error> {
+/// Preferences of providers.
+pub(super) fn provider(mut members: Members, wish: &mut Wish) -> Result<(), Error> {
     wish.order = members.names("order")?.unwrap_or_default();
     wish.only = members.names("only")?;
     wish.ignore = members.names("ignore")?.unwrap_or_default();

@@ -3,11 +3,10 @@
 
 use gw_config::secret::Secret;
 use gw_core::Error;
-use serde_json::Value;
 
-use super::value::{config, header, milliseconds, number, wrong};
+use super::value::{header, milliseconds, number};
 use super::wish::{Own, RetryWish, Wanted, Wish};
-use super::{Asked, Reader, form, member, value};
+use super::{Asked, Reader, member, presets};
 
 pub(super) const CONFIG: &str = "x-gateway-config";
 const PROVIDER: &str = "x-gateway-provider";
@@ -23,18 +22,11 @@ pub(super) const READER: Reader = Reader {
 
 fn read(asked: &Asked<'_>, wish: &mut Wish) -> Result<(), Error> {
     if let Some(text) = header(asked.headers, CONFIG)? {
-        form::read(config(CONFIG, text)?, CONFIG, wish)?;
+        presets::configuration(asked, CONFIG, text, wish)?;
     }
     for name in ["gateway", "gateway_config"] {
         if let Some(json) = member(asked, name)? {
-            if json.len() > value::CONFIG_BYTES_MAX {
-                return Err(wrong(name, "must not be longer than 16 KiB"));
-            }
-            let value = match serde_json::from_slice(json).map_err(|_| wrong(name, "cannot be read as JSON"))? {
-                Value::String(text) => config(name, &text)?,
-                value => value,
-            };
-            form::read(value, name, wish)?;
+            presets::configuration_in_body(asked, name, json, wish)?;
         }
     }
     let named = header(asked.headers, PROVIDER)?.or(asked.provider).filter(|_| wish.tree.is_none());

@@ -3,9 +3,9 @@
 use gw_config::secret::Secret;
 use gw_core::Error;
 
-use super::value::{config, header, milliseconds};
+use super::value::{header, milliseconds};
 use super::wish::{Own, Wanted, Wish};
-use super::{Asked, Reader, form};
+use super::{Asked, Reader, form, presets};
 
 pub(super) const PREFIX: &str = "x-portkey-";
 pub(super) const CONFIG: &str = "x-portkey-config";
@@ -32,7 +32,7 @@ fn read(asked: &Asked<'_>, wish: &mut Wish) -> Result<(), Error> {
         return Ok(());
     }
     if let Some(text) = header(headers, CONFIG)? {
-        form::read(config(CONFIG, text)?, CONFIG, wish)?;
+        presets::configuration(asked, CONFIG, text, wish)?;
     }
     let host = header(headers, HOST)?;
     if let Some(timeout) = milliseconds(headers, TIMEOUT)? {
@@ -51,7 +51,7 @@ fn read(asked: &Asked<'_>, wish: &mut Wish) -> Result<(), Error> {
     }
     if let Some(host) = host {
         // It is for every target of the caller's own.
-        form::relocate(wish, host);
+        form::relocate(wish, HOST, host)?;
     }
     for name in headers.keys().map(http::HeaderName::as_str).filter(|name| name.starts_with(PREFIX)) {
         let known = [CONFIG, PROVIDER, HOST, TIMEOUT].contains(&name) || form::is_specific(&name[PREFIX.len()..]);

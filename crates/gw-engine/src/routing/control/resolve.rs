@@ -84,17 +84,38 @@ impl Resolving<'_> {
 
     /// What a target of the request's own stands for.
     fn target(&self, wanted: &Wanted) -> Result<Node<Target>, Error> {
+        let models = &self.snapshot.models;
         let overridden = wanted.changes.override_params.get("model").and_then(|model| model.as_str());
-        let model = wanted.model.as_deref().or(overridden).or(self.requested);
+        // An id of a target stands for its provider and its model.
+        let id = wanted.provider.as_deref().filter(|_| wanted.own.is_none()).and_then(|id| models.target(id));
+        let of_id = id.and_then(|target| target.model.as_deref());
+        let model = wanted.model.as_deref().or(overridden).or(of_id).or(self.requested);
+        let with = |target: &Target| self.with(target, &wanted.changes, Some(wanted));
+        if let Some(target) = id {
+            let model = model.ok_or_else(model_required)?;
+            return Ok(models.at(target, model, self.prefer)?.map(&mut { with }));
+        }
+        if let Some(provider) = &wanted.kept {
+            let model = Arc::from(self.model_at(provider, model.ok_or_else(model_required)?));
+            let choice = Choice { provider: Arc::clone(provider), model, provider_named: true };
+            return Ok(Node::Target(with(&Target { choice, settings: Arc::default() })));
+        }
         let node = match (&wanted.provider, &wanted.own) {
             (Some(provider), Some(own)) if !self.is_for_house(provider, own) => self.own(provider, own, model)?,
             (None, Some(_)) => {
                 return Err(Error::new(ErrorCode::InvalidRequest, "a target with an api_key needs a provider"));
             }
             (Some(provider), _) => self.house(provider, model)?,
-            (None, None) => self.snapshot.models.resolve(model, self.prefer)?,
+            (None, None) => models.resolve(model, self.prefer)?,
         };
-        Ok(node.map(&mut |target| self.with(target, &wanted.changes, Some(&wanted.option))))
+        Ok(node.map(&mut { with }))
+    }
+
+    /// A model's name without its provider's: `openai/gpt-4o` at OpenAI is `gpt-4o`.
+    fn model_at<'m>(&self, provider: &Provider, model: &'m str) -> &'m str {
+        let catalog = self.snapshot.models.catalog();
+        let is_type = |prefix: &str| catalog.get(prefix).is_some_and(|known| known.id == provider.entry.id);
+        model.split_once('/').filter(|(prefix, _)| is_type(prefix)).map_or(model, |(_, model)| model)
     }
 
     /// Whether a key is the presented one, for a provider that the operator has without a key or that needs none: it is
@@ -219,7 +240,7 @@ impl Resolving<'_> {
     }
 
     /// A target with what the request changes at it. What the operator says counts before it.
-    fn with(&self, target: &Target, changes: &Changes, option: Option<&str>) -> Target {
+    fn with(&self, target: &Target, changes: &Changes, wanted: Option<&Wanted>) -> Target {
         let everywhere = &self.wish.everywhere;
         let changes = changes.clone().within(everywhere);
         let (provider, fixed) = (&target.choice.provider, &target.settings);
@@ -235,7 +256,9 @@ impl Resolving<'_> {
             override_params,
             retry,
             first_byte_timeout: shorter(asked, fixed.first_byte_timeout),
-            option: option.map(Arc::from),
+            option: wanted.map(|wanted| Arc::from(&*wanted.option)),
+            default_params: changes.default_params,
+            breaker: wanted.and_then(|wanted| wanted.breaker.clone()),
         };
         Target { choice: target.choice.clone(), settings: Arc::new(settings) }
     }
@@ -319,6 +342,10 @@ fn also_on(node: &mut Node<Target>, class: Class) {
         }
         group.members.iter_mut().for_each(|member| also_on(&mut member.node, class));
     }
+}
+
+fn model_required() -> Error {
+    Error::new(ErrorCode::ModelRequired, "neither the request nor its target names a model").with_param("model")
 }
 
 fn unknown_provider() -> Error {

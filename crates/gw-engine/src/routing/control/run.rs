@@ -9,7 +9,7 @@ use gw_dialects::request;
 
 use super::resolve::{Found, Resolving};
 use super::told::Told;
-use super::{Asked, pieces, read, strip};
+use super::{Asked, pieces, presets, read, strip};
 use crate::engine::{Call, Engine};
 use crate::meter::Meter;
 use crate::models::Target;
@@ -26,6 +26,8 @@ pub(crate) struct Controlled {
     total_timeout: Option<Duration>,
     /// Whether OpenRouter's own members go to OpenRouter.
     is_openrouters: bool,
+    /// Whether the body names a preset of ours.
+    has_preset: bool,
 }
 
 impl Engine {
@@ -39,7 +41,7 @@ impl Engine {
     ) -> Result<Reply, Error> {
         meter.tell_in(call.step.map_or_else(|| Told::of(call.headers), |step| Told::of(call.headers).at_step(step)));
         let controlled = self.controlled(snapshot, call, &head)?;
-        let (body, head) = match strip(&head, &call.body, controlled.is_openrouters) {
+        let (body, head) = match strip(&head, &call.body, controlled.is_openrouters, controlled.has_preset) {
             None => (call.body.clone(), head),
             Some(body) => {
                 let rest = request::scan(call.dialect, &body)?;
@@ -67,7 +69,8 @@ impl Engine {
         head: &Head,
     ) -> Result<Rc<Controlled>, Error> {
         let Call { headers, foreign_key, provider, own_key, .. } = *call;
-        let asked = Asked { headers, head, body: &call.body, foreign_key, provider, own_key };
+        let presets = &snapshot.presets;
+        let asked = Asked { headers, head, body: &call.body, foreign_key, provider, own_key, presets };
         let guests = self.guests();
         let mut hashed = guests.pieces();
         hashed.add(&[call.dialect.operation() as u8]);
@@ -80,19 +83,25 @@ impl Engine {
         }
         let mut wish = read(&asked)?;
         let idle = wish.take_idle();
-        let requested = head.model.as_deref();
+        let named = head.model.as_deref();
+        let requested = wish.model.as_ref().map_or(named, |model| model.as_deref());
         let prefer = head.prefer_provider.as_deref();
         let places = &self.ports().places;
         let resolving = Resolving { snapshot, guests, places, requested, prefer, foreign_key, wish: &wish };
-        let Found { node, is_openrouters } = resolving.resolve()?;
+        let found = resolving.resolve();
+        if wish.has_unknown_preset && !found.as_ref().is_ok_and(|found| presets::may_know(&found.node)) {
+            return Err(presets::unknown());
+        }
+        let Found { node, is_openrouters } = found?;
         let operation = call.dialect.operation();
-        let mut prepared = |target: &Target| Rc::new(self.prepared(snapshot, target, operation, requested));
+        let mut prepared = |target: &Target| Rc::new(self.prepared(snapshot, target, operation, named));
         let controlled = Rc::new(Controlled {
             way: Way::new(node.map(&mut prepared), self.begin()),
             idle,
             needs_parameters: wish.needs_parameters,
             total_timeout: wish.total_timeout,
             is_openrouters,
+            has_preset: wish.has_preset_member,
         });
         guests.keep_way(hash, &controlled);
         Ok(controlled)

@@ -22,6 +22,7 @@ fn wish(headers: &[(&str, &str)], body: &str) -> Result<Wish, Error> {
         foreign_key: Some("sk-bearer"),
         provider: None,
         own_key: None,
+        presets: &Presets::default(),
     };
     read(&asked)
 }
@@ -186,7 +187,7 @@ fn only_what_is_meant_is_taken_out_of_a_body() {
     let stripped = |body: &str, is_openrouters| {
         let body = Bytes::from(body.to_owned());
         let head = request::scan(DialectId::OpenAiChat, &body).unwrap();
-        strip(&head, &body, is_openrouters).map(|body| String::from_utf8(body.to_vec()).unwrap())
+        strip(&head, &body, is_openrouters, false).map(|body| String::from_utf8(body.to_vec()).unwrap())
     };
     let body = r#"{"model":"m","provider":{},"models":[],"gateway":null,"n":1}"#;
     assert_eq!(stripped(body, false).as_deref(), Some(r#"{"model":"m","n":1}"#));

@@ -182,8 +182,7 @@ impl Engine {
         meter: &mut Meter,
     ) -> Result<Reply, Error> {
         // A key of ours shows who calls, which is known by now.
-        let is_ours = |key: &str| snapshot.identity.identify(Some(key)).is_ok_and(|who| who.caller.key_name.is_some());
-        let own_key = step.key.as_ref().map(Secret::expose).filter(|key| !is_ours(key));
+        let own_key = step.key.as_ref().map(Secret::expose).filter(|key| !snapshot.identity.is_ours(key));
         let call = Call {
             dialect,
             model,

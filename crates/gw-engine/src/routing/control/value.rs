@@ -29,6 +29,11 @@ pub(super) fn wrong(place: &str, must: &str) -> Error {
     Error::new(ErrorCode::InvalidRequest, format!("`{place}` {must}"))
 }
 
+/// The place that a mistake names.
+pub(super) fn place_in(error: &Error) -> &str {
+    error.message.split('`').nth(1).unwrap_or_default()
+}
+
 /// A header's text, in whichever encoding; `None` if it is not there.
 pub(super) fn header<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Error> {
     let Some(value) = headers.get(name) else { return Ok(None) };
@@ -59,7 +64,8 @@ pub(super) fn config(place: &str, text: &str) -> Result<Value, Error> {
     if text.len() > CONFIG_BYTES_MAX {
         return Err(wrong(place, "must not be longer than 16 KiB"));
     }
-    let must = "must be a JSON object: as it is, percent-encoded, or in base64; configurations are not kept here by id";
+    let must = "must be a JSON object: as it is, percent-encoded, or in base64; or the name of a configuration that is kept \
+                here, and none of this name is (presets)";
     let decoded;
     let marked = text.strip_prefix("base64:").or_else(|| text.strip_prefix("b64:"));
     let bytes: &[u8] = match (marked, text.as_bytes().first()) {
@@ -116,6 +122,20 @@ impl Members {
     /// A mistake in a member.
     pub(super) fn wrong(&self, name: &str, must: &str) -> Error {
         wrong(&self.at(name), must)
+    }
+
+    /// A member, to be changed where it stands.
+    pub(super) fn get_mut(&mut self, name: &str) -> Option<&mut Value> {
+        self.map.get_mut(name)
+    }
+
+    /// An object of any members; an empty one if it is not there.
+    pub(super) fn object(&mut self, name: &str) -> Result<Map<String, Value>, Error> {
+        match self.take(name) {
+            None => Ok(Map::new()),
+            Some(Value::Object(map)) => Ok(map),
+            Some(_) => Err(self.wrong(name, "must be an object")),
+        }
     }
 
     /// A line of text.

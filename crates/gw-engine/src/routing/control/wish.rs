@@ -1,14 +1,19 @@
 //! What requests ask of their routing, in whichever words.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use gw_config::secret::Secret;
 use gw_core::{Dimension, Rate};
 use gw_policy::balance::Balance;
+use gw_policy::breaker;
 use gw_policy::failure::Failures;
 use gw_policy::plan::Node;
 use gw_policy::retry::{Jitter, Retry};
 use serde_json::{Map, Value};
+
+use crate::routing::target::TargetBreaker;
+use crate::snapshot::Provider;
 
 /// The most tries after the first that a request may ask for.
 const RETRIES_MAX: u32 = 5;
@@ -48,6 +53,14 @@ pub(crate) struct Wish {
     pub(crate) everywhere: Changes,
     /// For the whole request.
     pub(crate) total_timeout: Option<Duration>,
+    /// What the model's name is without the preset that it names besides; `Some(None)` if it names nothing else.
+    pub(crate) model: Option<Option<Box<str>>>,
+    /// Whether the body names a preset of ours, which no provider is to see.
+    pub(crate) has_preset_member: bool,
+    /// Whether it names a preset that is none of ours. A provider may have one of that name.
+    pub(crate) has_unknown_preset: bool,
+    /// Whether what is being read was written by the operator.
+    pub(super) is_operators: bool,
     /// What was not understood, or does nothing here.
     idle: Vec<String>,
 }
@@ -65,9 +78,13 @@ pub(crate) struct Wanted {
     pub(crate) changes: Changes,
     /// Where it stands, as Portkey counts: `config.targets[0]`.
     pub(crate) option: Box<str>,
+    /// When it is left out, besides when its provider is.
+    pub(crate) breaker: Option<Arc<TargetBreaker>>,
+    /// The provider that was made of `own`, where that is the operator's.
+    pub(crate) kept: Option<Arc<Provider>>,
 }
 
-/// A caller's own account at a provider.
+/// An account at a provider that is none of the configured ones: the caller's own, or one of a preset.
 #[derive(Clone, Default)]
 pub(crate) struct Own {
     /// The key.
@@ -78,14 +95,28 @@ pub(crate) struct Own {
     pub(crate) variables: Vec<(&'static str, Box<str>)>,
     /// A credential with more in it than a key.
     pub(crate) credentials: Vec<(&'static str, Secret)>,
+    /// Whether it is the operator's, written in a preset: no request may lead it elsewhere.
+    pub(crate) is_operators: bool,
 }
 
 /// What is done differently at a target.
 #[derive(Clone, Default)]
 pub(crate) struct Changes {
     pub(crate) override_params: Map<String, Value>,
+    /// Members that a request gets if it does not say them.
+    pub(crate) default_params: Map<String, Value>,
     pub(crate) retry: Option<RetryWish>,
     pub(crate) first_byte_timeout: Option<Duration>,
+    /// When a target is left out (`cb_config`). Of the operator only.
+    pub(crate) breaker: Option<BreakerWish>,
+}
+
+/// When a target of a preset is left out.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct BreakerWish {
+    pub(crate) settings: breaker::Settings,
+    /// After these failures.
+    pub(crate) failures: Failures,
 }
 
 /// How a target is to be tried again.
@@ -109,6 +140,32 @@ pub(crate) enum Need {
 }
 
 impl Wish {
+    /// A wish that the operator writes down.
+    pub(super) fn of_operator() -> Self {
+        Self { is_operators: true, ..Self::default() }
+    }
+
+    /// Says what a preset says. What narrows the choice is added to what has been said before.
+    pub(super) fn take_over(&mut self, preset: &Self) {
+        self.tree.clone_from(&preset.tree);
+        self.everywhere = preset.everywhere.clone();
+        if self.models.is_empty() {
+            self.models.clone_from(&preset.models);
+        }
+        if self.order.is_empty() {
+            self.order.clone_from(&preset.order);
+        }
+        self.only = self.only.take().or_else(|| preset.only.clone());
+        self.ignore.extend(preset.ignore.iter().cloned());
+        self.no_fallbacks |= preset.no_fallbacks;
+        if self.sort.is_none() {
+            (self.sort, self.sorts_across_models) = (preset.sort, preset.sorts_across_models);
+        }
+        self.price_max.extend(preset.price_max.iter().copied());
+        self.needs.extend(preset.needs.iter().cloned());
+        self.needs_parameters |= preset.needs_parameters;
+    }
+
     /// Something was said that is not understood or does nothing.
     pub(crate) fn idle(&mut self, name: impl Into<String>) {
         if self.idle.len() < IDLE_MAX {
@@ -132,13 +189,18 @@ impl Own {
 impl Changes {
     /// The same, and what is said around it where it says nothing.
     pub(crate) fn within(mut self, around: &Self) -> Self {
-        for (name, value) in &around.override_params {
-            if !self.override_params.contains_key(name) {
-                self.override_params.insert(name.clone(), value.clone());
+        let pairs =
+            [(&mut self.override_params, &around.override_params), (&mut self.default_params, &around.default_params)];
+        for (own, around) in pairs {
+            for (name, value) in around {
+                if !own.contains_key(name) {
+                    own.insert(name.clone(), value.clone());
+                }
             }
         }
         self.retry = self.retry.or_else(|| around.retry.clone());
         self.first_byte_timeout = self.first_byte_timeout.or(around.first_byte_timeout);
+        self.breaker = self.breaker.or_else(|| around.breaker.clone());
         self
     }
 }
@@ -162,7 +224,7 @@ impl RetryWish {
 
 impl Need {
     /// Whether what the operator says of a provider is enough.
-    pub(crate) fn is_met(&self, assurances: &[std::sync::Arc<str>]) -> bool {
+    pub(crate) fn is_met(&self, assurances: &[Arc<str>]) -> bool {
         let has = |name: &str| assurances.iter().any(|known| known.eq_ignore_ascii_case(name));
         match self {
             Self::Any(names) => names.iter().any(|name| has(name)),
