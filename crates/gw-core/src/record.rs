@@ -54,6 +54,8 @@ pub struct Try {
     pub provider: Arc<str>,
     /// The model as the provider was asked for it.
     pub model: Arc<str>,
+    /// Whether it was asked with the caller's own key.
+    pub callers_key: bool,
     /// What went wrong.
     pub error: ErrorCode,
     /// The provider's status, if it answered with one.

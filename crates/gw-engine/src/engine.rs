@@ -30,7 +30,7 @@ use crate::openrouter;
 use crate::relay::Homes;
 use crate::reply::Reply;
 use crate::routing::control::{self, Guests, Places};
-use crate::routing::{Read, RequestFacts, Seen, Walk, Way, notice};
+use crate::routing::{Read, RequestFacts, Said, Seen, Walk, Way, notice};
 use crate::snapshot::{Handle, Settings, Snapshot};
 
 /// Resolved names kept by a worker for each operation; beyond, all are forgotten and found again.
@@ -196,7 +196,8 @@ impl Engine {
 
         custom_cost::priced_by_caller(call.headers, snapshot, meter)?;
         if !snapshot.rules.is_empty() {
-            let facts = RequestFacts { call, head: &head, path: call.path, read: Read::default() };
+            let said = Said::default();
+            let facts = RequestFacts { call, head: &head, path: call.path, said: &said, read: Read::default() };
             snapshot.rules.judge(&facts, &self.ports.bank)?;
         }
         if control::is_spoken(call, &head, &snapshot.presets) {
@@ -245,7 +246,7 @@ impl Engine {
         request_id: RequestId,
         turns_ahead: u64,
     ) -> Result<Plan<Rc<Resolved>>, Error> {
-        let facts = RequestFacts { call, head, path: call.path, read: Read::default() };
+        let facts = RequestFacts { call, head, path: call.path, said: way.said(), read: Read::default() };
         let has_foreign_key = call.foreign_key.is_some();
         let seen = Seen { way, facts: &facts, now: self.ports.elapsed(), has_foreign_key, turns_ahead };
         let mut dice = Dice::of(request_id.as_str().as_bytes());

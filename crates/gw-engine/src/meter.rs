@@ -405,6 +405,11 @@ impl Drop for Meter {
         if self.streams {
             self.ports.bank.stream_closed();
         }
+        if let (Some(place), Some(took), Some(usage), Outcome::Completed) =
+            (&self.place, self.marks.attempt_took(), &self.record.usage, self.record.outcome)
+        {
+            place.wrote(usage.output_tokens, took, self.ports.elapsed());
+        }
         let series = self.resolved.as_ref().map(|resolved| &*resolved.series);
         self.ports.bank.request_finished(&self.record, series);
         self.ports.remember(|| self.record.take());

@@ -10,6 +10,7 @@
 
 mod references;
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -158,6 +159,11 @@ impl Models {
         self.routes.contains_key(name)
             || self.listed.contains_key(name)
             || name.split_once('/').is_some_and(|(_, model)| self.listed.contains_key(model))
+    }
+
+    /// Whether the operator has said what becomes of requests for this name, whoever serves a model of that name.
+    pub(crate) fn is_route(&self, name: &str) -> bool {
+        self.routes.contains_key(name) || (self.default_overrides && self.default_route.is_some())
     }
 
     /// Whether a name is that of a provider, or of a kind of providers.
@@ -430,17 +436,24 @@ fn grouped(mut nodes: Vec<Node<Target>>, strategy: Balance, fallback: &Failures)
     }
 }
 
-/// OpenRouter writes the versions of models with a point (`anthropic/claude-sonnet-4.5`) where some of their makers write a
-/// dash. The maker's catalogue says which of the two there is.
 fn spelled_as_there(target: &Target) -> Target {
     let choice = &target.choice;
-    let Some(known) = ProviderModels::builtin(&choice.provider.entry.id).filter(|_| choice.model.contains('.')) else {
-        return target.clone();
+    match spelled_at(&choice.provider.entry.id, &choice.model) {
+        Cow::Owned(model) => Target { choice: Choice { model: Arc::from(model), ..choice.clone() }, ..target.clone() },
+        Cow::Borrowed(_) => target.clone(),
+    }
+}
+
+/// A model's name as a type of provider writes it. OpenRouter and Vercel write the versions of models with a point
+/// (`anthropic/claude-sonnet-4.5`) where some of their makers write a dash; the catalogue says which of the two there is.
+pub(crate) fn spelled_at<'m>(type_id: &str, model: &'m str) -> Cow<'m, str> {
+    let Some(known) = ProviderModels::builtin(type_id).filter(|_| model.contains('.')) else {
+        return Cow::Borrowed(model);
     };
-    let dashed = choice.model.replace('.', "-");
-    match known.get(&choice.model).is_none() && known.get(&dashed).is_some() {
-        true => Target { choice: Choice { model: Arc::from(dashed), ..choice.clone() }, ..target.clone() },
-        false => target.clone(),
+    let dashed = model.replace('.', "-");
+    match known.get(model).is_none() && known.get(&dashed).is_some() {
+        true => Cow::Owned(dashed),
+        false => Cow::Borrowed(model),
     }
 }
 

@@ -250,7 +250,14 @@ mod tests {
     }
 
     fn failed_at(provider: &str, error: ErrorCode) -> Try {
-        Try { provider: Arc::from(provider), model: Arc::from("m"), error, status: None, duration_us: 1 }
+        Try {
+            provider: Arc::from(provider),
+            model: Arc::from("m"),
+            callers_key: false,
+            error,
+            status: None,
+            duration_us: 1,
+        }
     }
 
     fn well(count: usize) -> Vec<RequestRecord> {

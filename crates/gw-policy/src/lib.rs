@@ -7,6 +7,7 @@ pub mod balance;
 pub mod breaker;
 pub mod canary;
 pub mod condition;
+pub mod credentials;
 pub mod dice;
 pub mod failure;
 pub mod measure;

@@ -21,6 +21,35 @@ pub struct Measured {
     pub price: Option<i64>,
 }
 
+/// How quick a request would like its target to be. All that is said must be met.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Preference {
+    /// Of this share of the answers, from 0 to 1, how long they take to begin at most.
+    pub latency_max: Vec<(f64, Duration)>,
+    /// In this share of the answers, how many tokens are written in a second at least.
+    pub tokens_per_second_min: Vec<(f64, f64)>,
+}
+
+impl Preference {
+    /// Whether a target meets it, as far as anything is known of it. `latency_s` and `tokens_per_second` give the value
+    /// that a share of what was measured does not exceed.
+    pub fn is_met(
+        &self,
+        latency_s: impl Fn(f64) -> Option<f64>,
+        tokens_per_second: impl Fn(f64) -> Option<f64>,
+    ) -> bool {
+        let begins = |(share, most): &(f64, Duration)| latency_s(*share).is_none_or(|took| took <= most.as_secs_f64());
+        // Most answers are quicker than what few of them do not exceed.
+        let writes = |(share, least): &(f64, f64)| tokens_per_second(1.0 - share).is_none_or(|speed| speed >= *least);
+        self.latency_max.iter().all(begins) && self.tokens_per_second_min.iter().all(writes)
+    }
+
+    /// Whether nothing is said.
+    pub fn is_empty(&self) -> bool {
+        self.latency_max.is_empty() && self.tokens_per_second_min.is_empty()
+    }
+}
+
 /// How far back, and over how many measurements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tracking {
@@ -110,6 +139,24 @@ mod tests {
         }
         let expected = samples.expected(s(98), Tracking::default()).unwrap();
         assert!(expected > 4.4, "{expected}");
+    }
+
+    #[test]
+    fn a_preference_is_met_by_most_answers_and_by_whom_nothing_is_known_of() {
+        let mut speeds = Samples::default();
+        for speed in [100.0, 90.0, 80.0, 70.0, 60.0, 50.0, 40.0, 30.0, 20.0, 10.0] {
+            speeds.push(s(1), speed, Tracking::default());
+        }
+        let speed_at = |share| speeds.quantile(share, s(1), Tracking::default());
+        let at_least =
+            |share, least| Preference { tokens_per_second_min: vec![(share, least)], ..Preference::default() };
+        assert!(at_least(0.5, 50.0).is_met(|_| None, speed_at));
+        assert!(!at_least(0.5, 60.0).is_met(|_| None, speed_at));
+        assert!(at_least(0.9, 10.0).is_met(|_| None, speed_at), "nine of ten write at least 10");
+        assert!(!at_least(0.9, 50.0).is_met(|_| None, speed_at), "and not nine of ten write 50");
+        assert!(at_least(0.9, 50.0).is_met(|_| None, |_| None), "nothing is known");
+        let at_most = Preference { latency_max: vec![(0.9, s(2))], ..Preference::default() };
+        assert!(at_most.is_met(|_| Some(2.0), |_| None) && !at_most.is_met(|_| Some(2.1), |_| None));
     }
 
     #[test]

@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use smallvec::SmallVec;
 
-use crate::balance::{Balance, Candidate, Why};
+use crate::balance::{Balance, Candidate, Order, Why};
 use crate::condition::{Facts, Query};
 use crate::dice::Dice;
 use crate::failure::{Failure, Failures};
-use crate::measure::Measured;
+use crate::measure::{Measured, Preference};
 
 /// A tree of targets. `T` names a target.
 #[derive(Debug, Clone)]
@@ -50,6 +50,8 @@ pub struct Member<T> {
 pub enum Strategy {
     /// By their order, their measurements or chance.
     Balance(Balance),
+    /// The same, but those that are slower than the request prefers come behind the others.
+    Preferring(Balance, Preference),
     /// By weight, but the same for requests that agree in these facts.
     Sticky(Vec<Box<str>>),
     /// The first whose condition holds, else this one. No other is tried.
@@ -77,6 +79,10 @@ pub trait View<T> {
     fn standing(&self, target: &T) -> Standing;
     /// What has been measured of it.
     fn measured(&self, target: &T) -> Measured;
+    /// Whether it is as quick as a request prefers, as far as anything is known of it.
+    fn meets(&self, _target: &T, _preference: &Preference) -> bool {
+        true
+    }
     /// How many requests have come to a group.
     fn turn(&self, group: usize) -> u64;
     /// The request, for conditions and for what sticks.
@@ -115,6 +121,8 @@ pub enum Reason {
     Only,
     /// Its group put it first.
     Chosen(Why),
+    /// Those that would come before it are slower than the request prefers.
+    Preferred,
     /// The requests that agree in some facts go to it.
     Sticks,
     /// Its condition holds; the number of the condition, or none where no condition held.
@@ -239,7 +247,7 @@ impl<T: Clone> Layer<'_, T> {
         let chosen = match &group.strategy {
             Strategy::Single => Some((0, Reason::Only)),
             Strategy::Conditional(rules, default) => Some(self.condition(rules, *default)?),
-            Strategy::Balance(_) | Strategy::Sticky(_) => None,
+            Strategy::Balance(_) | Strategy::Preferring(..) | Strategy::Sticky(_) => None,
         };
         if let Some((index, why)) = chosen {
             let Some(member) = group.members.get(index) else { return Err(NoMatch) };
@@ -249,7 +257,7 @@ impl<T: Clone> Layer<'_, T> {
         for (index, member) in group.members.iter().enumerate() {
             // Another group's condition that does not hold leaves that group out.
             if let Some(one) = self.lay(&member.node, below(path, index), Reason::Follows)? {
-                laid.push((one, member.weight));
+                laid.push((one, member));
             }
         }
         let Some(best) = laid.iter().map(|(one, _)| rank(one.standing)).min() else { return Ok(None) };
@@ -258,9 +266,9 @@ impl<T: Clone> Layer<'_, T> {
         Ok(Some(self.ordered(group, kept)))
     }
 
-    fn ordered(&mut self, group: &Group<T>, kept: Vec<(WithStanding<T>, f64)>) -> WithStanding<T> {
+    fn ordered(&mut self, group: &Group<T>, kept: Vec<(WithStanding<T>, &Member<T>)>) -> WithStanding<T> {
         let candidates: SmallVec<[Candidate; 8]> =
-            kept.iter().map(|(one, weight)| Candidate { weight: *weight, measured: one.measured }).collect();
+            kept.iter().map(|(one, member)| Candidate { weight: member.weight, measured: one.measured }).collect();
         let (order, why) = match &group.strategy {
             Strategy::Sticky(fields) => {
                 let order = Balance::Weighted.order(&candidates, 0, self.view.now(), &mut self.stuck(fields));
@@ -269,6 +277,10 @@ impl<T: Clone> Layer<'_, T> {
             Strategy::Balance(balance) => {
                 let order = balance.order(&candidates, self.view.turn(group.id), self.view.now(), self.dice);
                 (order.clone(), Reason::Chosen(order.why))
+            }
+            Strategy::Preferring(balance, preference) => {
+                let order = balance.order(&candidates, self.view.turn(group.id), self.view.now(), self.dice);
+                self.preferred(&order, preference, &kept)
             }
             // These never come here: they have one member, which is laid alone.
             Strategy::Conditional(..) | Strategy::Single => {
@@ -285,6 +297,25 @@ impl<T: Clone> Layer<'_, T> {
             first.explain(why);
         }
         WithStanding { tree: Laid::Members(trees, group.fallback.clone()), standing, measured }
+    }
+
+    /// Puts those that are slower than is preferred behind the others; nobody is left out by it.
+    fn preferred(
+        &self,
+        order: &Order,
+        preference: &Preference,
+        members: &[(WithStanding<T>, &Member<T>)],
+    ) -> (Order, Reason) {
+        let meets = |index: &usize| {
+            let targets = members.get(*index).map(|(_, member)| member.node.targets()).unwrap_or_default();
+            targets.into_iter().any(|target| self.view.meets(target, preference))
+        };
+        let first = order.members.first().copied();
+        let (mut quick, slow): (SmallVec<[usize; 8]>, SmallVec<[usize; 8]>) =
+            order.members.iter().copied().partition(|index| meets(index));
+        quick.extend(slow);
+        let why = if quick.first().copied() == first { Reason::Chosen(order.why) } else { Reason::Preferred };
+        (Order { members: quick, why: order.why }, why)
     }
 
     /// The dice of requests that agree in these facts; of all if there are none.
@@ -380,4 +411,5 @@ fn waiting(standing: Standing) -> (u8, Duration) {
 
 #[cfg(test)]
 mod tests;
+mod trees;
 mod words;

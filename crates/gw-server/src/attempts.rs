@@ -20,6 +20,7 @@ pub(crate) fn header(meter: &Meter, end: Result<StatusCode, &Error>) -> Option<H
     let is_told = end.is_err_and(|error| meter.tries().last().is_some_and(|last| last.error == error.code));
     if let (Some(resolved), true, false) = (meter.resolved(), meter.attempts() > 0, is_told) {
         let mut last = json!({ "provider": &*resolved.choice.provider.name, "model": &*resolved.choice.model });
+        last["credential"] = credential(meter.uses_callers_key());
         match end {
             Ok(status) => last["status"] = status.as_u16().into(),
             Err(error) => last["code"] = error.code.name().into(),
@@ -45,6 +46,7 @@ pub(crate) fn in_error(body: Bytes, meter: &Meter) -> Bytes {
 
 fn failure(failed: &gw_core::Try, with_reason: bool) -> Value {
     let mut told = json!({ "provider": &*failed.provider, "model": &*failed.model });
+    told["credential"] = credential(failed.callers_key);
     if let Some(status) = failed.status {
         told["status"] = status.into();
     }
@@ -54,6 +56,11 @@ fn failure(failed: &gw_core::Try, with_reason: bool) -> Value {
         told["reason"] = failed.error.headline().into();
     }
     told
+}
+
+/// Whose credential it was, in Vercel's words.
+fn credential(is_callers: bool) -> Value {
+    Value::from(if is_callers { "byok" } else { "system" })
 }
 
 /// As a list that fits into the header, in ASCII. Where attempts are left out in the middle, their number stands there.

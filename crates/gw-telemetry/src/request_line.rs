@@ -50,6 +50,9 @@ pub(crate) fn push_json(line: &mut Vec<u8>, record: &RequestRecord) {
     fields.foreign("model_used", record.model_used.as_deref());
     fields.known("provider", record.provider.as_deref());
     fields.known("provider_type", record.provider_type.as_deref());
+    if record.callers_key {
+        fields.raw("callers_key", b"true");
+    }
     fields.foreign("provider_request_id", record.provider_request_id.as_deref());
     fields.raw("stream", if record.stream { b"true" } else { b"false" });
     fields.number("status", u64::from(record.status));
@@ -205,13 +208,17 @@ impl Fields<'_> {
             return;
         }
         let told = |failed: &Try| {
-            serde_json::json!({
+            let mut told = serde_json::json!({
                 "provider": &*failed.provider,
                 "model": redact(cut(&failed.model)),
                 "error": failed.error.name(),
                 "status": failed.status,
                 "ms": failed.duration_us / 1_000,
-            })
+            });
+            if failed.callers_key {
+                told["callers_key"] = true.into();
+            }
+            told
         };
         let tries: Vec<_> = tries.iter().take(TRIES_MAX).map(told).collect();
         self.name("tries");
@@ -337,6 +344,7 @@ mod tests {
         let failed = |provider: &str, error, status| Try {
             provider: provider.into(),
             model: "m".into(),
+            callers_key: provider == "a",
             error,
             status,
             duration_us: 12_345,
@@ -347,7 +355,8 @@ mod tests {
         ];
         let line = json_line(&RequestRecord { tries, fallback: true, ..record() });
         let expected = json!([
-            { "provider": "a", "model": "m", "error": "provider_authentication", "status": 401, "ms": 12 },
+            { "provider": "a", "model": "m", "error": "provider_authentication", "status": 401, "ms": 12,
+              "callers_key": true },
             { "provider": "b", "model": "m", "error": "provider_timeout", "status": null, "ms": 12 },
         ]);
         assert_eq!((&line["tries"], &line["fallback"]), (&expected, &true.into()));

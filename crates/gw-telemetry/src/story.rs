@@ -37,7 +37,14 @@ mod tests {
     use crate::testing::record;
 
     fn failed(provider: &str, error: ErrorCode) -> Try {
-        Try { provider: provider.into(), model: "gpt-4o".into(), error, status: None, duration_us: 1 }
+        Try {
+            provider: provider.into(),
+            model: "gpt-4o".into(),
+            callers_key: false,
+            error,
+            status: None,
+            duration_us: 1,
+        }
     }
 
     fn told(record: &RequestRecord) -> String {

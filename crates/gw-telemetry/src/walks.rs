@@ -89,7 +89,7 @@ mod tests {
     use crate::testing::record;
 
     fn failed(provider: &str, error: ErrorCode) -> Try {
-        Try { provider: provider.into(), model: "m".into(), error, status: None, duration_us: 1 }
+        Try { provider: provider.into(), model: "m".into(), callers_key: false, error, status: None, duration_us: 1 }
     }
 
     fn counted(record: &RequestRecord) -> Vec<(Fact, u64)> {

@@ -6,6 +6,7 @@ use gw_policy::balance::Balance;
 use gw_policy::breaker;
 use gw_policy::canary::Rollout;
 use gw_policy::condition::Query;
+use gw_policy::credentials::CredentialOrder;
 use gw_policy::failure::Failures;
 use gw_policy::measure::Tracking;
 use gw_policy::rate::Cap;
@@ -30,6 +31,8 @@ pub struct Routing {
     pub breaker: Option<breaker::Settings>,
     /// How far back measurements count.
     pub tracking: Tracking,
+    /// Whether it is measured how long providers take, though no strategy goes by it.
+    pub always_tracks: bool,
     /// What becomes of an answer that takes long to begin.
     pub slow: Option<Slow>,
     /// Whether an attempt that others may follow leaves them their part of the request's time.
@@ -44,6 +47,8 @@ pub struct Routing {
     pub notice: Notice,
     /// Whether fallbacks to lesser models are meant, so that nobody is warned of them.
     pub allow_downgrade: bool,
+    /// Which keys come first where a request brings some of its own.
+    pub credential_order: CredentialOrder,
     /// What requests may bring along.
     pub from_requests: FromRequests,
 }
@@ -279,6 +284,7 @@ impl Default for Routing {
             retry: Retry { retries: 2, ..Retry::default() },
             breaker: Some(breaker::Settings::default()),
             tracking: Tracking::default(),
+            always_tracks: false,
             slow: None,
             shares_time: true,
             queue_max_wait: Duration::from_secs(5),
@@ -286,6 +292,7 @@ impl Default for Routing {
             resume: Resume::Off,
             notice: Notice::default(),
             allow_downgrade: false,
+            credential_order: CredentialOrder::default(),
             from_requests: FromRequests::default(),
         }
     }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use gw_policy::balance::Balance;
+use gw_policy::credentials::CredentialOrder;
 
 use crate::config::{Resume, SlowAction, Spanned};
 use crate::free::{Condition, FailureName};
@@ -56,6 +57,8 @@ section! {
         /// What stands as `provider` in the body of an answer that is not from the first target. Nothing is added if
         /// left out.
         fallback_marker: String;
+        /// Which keys come first where a request brings some of its own: theirs or yours.
+        credential_order: CredentialOrder, default "byok-first";
         /// What requests may say of their own routing.
         from_requests: FromRequests;
     }
@@ -102,6 +105,13 @@ choices! {
         "sticky" => Mode::Sticky, "By `weight`, the same for each caller.";
         "conditional" => Mode::Conditional, "By conditions on the request.";
         "single" => Mode::Single, "The first, and no other.";
+    }
+}
+
+choices! {
+    CredentialOrder {
+        "byok-first" => CredentialOrder::ByokFirst, "All of the request's own keys, at all providers; then yours.";
+        "provider-first" => CredentialOrder::ProviderFirst, "At each provider the request's own keys, then yours; then the next provider.";
     }
 }
 
@@ -185,7 +195,7 @@ choices! {
 section! {
     /// How far back it is measured how long providers take.
     LatencyTracking {
-        /// Whether it is measured, for the strategies that go by it.
+        /// Whether it is measured. If `latency_tracking` is left out: where a strategy goes by it.
         enabled: bool, default "true";
         /// Older answers do not count.
         window: Duration, default "5m";

@@ -39,6 +39,7 @@ impl Meaning<'_> {
             retry: retry_of_routing(written, retry),
             breaker: self.global_breaker(file),
             tracking: self.tracking(written, default.tracking),
+            always_tracks: written.latency_tracking.value().is_some_and(|one| one.enabled.value() != Some(&false)),
             slow: self.slow(written, &fallback),
             shares_time: written.share_time.value().copied().unwrap_or(default.shares_time),
             fallback,
@@ -54,6 +55,7 @@ impl Meaning<'_> {
                 fallback_marker: written.fallback_marker.value().cloned(),
             },
             allow_downgrade: written.allow_downgrade.value().copied().unwrap_or(false),
+            credential_order: written.credential_order.value().copied().unwrap_or_default(),
             from_requests: written.from_requests.value().map_or_else(FromRequests::default, |from| FromRequests {
                 own_keys: from.own_keys.value().copied(),
                 custom_hosts: from.custom_hosts.value().copied(),

@@ -7,6 +7,8 @@
 mod harness;
 
 #[cfg(test)]
+mod byok;
+#[cfg(test)]
 mod canary;
 #[cfg(test)]
 mod chaos;
@@ -38,6 +40,8 @@ mod limits;
 mod openrouter;
 #[cfg(test)]
 mod openrouter_facts;
+#[cfg(test)]
+mod preferences;
 #[cfg(test)]
 mod protocols;
 #[cfg(test)]

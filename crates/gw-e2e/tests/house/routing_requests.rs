@@ -394,7 +394,7 @@ async fn no_routing_reaches_a_provider_by_operations_that_are_carried() {
     let text = config(&format!("providers:\n{}", provider("one", upstream.address, ", passthrough: true")));
     let gateway = Gateway::start(&text).await;
     let body =
-        r#"{"model":"one/m","prompt":"p","gateway_config":{"targets":[{"provider":"openai","api_key":"sk-own"}]}}"#;
+        r#"{"model":"one/m","prompt":"p","provider":{"order":["one"]},"models":["two/m"],"gateway_config":null}"#;
     let headers = [("x-portkey-provider", "one"), ("x-portkey-metadata", "{}")];
     let answer = gateway.post_with("/v1/images/generations", &headers, body).await;
     assert_eq!(answer.status, 200, "{}", answer.text());
@@ -402,6 +402,10 @@ async fn no_routing_reaches_a_provider_by_operations_that_are_carried() {
     assert_eq!(answer.status, 200, "{}", answer.text());
     let configured = [("x-portkey-config", r#"{"targets":[{"provider":"openai","api_key":"sk-own"}]}"#)];
     gateway.post_with("/v1/images/generations", &configured, body).await.assert_error(400, "invalid_request");
+    // Keys that are not used must not be left unused in silence: another's would be spent.
+    let body =
+        r#"{"model":"one/m","prompt":"p","gateway_config":{"targets":[{"provider":"openai","api_key":"sk-own"}]}}"#;
+    gateway.post_with("/v1/images/generations", &headers, body).await.assert_error(400, "invalid_request");
     assert_eq!(upstream.requests().len(), 2);
     assert_stripped(&upstream);
 }

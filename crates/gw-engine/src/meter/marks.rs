@@ -69,9 +69,14 @@ impl Marks {
         (self.sent, self.first_byte) = (None, None);
     }
 
-    /// How long the present attempt has taken so far, in microseconds.
+    /// How long the present attempt has taken so far; `None` if nothing was sent.
+    pub(super) fn attempt_took(&self) -> Option<Duration> {
+        self.sent.map(|sent| sent.elapsed())
+    }
+
+    /// The same in microseconds.
     pub(super) fn attempt_us(&self) -> u64 {
-        self.sent.map_or(0, |sent| micros(sent.elapsed()))
+        self.attempt_took().map_or(0, micros)
     }
 
     /// When the present attempt was sent; when the request came, if it was not.

@@ -117,6 +117,7 @@ impl Engine {
                 Body::Form(Box::new(Form::read(inflow, &boundary, bytes_max, &ports.held_bytes).await?))
             }
             RelayBody::Json(bytes, head, taken) => {
+                control::refuse_configuration_in(&head, &bytes)?;
                 held = Some(taken);
                 Body::Json(bytes, head)
             }

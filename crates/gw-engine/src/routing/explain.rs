@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::dispatch;
 use crate::engine::{self, Call, Engine, Resolved};
-use crate::routing::{Read, RequestFacts, Way, control};
+use crate::routing::{Read, RequestFacts, Said, Way, control};
 use crate::snapshot::{Credential, Provider, Snapshot};
 
 /// Providers without a credential that are told of, at most.
@@ -24,7 +24,8 @@ impl Engine {
     /// What the request itself would be answered with before anything is sent.
     pub fn explain(&self, snapshot: &Snapshot, call: &Call<'_>, request_id: RequestId) -> Result<Value, Error> {
         let head = engine::head(call)?;
-        let facts = RequestFacts { call, head: &head, path: call.path, read: Read::default() };
+        let said = Said::default();
+        let facts = RequestFacts { call, head: &head, path: call.path, said: &said, read: Read::default() };
         let rules = snapshot.rules.told(&facts)?;
         let (controlled, resolved);
         let way = if control::is_spoken(call, &head, &snapshot.presets) {

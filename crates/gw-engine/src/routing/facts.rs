@@ -9,6 +9,7 @@ use http::HeaderMap;
 use serde_json::{Map, Value};
 
 use crate::engine::Call;
+use crate::routing::Said;
 
 /// Tags of a request, with commas between them.
 const TAGS: &str = "x-gateway-tags";
@@ -23,6 +24,8 @@ pub(crate) struct RequestFacts<'a> {
     pub(crate) head: &'a Head,
     /// The path that was asked.
     pub(crate) path: &'a str,
+    /// What the routing that it brings says of it.
+    pub(crate) said: &'a Said,
     pub(crate) read: Read,
 }
 
@@ -55,13 +58,13 @@ impl RequestFacts<'_> {
         self.read.body.get_or_init(|| serde_json::from_slice(&self.call.body).unwrap_or_default())
     }
 
-    /// Tags of the header, else of the metadata.
+    /// Tags of the header, else of the request's routing, else of the metadata.
     fn tags(&self) -> Option<Cow<'_, Value>> {
         if let Some(text) = header(self.call.headers, TAGS) {
             let tags = text.split(',').map(str::trim).filter(|tag| !tag.is_empty());
             return Some(Cow::Owned(tags.collect()));
         }
-        self.metadata().get("tags").map(Cow::Borrowed)
+        self.said.tags.as_ref().or_else(|| self.metadata().get("tags")).map(Cow::Borrowed)
     }
 
     /// The number that the header says, else that of the inputs, else of the metadata, else one.
@@ -74,6 +77,9 @@ impl RequestFacts<'_> {
 
     /// Who asks, for what sticks to a caller: what the request says, else its key.
     fn caller(&self) -> Option<Cow<'_, Value>> {
+        if let Some(user) = &self.said.user {
+            return Some(Cow::Borrowed(user));
+        }
         let body = self.body();
         let said = ["user", "safety_identifier", "prompt_cache_key"].iter().find_map(|name| body.get(*name));
         said.or_else(|| body.get("metadata").and_then(|metadata| metadata.get("user_id"))).map(Cow::Borrowed)

@@ -15,4 +15,4 @@ mod way;
 
 pub(crate) use facts::{Read, RequestFacts};
 pub(crate) use walk::Walk;
-pub(crate) use way::{Seen, Way};
+pub(crate) use way::{Said, Seen, Way};

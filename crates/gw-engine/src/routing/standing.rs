@@ -10,12 +10,15 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
 use gw_policy::breaker::{Admission, Breaker, Outcome, Phase, Settings};
-use gw_policy::measure::{Measured, Samples, Tracking};
+use gw_policy::measure::{Measured, Preference, Samples, Tracking};
 use gw_policy::plan;
 use gw_policy::rate::{Cap, Used};
 use parking_lot::Mutex;
 
 use crate::checks::{Checked, State};
+
+/// How fast shorter answers are written says more of how soon they begin.
+const TOKENS_MIN: u64 = 8;
 
 /// What a provider's configuration says of its standing.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -71,7 +74,10 @@ pub struct Attending<'a> {
 }
 
 /// A place among the calls that a provider serves, until its answer has ended.
-pub struct Place(Arc<Standing>);
+pub struct Place {
+    standing: Arc<Standing>,
+    tracking: Tracking,
+}
 
 impl Standing {
     /// Whether it takes calls.
@@ -105,6 +111,16 @@ impl Standing {
         }
     }
 
+    /// Whether it is as quick as is preferred, as far as that is measured.
+    pub fn meets(&self, rules: &Rules, preference: &Preference, now: Duration) -> bool {
+        let Some(tracking) = rules.tracking else { return true };
+        let seen = self.seen.lock();
+        preference.is_met(
+            |share| seen.latency.quantile(share, now, tracking),
+            |share| seen.tokens_per_second.quantile(share, now, tracking),
+        )
+    }
+
     /// A call begins.
     pub fn attend<'a>(self: &'a Arc<Self>, rules: &'a Rules, now: Duration) -> Attending<'a> {
         if rules.cap.is_some() || self.troubled.load(Relaxed) {
@@ -116,9 +132,9 @@ impl Standing {
                 seen.breaker = seen.breaker.begin(now, settings);
             }
         }
-        let place = rules.tracking.is_some().then(|| {
+        let place = rules.tracking.map(|tracking| {
             self.in_flight.fetch_add(1, Relaxed);
-            Place(Arc::clone(self))
+            Place { standing: Arc::clone(self), tracking }
         });
         Attending { standing: self, rules, began: now, place, told: false }
     }
@@ -181,13 +197,9 @@ impl Standing {
         self.troubled.store(!seen.breaker.is_quiet(now), Relaxed);
     }
 
-    fn measure(&self, rules: &Rules, latency: Duration, tokens_per_second: Option<f64>, now: Duration) {
+    fn measure(&self, rules: &Rules, latency: Duration, now: Duration) {
         let Some(tracking) = rules.tracking else { return };
-        let mut seen = self.seen.lock();
-        seen.latency.push(now, latency.as_secs_f64(), tracking);
-        if let Some(speed) = tokens_per_second {
-            seen.tokens_per_second.push(now, speed, tracking);
-        }
+        self.seen.lock().latency.push(now, latency.as_secs_f64(), tracking);
     }
 }
 
@@ -196,7 +208,7 @@ impl Attending<'_> {
     pub fn answered(mut self, now: Duration) -> Option<Place> {
         let took = now.saturating_sub(self.began);
         self.told = true;
-        self.standing.measure(self.rules, took, None, now);
+        self.standing.measure(self.rules, took, now);
         self.standing.observe(self.rules, Outcome::Answered(took), now);
         self.place.take()
     }
@@ -219,9 +231,19 @@ impl Drop for Attending<'_> {
     }
 }
 
+impl Place {
+    /// The answer has ended well: so many tokens were written from when it was asked for.
+    pub fn wrote(&self, tokens: u64, took: Duration, now: Duration) {
+        if tokens >= TOKENS_MIN && !took.is_zero() {
+            let speed = tokens as f64 / took.as_secs_f64();
+            self.standing.seen.lock().tokens_per_second.push(now, speed, self.tracking);
+        }
+    }
+}
+
 impl Drop for Place {
     fn drop(&mut self) {
-        self.0.in_flight.fetch_sub(1, Relaxed);
+        self.standing.in_flight.fetch_sub(1, Relaxed);
     }
 }
 
@@ -331,6 +353,21 @@ mod tests {
         let (standing, rules) = (Arc::new(Standing::default()), rules());
         standing.attend(&rules, s(1)).answered(s(3));
         assert_eq!(standing.measured(&rules, s(4)).latency, Some(s(2)));
+    }
+
+    #[test]
+    fn how_fast_it_writes_is_measured_when_an_answer_has_ended() {
+        let (standing, rules) = (Arc::new(Standing::default()), rules());
+        let place = standing.attend(&rules, s(1)).answered(s(2)).unwrap();
+        place.wrote(3, s(1), s(3));
+        assert_eq!(standing.measured(&rules, s(4)).tokens_per_second, None, "too few to say anything");
+        place.wrote(100, s(2), s(4));
+        assert_eq!(standing.measured(&rules, s(4)).tokens_per_second, Some(50.0));
+        let at_least = |speed| Preference { tokens_per_second_min: vec![(0.5, speed)], ..Preference::default() };
+        assert!(standing.meets(&rules, &at_least(50.0), s(4)) && !standing.meets(&rules, &at_least(51.0), s(4)));
+        let at_most = Preference { latency_max: vec![(0.5, Duration::from_millis(900))], ..Preference::default() };
+        assert!(!standing.meets(&rules, &at_most, s(4)), "its answer took a second to begin");
+        assert!(standing.meets(&Rules { tracking: None, ..rules }, &at_most, s(4)), "nothing is measured");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use gw_providers::parameters::Parameters;
 use serde_json::{Map, Value};
 
 use crate::routing::standing::{Attending, Rules, Standing};
-use crate::snapshot::Provider;
+use crate::snapshot::{Credential, Provider};
 
 /// Which provider a request goes to, and under which model name.
 #[derive(Clone)]
@@ -22,6 +22,14 @@ pub struct Choice {
     pub model: Arc<str>,
     /// Whether the request or the configuration named the provider, rather than the model's name alone finding it.
     pub provider_named: bool,
+}
+
+impl Choice {
+    /// Whether the provider is asked with the caller's own key, if it is asked at all: one that has no credential is asked
+    /// with no other.
+    pub(crate) fn uses_callers_key(&self) -> bool {
+        self.provider.is_callers() || self.provider.credential == Credential::Missing
+    }
 }
 
 /// A target of a request.
@@ -42,7 +50,8 @@ pub struct TargetSettings {
     pub retry: Option<Retry>,
     /// How long it may take until its answer begins; as its provider says if `None`.
     pub first_byte_timeout: Option<Duration>,
-    /// Where it stands in the routing that a request brought, as Portkey counts: `config.targets[0]`.
+    /// Where it, or the key that it is asked with, stands in the routing that a request brought. As Portkey counts:
+    /// `config.targets[0]`.
     pub option: Option<Arc<str>>,
     /// Members that requests get which do not say them.
     pub default_params: Map<String, Value>,

@@ -9,7 +9,7 @@ use gw_policy::plan;
 use tokio::time::Instant;
 
 use super::walk::told;
-use super::{RequestFacts, Walk};
+use super::{RequestFacts, Said, Walk};
 use crate::engine::Engine;
 use crate::meter::Meter;
 use crate::models::{Choice, Target};
@@ -62,7 +62,9 @@ fn names_provider(walk: &Walk<'_>) -> bool {
 
 /// What requests of one caller have in common: what they say of it, else its key; else each is on its own.
 fn caller(walk: &Walk<'_>, meter: &Meter) -> String {
-    let facts = RequestFacts { call: walk.call, head: walk.head, path: walk.call.path, read: Read::default() };
+    let said = Said::default();
+    let facts =
+        RequestFacts { call: walk.call, head: walk.head, path: walk.call.path, said: &said, read: Read::default() };
     let said = facts.fact("user").and_then(|user| user.as_str().map(str::to_owned));
     let key = || meter.key_name().map(|name| name.to_string());
     said.or_else(key).unwrap_or_else(|| meter.request_id().as_str().to_owned())

@@ -264,6 +264,7 @@ pub(super) fn told(target: &Rc<Resolved>, error: &Error, began: Instant) -> Try 
     Try {
         provider: choice.provider.name.clone(),
         model: choice.model.clone(),
+        callers_key: choice.uses_callers_key(),
         error: error.code,
         status: error.upstream.as_ref().map(|upstream| upstream.status.as_u16()),
         duration_us: u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX),

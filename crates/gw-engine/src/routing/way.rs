@@ -5,8 +5,9 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use gw_policy::condition::Facts;
-use gw_policy::measure::Measured;
+use gw_policy::measure::{Measured, Preference};
 use gw_policy::plan::{Node, Standing, View};
+use serde_json::Value;
 
 use crate::engine::Resolved;
 use crate::routing::target;
@@ -17,13 +18,33 @@ pub(crate) struct Way {
     node: Node<Rc<Resolved>>,
     /// How many requests have come to each group.
     turns: Box<[Cell<u64>]>,
+    said: Said,
+}
+
+/// What the routing that a request brings says of the request, beside who is to be asked.
+#[derive(Debug, Default)]
+pub(crate) struct Said {
+    /// Who it is for.
+    pub(crate) user: Option<Value>,
+    /// Its tags.
+    pub(crate) tags: Option<Value>,
 }
 
 impl Way {
     /// Prepares a tree. Each worker begins its turns elsewhere.
     pub(crate) fn new(mut node: Node<Rc<Resolved>>, begin: u64) -> Self {
         let groups = target::number(&mut node, 0);
-        Self { node, turns: (0..groups).map(|_| Cell::new(begin)).collect() }
+        Self { node, turns: (0..groups).map(|_| Cell::new(begin)).collect(), said: Said::default() }
+    }
+
+    /// The same, for requests that say this of themselves.
+    pub(crate) fn saying(self, said: Said) -> Self {
+        Self { said, ..self }
+    }
+
+    /// What its requests say of themselves.
+    pub(crate) fn said(&self) -> &Said {
+        &self.said
     }
 
     /// The tree.
@@ -68,6 +89,11 @@ impl View<Rc<Resolved>> for Seen<'_> {
     fn measured(&self, target: &Rc<Resolved>) -> Measured {
         let provider = &target.choice.provider;
         provider.standing.measured(&provider.standing_rules, self.now)
+    }
+
+    fn meets(&self, target: &Rc<Resolved>, preference: &Preference) -> bool {
+        let provider = &target.choice.provider;
+        provider.standing.meets(&provider.standing_rules, preference, self.now)
     }
 
     fn turn(&self, group: usize) -> u64 {

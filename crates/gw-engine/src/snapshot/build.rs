@@ -18,6 +18,7 @@ use gw_providers::catalog::{Catalog, Kind, ProviderType, Variable};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 
+use super::house::houses;
 use super::{AllSettings, Provider, Snapshot, credential, references, watched, watsonx};
 use crate::identity::{Identity, KeyTable};
 use crate::media::MediaFetch;
@@ -29,7 +30,7 @@ use crate::routing::standing::{self, Standings};
 use crate::trials::Trials;
 
 /// The catalogue entry that is built in.
-const SANDBOX: &str = "sandbox";
+pub(super) const SANDBOX: &str = "sandbox";
 
 /// What a snapshot is built with.
 pub struct Resources<'a> {
@@ -86,7 +87,7 @@ pub fn build(config: &Config, resources: &Resources<'_>, generation: u64) -> Res
     references::rewritten(config, &models, &mut wrong);
     let checks = watched::checks(config.health_checks.as_ref(), &models, &mut wrong).map(Arc::new);
     let canaries = watched::canaries(&config.canaries, &models, resources.trials, &mut wrong);
-    let from_requests = from_requests(config);
+    let from_requests = from_requests(config, resources);
     let presets = Presets::new(&config.presets, &models, &from_requests.routing, resources, &mut wrong);
     if !wrong.is_empty() {
         return Err(wrong.into());
@@ -123,7 +124,7 @@ pub fn build(config: &Config, resources: &Resources<'_>, generation: u64) -> Res
 }
 
 /// What requests may bring along. On a laptop they may name addresses of the laptop, too.
-fn from_requests(config: &Config) -> FromRequests {
+fn from_requests(config: &Config, resources: &Resources<'_>) -> FromRequests {
     let rules = config.routing.from_requests;
     let is_local = config.profile == config::Profile::Local;
     let guard = || {
@@ -133,6 +134,9 @@ fn from_requests(config: &Config) -> FromRequests {
     FromRequests {
         own_keys: rules.own_keys.unwrap_or(config.auth.mode != config::AuthMode::Required),
         hosts: rules.custom_hosts.unwrap_or(is_local).then(guard),
+        // What was only found in the environment is nobody's decision.
+        houses: houses(&config.providers, resources),
+        houses_at: resources.guard.cloned(),
         routing: config::Routing { rules: Vec::new(), ..config.routing.clone() },
     }
 }
@@ -421,7 +425,9 @@ fn measures(config: &Config) -> bool {
             }
         }
     }
-    config.routing.strategy.measures() || config.routes.iter().any(|route| in_node(&route.node))
+    config.routing.always_tracks
+        || config.routing.strategy.measures()
+        || config.routes.iter().any(|route| in_node(&route.node))
 }
 
 fn rules(config: &Config, models: &Models, wrong: &mut Vec<Diagnostic>) -> Vec<Rule> {

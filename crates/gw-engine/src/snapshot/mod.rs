@@ -3,6 +3,7 @@
 mod build;
 mod cell;
 mod credential;
+mod house;
 mod provider;
 pub(crate) mod references;
 mod settings;

@@ -56,6 +56,52 @@ impl View<&'static str> for World {
     }
 }
 
+/// Everybody whose name begins with `slow` is.
+struct Paced(World);
+
+impl View<&'static str> for Paced {
+    fn standing(&self, target: &&'static str) -> Standing {
+        self.0.standing(target)
+    }
+
+    fn measured(&self, target: &&'static str) -> Measured {
+        self.0.measured(target)
+    }
+
+    fn meets(&self, target: &&'static str, _: &Preference) -> bool {
+        !target.starts_with("slow")
+    }
+
+    fn turn(&self, group: usize) -> u64 {
+        self.0.turn(group)
+    }
+
+    fn facts(&self) -> &dyn Facts {
+        &self.0
+    }
+
+    fn now(&self) -> Duration {
+        self.0.now()
+    }
+}
+
+#[test]
+fn who_is_slower_than_preferred_comes_behind_the_others_and_is_not_left_out() {
+    let preferring = || Strategy::Preferring(Balance::Priority, Preference::default());
+    let inner = |names: [&'static str; 2]| group(preferring(), Failures::ELSEWHERE, names.map(t).into());
+    let tree = group(
+        preferring(),
+        Failures::ELSEWHERE,
+        vec![inner(["slow-1", "slow-2"]), t("slow-3"), inner(["slow-4", "quick-1"]), t("quick-2")],
+    );
+    let plan = tree.plan(&Paced(World::new()), &mut Dice::new(1)).unwrap();
+    let names: Vec<_> = plan.steps.iter().map(|step| step.target).collect();
+    assert_eq!(names, ["quick-1", "slow-4", "quick-2", "slow-1", "slow-2", "slow-3"]);
+    assert_eq!(plan.steps[0].why, Reason::Preferred);
+    let all_slow = inner(["slow-1", "slow-2"]).plan(&Paced(World::new()), &mut Dice::new(1)).unwrap();
+    assert_eq!(all_slow.steps[0].why, Reason::Chosen(Why::First), "where all are slow, nothing changes");
+}
+
 fn group(strategy: Strategy, fallback: Failures, members: Vec<Tree>) -> Tree {
     let members = members.into_iter().map(|node| Member { node, weight: 1.0 }).collect();
     Node::Group(Group { id: 0, strategy, members, fallback })

@@ -19,6 +19,7 @@ impl fmt::Display for Reason {
         match self {
             Self::Only => f.write_str("it is the only one there is"),
             Self::Chosen(why) => why.fmt(f),
+            Self::Preferred => f.write_str("those before it are slower than the request prefers"),
             Self::Sticks => f.write_str("requests that agree with this one go to it"),
             Self::Condition(Some(number)) => write!(f, "condition {} holds", number + 1),
             Self::Condition(None) => f.write_str("no condition holds, and it is the default"),
@@ -50,6 +51,7 @@ mod tests {
         for (reason, words) in [
             (Reason::Only, "it is the only one there is"),
             (Reason::Chosen(Why::Turn), "it is its turn"),
+            (Reason::Preferred, "those before it are slower than the request prefers"),
             (Reason::Sticks, "requests that agree with this one go to it"),
             (Reason::Condition(Some(0)), "condition 1 holds"),
             (Reason::Condition(None), "no condition holds, and it is the default"),

@@ -9,6 +9,7 @@ use gw_policy::plan::{Group, Member, Node, Strategy};
 use serde_json::Value;
 
 use super::breaker;
+use super::byok;
 use super::value::{Members, wrong};
 use super::wish::{Changes, Own, Wanted, Wish};
 
@@ -68,6 +69,7 @@ struct Around<'a> {
 /// Reads a configuration. Without a provider and targets it changes what the model's name stands for.
 pub(super) fn read(value: Value, source: &str, wish: &mut Wish) -> Result<(), Error> {
     let mut members = Members::of(value, source)?;
+    byok::take(&mut members, wish)?;
     let mut count = 0;
     let around =
         Around { option: "config".to_owned(), depth: 0, changes: Changes::default(), host: None, count: &mut count };
@@ -234,12 +236,7 @@ pub(super) fn specifics(
 ) -> Result<(), Error> {
     for (name, variable) in VARIABLES {
         let Some(value) = get(name)? else { continue };
-        // It stands in the address of the provider: nothing in it may lead elsewhere.
-        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-        if value.expose().len() > 64 || !value.expose().bytes().all(is_plain) {
-            return Err(wrong(name, "must be letters, digits and hyphens"));
-        }
-        own.variables.push((variable, value.expose().into()));
+        own.variables.push((variable, plain(name, &value)?));
     }
     for (name, field) in CREDENTIALS {
         if let Some(value) = get(name)? {
@@ -254,6 +251,16 @@ pub(super) fn specifics(
         }
     }
     Ok(())
+}
+
+/// What is to stand in the address of a provider: nothing in it may lead elsewhere.
+pub(super) fn plain(place: &str, value: &Secret) -> Result<Box<str>, Error> {
+    let value = value.expose();
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    if value.len() > 64 || !value.bytes().all(is_plain) {
+        return Err(wrong(place, "must be letters, digits and hyphens"));
+    }
+    Ok(value.into())
 }
 
 /// Whether a header, without what its name begins with, is read by [`specifics`].

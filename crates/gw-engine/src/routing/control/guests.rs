@@ -29,6 +29,10 @@ pub struct FromRequests {
     pub own_keys: bool,
     /// Which addresses they may name for providers that they bring keys for; none if `None`.
     pub hosts: Option<AddressGuard>,
+    /// The operator's providers as keys of callers find them, by name: without anything that shows who the operator is.
+    pub houses: HashMap<Box<str>, config::Provider>,
+    /// Which addresses those may lead to; any if `None`.
+    pub houses_at: Option<AddressGuard>,
     /// What is done at those providers where the request does not say so.
     pub routing: config::Routing,
 }
@@ -40,6 +44,16 @@ pub struct Places {
     pub origins: Arc<Origins>,
     /// Who we are there.
     pub authenticators: Arc<Authenticators>,
+}
+
+/// Where a caller has its account.
+#[derive(Clone, Copy)]
+pub(super) struct Account<'a> {
+    /// The type of the provider.
+    pub(super) entry: &'static ProviderType,
+    /// The operator's provider of this type, if there is one: it is asked where the operator has it.
+    pub(super) house: Option<&'a config::Provider>,
+    pub(super) own: &'a Own,
 }
 
 /// What a worker has made of the routing that requests brought, found by a keyed hash of it.
@@ -106,15 +120,16 @@ impl Guests {
         &self,
         snapshot: &Snapshot,
         places: &Places,
-        entry: &ProviderType,
-        own: &Own,
+        account: Account<'_>,
     ) -> Result<Arc<Provider>, Error> {
-        let guard = permit(&snapshot.from_requests, entry, own)?;
-        let hash = self.hash_of(entry, own);
+        let rules = &snapshot.from_requests;
+        let named = permit(rules, account)?;
+        let hash = self.hash_of(account);
         if let Some(known) = self.known.borrow().providers.get(&hash) {
             return Ok(Arc::clone(known));
         }
-        let made = snapshot::guest(&settings(entry, own), &snapshot.from_requests.routing, places, guard);
+        let guard = named.or(rules.houses_at.as_ref().filter(|_| account.house.is_some()));
+        let made = snapshot::guest(&settings(account), &rules.routing, places, guard);
         let made = made.map_err(|message| {
             Error::new(ErrorCode::InvalidRequest, format!("a provider that the request brings a key for: {message}"))
         })?;
@@ -123,9 +138,10 @@ impl Guests {
         Ok(made)
     }
 
-    fn hash_of(&self, entry: &ProviderType, own: &Own) -> [u8; 32] {
+    fn hash_of(&self, Account { entry, house, own }: Account<'_>) -> [u8; 32] {
         let mut pieces = self.pieces();
         pieces.add(entry.id.as_bytes());
+        pieces.add(house.map_or("", |house| &house.name.value).as_bytes());
         pieces.add(own.api_key.as_ref().map_or("", |key| key.expose()).as_bytes());
         pieces.add(own.host.as_deref().unwrap_or_default().as_bytes());
         for (name, value) in &own.variables {
@@ -136,6 +152,7 @@ impl Guests {
             pieces.add(name.as_bytes());
             pieces.add(value.expose().as_bytes());
         }
+        own.assurances.iter().for_each(|assurance| pieces.add(assurance.as_bytes()));
         pieces.finish()
     }
 
@@ -155,7 +172,10 @@ fn keep<T>(known: &mut HashMap<[u8; 32], T>, hash: [u8; 32], value: T) {
 }
 
 /// Whether a caller may bring this; the addresses that it may lead to where it names one.
-fn permit<'a>(rules: &'a FromRequests, entry: &ProviderType, own: &Own) -> Result<Option<&'a AddressGuard>, Error> {
+fn permit<'a>(
+    rules: &'a FromRequests,
+    Account { entry, own, .. }: Account<'_>,
+) -> Result<Option<&'a AddressGuard>, Error> {
     let disabled = |message: &'static str| Err(Error::new(ErrorCode::OperationDisabled, message));
     if !rules.own_keys {
         return disabled(
@@ -185,20 +205,25 @@ fn permit<'a>(rules: &'a FromRequests, entry: &ProviderType, own: &Own) -> Resul
     Ok(Some(guard))
 }
 
-/// What the configuration of such a provider would be.
-pub(super) fn settings(entry: &ProviderType, own: &Own) -> config::Provider {
+/// The provider of an account: as the operator has it, or as the catalogue knows it where the caller says where it is.
+pub(super) fn settings(Account { entry, house, own }: Account<'_>) -> config::Provider {
     let spanned = |value: &str| Spanned { value: value.to_owned(), place: Place::nowhere() };
+    let base = house.filter(|_| own.host.is_none()).cloned().unwrap_or_else(|| config::Provider::of_type(&entry.id));
+    let mut variables = base.variables;
+    let mut is_elsewhere = false;
+    // What a type has no use for would be a mistake in a file; clients send what they have.
+    for (name, value) in own.variables.iter().filter(|(name, _)| entry.variables.contains_key(*name)) {
+        is_elsewhere |= !variables.iter().any(|(known, usual)| known.value == *name && usual.value == **value);
+        variables.retain(|(known, _)| known.value != *name);
+        variables.push((spanned(name), spanned(value)));
+    }
+    let endpoint = base.endpoint.filter(|_| !is_elsewhere);
     config::Provider {
         api_key: own.api_key.clone(),
-        endpoint: own.host.as_deref().map(spanned),
-        // What a type has no use for would be a mistake in a file; clients send what they have.
-        variables: own
-            .variables
-            .iter()
-            .filter(|(name, _)| entry.variables.contains_key(*name))
-            .map(|(name, value)| (spanned(name), spanned(value)))
-            .collect(),
+        endpoint: own.host.as_deref().map(spanned).or(endpoint),
+        variables,
         credentials: own.credentials.iter().map(|(name, value)| (spanned(name), value.clone())).collect(),
-        ..config::Provider::of_type(&entry.id)
+        assurances: base.assurances.into_iter().chain(own.assurances.iter().map(ToString::to_string)).collect(),
+        ..base
     }
 }

@@ -5,11 +5,14 @@
 //! what the operator does not serve, wait longer than the operator waits, or go around a condition of a route. Nothing
 //! of it reaches a provider.
 
+mod arrange;
 mod breaker;
+mod byok;
 mod cloudflare;
 mod form;
 mod guests;
 mod narrow;
+mod offers;
 mod openrouter;
 mod ours;
 mod portkey;
@@ -134,10 +137,19 @@ fn pieces<'a>(asked: &Asked<'a>, mut each: impl FnMut(&[u8])) {
 
 /// Takes out of a body what only the gateway understands.
 ///
-/// OpenRouter's members stay where OpenRouter is asked; `preset` stays unless it names one of ours.
-fn strip(head: &Head, body: &Bytes, is_openrouters: bool, has_preset: bool) -> Option<Bytes> {
-    let mut edits: edit::Edits = removals(head, body, is_openrouters).collect();
-    edits.extend(head.fields.all(body, presets::MEMBER).filter(|_| has_preset).map(Edit::remove));
+/// OpenRouter's members stay where OpenRouter is asked; `preset` stays unless it names one of ours. A service is asked for
+/// where the body does not say one.
+fn strip(
+    head: &Head,
+    body: &Bytes,
+    is_openrouters: bool,
+    has_preset: bool,
+    service_tier: Option<&str>,
+) -> Option<Bytes> {
+    let tier = service_tier.filter(|_| head.fields.get(body, "service_tier").is_none());
+    let tier = tier.map(|tier| Edit::insert("service_tier", edit::json_string(tier)));
+    let preset = head.fields.all(body, presets::MEMBER).filter(|_| has_preset).map(Edit::remove);
+    let edits: edit::Edits = removals(head, body, is_openrouters).chain(preset).chain(tier).collect();
     if edits.is_empty() {
         return None;
     }
@@ -160,11 +172,28 @@ pub(crate) fn removals<'a>(head: &'a Head, body: &'a [u8], is_openrouters: bool)
 /// would be spent.
 pub(crate) fn refuse_configuration(headers: &HeaderMap) -> Result<(), Error> {
     match [portkey::CONFIG, ours::CONFIG].into_iter().find(|name| headers.contains_key(*name)) {
-        Some(name) => {
-            Err(value::wrong(name, "is not followed for this operation; name a provider (X-Gateway-Provider)"))
-        }
+        Some(name) => Err(unfollowed(name)),
         None => Ok(()),
     }
+}
+
+/// The same of a configuration, or of keys, in a body.
+pub(crate) fn refuse_configuration_in(head: &Head, body: &Bytes) -> Result<(), Error> {
+    for field in head.fields.iter() {
+        let (name, value) = (field.name(body), &body[field.value()]);
+        let ours = ours::READER.members.iter().find(|(member, _)| member.as_bytes() == &*name);
+        if let Some((member, _)) = ours.filter(|_| is_ours(&name, value) && value != b"null") {
+            return Err(unfollowed(member));
+        }
+        if *name == *vercel::OPTIONS.as_bytes() && vercel::has_keys(value) {
+            return Err(unfollowed("providerOptions.gateway.byok"));
+        }
+    }
+    Ok(())
+}
+
+fn unfollowed(place: &str) -> Error {
+    value::wrong(place, "is not followed for this operation; name a provider (X-Gateway-Provider)")
 }
 
 /// A member of the body that a reader knows, as JSON. Who reads the first of two and who reads the last would see two

@@ -2,25 +2,12 @@
 
 use gw_policy::balance::Balance;
 use gw_policy::failure::Failures;
-use gw_policy::plan::{Group, Member, Node, Strategy};
+use gw_policy::measure::Preference;
+use gw_policy::plan::{Group, Node, Strategy};
 
 /// The tree without the targets that are not kept; `None` if none is.
 pub(super) fn keep<T: Clone>(node: &Node<T>, keeps: &mut impl FnMut(&T) -> bool) -> Option<Node<T>> {
-    let group = match node {
-        Node::Target(target) => return keeps(target).then(|| node.clone()),
-        Node::Group(group) => group,
-    };
-    // Where a condition or its place chooses a member, no other takes its place: it is left there, empty.
-    let is_bound = matches!(group.strategy, Strategy::Conditional(..) | Strategy::Single);
-    let mut is_empty = true;
-    let members = group.members.iter().filter_map(|member| {
-        let kept = keep(&member.node, keeps);
-        is_empty &= kept.is_none();
-        let node = kept.or_else(|| is_bound.then(nobody))?;
-        Some(Member { node, weight: member.weight })
-    });
-    let members = members.collect();
-    (!is_empty).then(|| Node::Group(Group { members, strategy: group.strategy.clone(), ..bare(group) }))
+    node.filter_map(&mut |target| keeps(target).then(|| Node::Target(target.clone())))
 }
 
 /// Targets put first in this order, by what says whether a target is meant; the others behind them, if they stay.
@@ -36,17 +23,7 @@ pub(super) fn order<T: Clone, W>(
     if others_stay {
         parts.extend(keep(node, &mut |target| !wanted.iter().any(|one| is_meant(one, target))));
     }
-    in_order(parts, fallback)
-}
-
-/// Several trees, each tried after the one before.
-pub(super) fn in_order<T>(mut nodes: Vec<Node<T>>, fallback: &Failures) -> Option<Node<T>> {
-    if nodes.len() < 2 {
-        return nodes.pop();
-    }
-    let members = nodes.into_iter().map(|node| Member { node, weight: 1.0 }).collect();
-    let strategy = Strategy::Balance(Balance::Priority);
-    Some(Node::Group(Group { id: 0, strategy, members, fallback: fallback.clone() }))
+    Node::in_order(parts, fallback)
 }
 
 /// The tree of which nothing but the first choice is tried.
@@ -80,21 +57,46 @@ fn cheapest<T>(node: &Node<T>, price: &impl Fn(&T) -> Option<i64>) -> Option<i64
     }
 }
 
-fn nobody<T>() -> Node<T> {
-    Node::Group(Group {
-        id: 0,
-        strategy: Strategy::Balance(Balance::Priority),
-        members: Vec::new(),
-        fallback: Failures::NONE,
-    })
+/// All targets in one group, where no condition and no place chooses between them.
+pub(super) fn flat<T: Clone>(node: Node<T>, fallback: &Failures) -> Node<T> {
+    if is_bound(&node) {
+        return node;
+    }
+    let targets = node.targets().into_iter().cloned().map(Node::Target);
+    Node::in_order(targets.collect(), fallback).unwrap_or(node)
 }
 
-fn bare<T>(group: &Group<T>) -> Group<T> {
-    Group { id: group.id, strategy: Strategy::Single, members: Vec::new(), fallback: group.fallback.clone() }
+/// Whether a condition or a place chooses somewhere in the tree.
+pub(super) fn is_bound<T>(node: &Node<T>) -> bool {
+    let Node::Group(group) = node else { return false };
+    matches!(group.strategy, Strategy::Conditional(..) | Strategy::Single)
+        || group.members.iter().any(|member| is_bound(&member.node))
+}
+
+/// The tree in which those that are slower than this come last in their groups, where no condition and no place orders
+/// them.
+pub(super) fn prefer<T>(node: &mut Node<T>, preference: &Preference) {
+    if let Node::Group(group) = node
+        && !preference.is_empty()
+    {
+        group.members.iter_mut().for_each(|member| prefer(&mut member.node, preference));
+        prefer_in(group, preference);
+    }
+}
+
+/// The same in one group, and not below.
+pub(super) fn prefer_in<T>(group: &mut Group<T>, preference: &Preference) {
+    if let Strategy::Balance(balance) = group.strategy
+        && !preference.is_empty()
+    {
+        group.strategy = Strategy::Preferring(balance, preference.clone());
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use gw_policy::plan::Member;
+
     use super::*;
 
     fn leaf(name: &'static str) -> Node<&'static str> {

@@ -3,6 +3,8 @@
 //! What cannot be known of a provider (what it keeps, how its weights are rounded) leaves it out, unless the operator
 //! has said it in the provider's `assurances`.
 
+use std::time::Duration;
+
 use gw_core::{Dimension, Error, Rate};
 use gw_policy::balance::Balance;
 use serde_json::Value;
@@ -49,6 +51,10 @@ pub(super) fn provider(mut members: Members, wish: &mut Wish) -> Result<(), Erro
     wish.needs_parameters = members.flag("require_parameters")? == Some(true);
     (wish.sort, wish.sorts_across_models) = sort(&mut members)?;
     wish.price_max = price_max(&mut members)?;
+    let latency = thresholds(&mut members, "preferred_max_latency")?;
+    let duration = |(share, seconds)| Some((share, Duration::try_from_secs_f64(seconds).ok()?));
+    wish.preference.latency_max = latency.into_iter().filter_map(duration).collect();
+    wish.preference.tokens_per_second_min = thresholds(&mut members, "preferred_min_throughput")?;
     match members.text("data_collection")?.as_deref() {
         None | Some("allow") => {}
         Some("deny") => wish.needs.push(Need::Any(vec!["no-data-collection".into()])),
@@ -66,6 +72,26 @@ pub(super) fn provider(mut members: Members, wish: &mut Wish) -> Result<(), Erro
     }
     members.rest(wish);
     Ok(())
+}
+
+/// What most answers should keep to: a number for half of them, or one for each of these shares.
+fn thresholds(members: &mut Members, name: &str) -> Result<Vec<(f64, f64)>, Error> {
+    const PERCENTILES: [(&str, f64); 4] = [("p50", 0.5), ("p75", 0.75), ("p90", 0.9), ("p99", 0.99)];
+    let place = members.at(name);
+    let value = match members.take(name) {
+        None => return Ok(Vec::new()),
+        Some(value @ Value::Number(_)) => serde_json::json!({ "p50": value }),
+        Some(value) => value,
+    };
+    let mut inner = Members::of(value, &*place)?;
+    let mut found = Vec::new();
+    for (percentile, share) in PERCENTILES {
+        found.extend(inner.number(percentile)?.map(|number| (share, number)));
+    }
+    match inner.is_empty() {
+        true => Ok(found),
+        false => Err(wrong(&place, "must be a number, or numbers for p50, p75, p90 and p99")),
+    }
 }
 
 /// `sort`, which is a name or an object with `by`, and whether it is across models (`partition: none`).

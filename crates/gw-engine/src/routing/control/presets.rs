@@ -242,7 +242,7 @@ impl Checking<'_> {
                     );
                     return;
                 };
-                let settings = guests::settings(entry, own);
+                let settings = guests::settings(guests::Account { entry, house: None, own });
                 match snapshot::kept(&settings, self.routing, self.resources, &format!("account of {name}")) {
                     Ok(provider) => wanted.kept = Some(Arc::new(provider)),
                     Err(message) => self.mistake(&path, &message, "correct it, or name a configured provider"),

@@ -3,22 +3,23 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use gw_config::config;
 use gw_config::secret::Secret;
 use gw_core::{Dimension, Error, ErrorCode, Rate};
 use gw_policy::balance::Balance;
-use gw_policy::failure::{Class, Failures};
+use gw_policy::credentials::Offer;
 use gw_policy::plan::{Group, Member, Node};
+use gw_providers::catalog::ProviderType;
 
-use super::guests::{Guests, Places};
-use super::wish::{Changes, Need, Own, Wanted, Wish};
+use super::arrange::{Offered, Said};
+use super::guests::{Account, Guests, Places};
+use super::wish::{Changes, Own, Wanted, Wish};
 use super::{SUFFIXES, narrow};
-use crate::models::{Choice, Target, TargetSettings};
+use crate::models::{Choice, RouteTarget, Target, TargetSettings};
 use crate::snapshot::{Credential, Provider, Snapshot};
 
 /// The type that understands its own members itself.
 const OPENROUTER: &str = "openrouter";
-/// What is tried elsewhere where a request lists models: whatever one of them may do better (OpenRouter).
-const OTHER_MODEL: Failures = Failures::ELSEWHERE.with(Class::ContextLength).with(Class::ContentFilter);
 
 /// What a wish is resolved with.
 pub(super) struct Resolving<'a> {
@@ -37,13 +38,8 @@ pub(super) struct Found {
     pub(super) node: Node<Target>,
     /// Whether OpenRouter is asked, which understands its own members: they go to it as they came.
     pub(super) is_openrouters: bool,
-}
-
-/// What a model's name says besides.
-#[derive(Default)]
-struct Said {
-    sort: Option<Balance>,
-    price_max: Vec<(Dimension, Rate)>,
+    /// What was said and does nothing at these targets.
+    pub(super) idle: Vec<String>,
 }
 
 impl Resolving<'_> {
@@ -52,19 +48,29 @@ impl Resolving<'_> {
     /// # Errors
     /// What is wrong with what was asked; `model_not_found` if nobody is left.
     pub(super) fn resolve(&self) -> Result<Found, Error> {
-        let mut said = Said::default();
-        let node = match (&self.wish.tree, &self.wish.provider) {
-            (Some(tree), _) => self.each(tree)?,
-            (None, Some(wanted)) => self.target(wanted)?,
-            (None, None) => {
-                let node = self.models(&mut said)?;
-                if node.targets().iter().all(|target| target.choice.provider.entry.id == OPENROUTER) {
-                    return Ok(Found { node: self.changed(&node), is_openrouters: true });
-                }
-                self.changed(&node)
+        let wish = self.wish;
+        let offered = match (&wish.tree, &wish.provider) {
+            (Some(_), _) if !wish.byok.is_empty() => {
+                let message = "`byok` goes with what a model's name stands for; give the targets an api_key instead";
+                return Err(Error::new(ErrorCode::InvalidRequest, message));
             }
+            (Some(tree), _) => {
+                let offers = self.each(tree)?.map(&mut |target| Offer::shared(target.clone()));
+                vec![Offered { offers, said: Said::default() }]
+            }
+            (None, Some(wanted)) => {
+                let offers = self.offers(self.target(wanted), self.model_of(wanted))?;
+                vec![Offered { offers, said: Said::default() }]
+            }
+            (None, None) => self.models()?,
         };
-        self.narrowed(&node, &said).map(|node| Found { node, is_openrouters: false })
+        let of_openrouter = |offer: &Offer<Target>| offer.targets().all(|it| it.choice.provider.entry.id == OPENROUTER);
+        let is_openrouters = wish.tree.is_none()
+            && wish.provider.is_none()
+            && offered.iter().all(|one| one.offers.targets().into_iter().all(of_openrouter));
+        let node = self.arranged(offered, is_openrouters)?;
+        let idle = self.idle(&node, is_openrouters);
+        Ok(Found { node, is_openrouters, idle })
     }
 
     fn each(&self, node: &Node<Wanted>) -> Result<Node<Target>, Error> {
@@ -85,11 +91,8 @@ impl Resolving<'_> {
     /// What a target of the request's own stands for.
     fn target(&self, wanted: &Wanted) -> Result<Node<Target>, Error> {
         let models = &self.snapshot.models;
-        let overridden = wanted.changes.override_params.get("model").and_then(|model| model.as_str());
-        // An id of a target stands for its provider and its model.
-        let id = wanted.provider.as_deref().filter(|_| wanted.own.is_none()).and_then(|id| models.target(id));
-        let of_id = id.and_then(|target| target.model.as_deref());
-        let model = wanted.model.as_deref().or(overridden).or(of_id).or(self.requested);
+        let id = self.id_of(wanted);
+        let model = self.model_of(wanted);
         let with = |target: &Target| self.with(target, &wanted.changes, Some(wanted));
         if let Some(target) = id {
             let model = model.ok_or_else(model_required)?;
@@ -118,6 +121,18 @@ impl Resolving<'_> {
         model.split_once('/').filter(|(prefix, _)| is_type(prefix)).map_or(model, |(_, model)| model)
     }
 
+    /// The model that a target of the request's own is asked for.
+    fn model_of<'w>(&'w self, wanted: &'w Wanted) -> Option<&'w str> {
+        let overridden = wanted.changes.override_params.get("model").and_then(|model| model.as_str());
+        let of_id = self.id_of(wanted).and_then(|target| target.model.as_deref());
+        wanted.model.as_deref().or(overridden).or(of_id).or(self.requested)
+    }
+
+    /// What the id of a target stands for, if one is named: its provider and its model.
+    fn id_of(&self, wanted: &Wanted) -> Option<&RouteTarget> {
+        wanted.provider.as_deref().filter(|_| wanted.own.is_none()).and_then(|id| self.snapshot.models.target(id))
+    }
+
     /// Whether a key is the presented one, for a provider that the operator has without a key or that needs none: it is
     /// asked as it would be without any routing.
     fn is_for_house(&self, provider: &str, own: &Own) -> bool {
@@ -134,20 +149,34 @@ impl Resolving<'_> {
     /// The caller's own account at a provider.
     fn own(&self, provider: &str, own: &Own, model: Option<&str>) -> Result<Node<Target>, Error> {
         let models = &self.snapshot.models;
-        let entry = models.catalog().get(provider).or_else(|| {
-            let index = models.named(provider).into_iter().next()?;
-            models.providers().get(index).map(|provider| provider.entry)
-        });
-        let entry = entry.ok_or_else(unknown_provider)?;
-        let model = model.ok_or_else(|| {
-            Error::new(ErrorCode::ModelRequired, "neither the request nor its target names a model").with_param("model")
-        })?;
+        let entry = self.entry(provider).ok_or_else(unknown_provider)?;
+        let model = model.ok_or_else(model_required)?;
         // `openai/gpt-4o` at OpenAI is `gpt-4o`.
         let of_type = |prefix: &str| models.catalog().get(prefix).is_some_and(|known| known.id == entry.id);
-        let model = model.split_once('/').filter(|(prefix, _)| of_type(prefix)).map_or(model, |(_, model)| model);
-        let provider = self.guests.provider(self.snapshot, self.places, entry, own)?;
+        let is_there = |(prefix, _): &(&str, &str)| *prefix == provider || of_type(prefix);
+        let model = model.split_once('/').filter(is_there).map_or(model, |(_, model)| model);
+        let account = Account { entry, house: self.house_for(provider, model), own };
+        let provider = self.guests.provider(self.snapshot, self.places, account)?;
         let choice = Choice { provider, model: Arc::from(model), provider_named: true };
         Ok(Node::Target(Target { choice, settings: Arc::default() }))
+    }
+
+    /// The type of a provider, by the name of one or of the type.
+    pub(super) fn entry(&self, provider: &str) -> Option<&'static ProviderType> {
+        let models = &self.snapshot.models;
+        let named = models.named(provider).into_iter().next().and_then(|index| models.providers().get(index));
+        named.map(|provider| provider.entry).or_else(|| models.catalog().get(provider))
+    }
+
+    /// The operator's provider of this name or type that serves the model, else the first: a key for it goes where the
+    /// operator has it.
+    pub(super) fn house_for(&self, provider: &str, model: &str) -> Option<&config::Provider> {
+        let models = &self.snapshot.models;
+        let named = models.named(provider).into_iter().filter_map(|index| models.providers().get(index));
+        let houses = &self.snapshot.from_requests.houses;
+        let mut found: Vec<_> = named.filter_map(|one| Some((one, houses.get(&*one.name)?))).collect();
+        found.sort_by_key(|(provider, _)| !provider.serves(model));
+        found.first().map(|(_, house)| *house)
     }
 
     /// The operator's provider of that name or type: of those that the model's name stands for, else as if the model's
@@ -172,46 +201,32 @@ impl Resolving<'_> {
     }
 
     /// What the model's name stands for, and the models after it.
-    fn models(&self, said: &mut Said) -> Result<Node<Target>, Error> {
+    fn models(&self) -> Result<Vec<Offered>, Error> {
         let overridden = self.wish.everywhere.override_params.get("model").and_then(|model| model.as_str());
-        let mut names = overridden.or(self.requested).into_iter().chain(self.wish.models.iter().map(|name| &**name));
-        let Some(first) = names.next() else { return self.snapshot.models.resolve(None, self.prefer) };
-        let mut seen = vec![first];
-        let mut nodes = Vec::new();
+        let mut names: Vec<&str> = Vec::new();
+        for name in overridden.or(self.requested).into_iter().chain(self.wish.models.iter().map(|name| &**name)) {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        if names.is_empty() {
+            let node = self.snapshot.models.resolve(None, self.prefer).map(|node| self.changed(&node));
+            return Ok(vec![Offered { offers: self.offers(node, None)?, said: Said::default() }]);
+        }
+        let mut offered = Vec::with_capacity(names.len());
         let mut mistake = None;
-        match self.model(first, said) {
-            Ok(node) => nodes.push(node),
-            Err(error) => mistake = Some(error),
-        }
-        // The others are asked for in their order, not by what they cost.
-        let sorted = |mut node: Node<Target>, said: &Said| {
-            if !self.sorts_all() {
-                self.sort(&mut node, said);
-            }
-            node
-        };
-        nodes = nodes.into_iter().map(|node| sorted(node, said)).collect();
         for name in names {
-            if seen.contains(&name) {
-                continue;
-            }
-            seen.push(name);
-            // Nobody serves it: the next may be served.
             let mut said = Said::default();
-            nodes.extend(self.model(name, &mut said).ok().map(|node| sorted(node, &said)));
+            let node = self.model(name, &mut said).map(|node| self.changed(&node));
+            // Nobody serves it: the next may be served.
+            match self.offers(node, Some(name)) {
+                Ok(offers) => offered.push(Offered { offers, said }),
+                Err(error) => {
+                    mistake.get_or_insert(error);
+                }
+            }
         }
-        narrow::in_order(nodes, &OTHER_MODEL).ok_or_else(|| mistake.unwrap_or_else(unknown_provider))
-    }
-
-    /// Whether all targets are ordered together, not those of each model.
-    fn sorts_all(&self) -> bool {
-        self.wish.models.is_empty() || self.wish.sorts_across_models
-    }
-
-    fn sort(&self, node: &mut Node<Target>, said: &Said) {
-        if let Some(balance) = self.wish.sort.or(said.sort) {
-            narrow::sort(node, balance, &|target: &Target| self.price(target));
-        }
+        if offered.is_empty() { Err(mistake.unwrap_or_else(unknown_provider)) } else { Ok(offered) }
     }
 
     fn model(&self, name: &str, said: &mut Said) -> Result<Node<Target>, Error> {
@@ -240,7 +255,7 @@ impl Resolving<'_> {
     }
 
     /// A target with what the request changes at it. What the operator says counts before it.
-    fn with(&self, target: &Target, changes: &Changes, wanted: Option<&Wanted>) -> Target {
+    pub(super) fn with(&self, target: &Target, changes: &Changes, wanted: Option<&Wanted>) -> Target {
         let everywhere = &self.wish.everywhere;
         let changes = changes.clone().within(everywhere);
         let (provider, fixed) = (&target.choice.provider, &target.settings);
@@ -256,67 +271,16 @@ impl Resolving<'_> {
             override_params,
             retry,
             first_byte_timeout: shorter(asked, fixed.first_byte_timeout),
-            option: wanted.map(|wanted| Arc::from(&*wanted.option)),
+            option: wanted.map(|wanted| Arc::from(&*wanted.option)).or_else(|| fixed.option.clone()),
             default_params: changes.default_params,
             breaker: wanted.and_then(|wanted| wanted.breaker.clone()),
         };
         Target { choice: target.choice.clone(), settings: Arc::new(settings) }
     }
 
-    fn narrowed(&self, node: &Node<Target>, said: &Said) -> Result<Node<Target>, Error> {
-        let wish = self.wish;
-        let mut node = narrow::keep(node, &mut |target| self.may_be_asked(target, said)).ok_or_else(nobody_left)?;
-        if self.sorts_all() {
-            self.sort(&mut node, said);
-        }
-        if wish.order.is_empty() {
-            if wish.no_fallbacks {
-                narrow::first_only(&mut node);
-            }
-        } else {
-            let wanted: Vec<&str> = wish.order.iter().map(|name| &**name).collect();
-            let is_meant = |reference: &&str, target: &Target| self.is(reference, target);
-            let fallback = self.snapshot.models.fallback();
-            let ordered = narrow::order(&node, &wanted, is_meant, !wish.no_fallbacks, fallback);
-            node = ordered.ok_or_else(nobody_left)?;
-        }
-        if wish.needs_parameters {
-            also_on(&mut node, Class::Unsupported);
-        }
-        Ok(node)
-    }
-
-    fn may_be_asked(&self, target: &Target, said: &Said) -> bool {
-        let wish = self.wish;
-        let named = |list: &[Box<str>]| list.iter().any(|reference| self.is(reference, target));
-        let provider = &target.choice.provider;
-        // Of an account of its own the caller knows itself what it needs to know.
-        let is_assured = |need: &Need| provider.is_callers() || need.is_met(&provider.assurances);
-        wish.only.as_deref().is_none_or(named)
-            && !named(&wish.ignore)
-            && wish.needs.iter().all(is_assured)
-            && self.costs_at_most(target, wish.price_max.iter().chain(&said.price_max))
-    }
-
-    fn costs_at_most<'r>(&self, target: &Target, mut limits: impl Iterator<Item = &'r (Dimension, Rate)>) -> bool {
-        let price = self.snapshot.pricing.price(&target.choice.provider, &target.choice.model);
-        // A price for each request, picture or second that is not listed is not charged; one for tokens is unknown.
-        limits.all(|(dimension, limit)| match price.rates.get(*dimension) {
-            Some(rate) => rate <= *limit,
-            None => !matches!(dimension, Dimension::Input | Dimension::Output),
-        })
-    }
-
-    /// What a million tokens of prompt and answer cost together.
-    fn price(&self, target: &Target) -> Option<i64> {
-        let price = self.snapshot.pricing.price(&target.choice.provider, &target.choice.model);
-        let (input, output) = (price.rates.get(Dimension::Input)?, price.rates.get(Dimension::Output)?);
-        input.0.checked_add(output.0)
-    }
-
     /// Whether a target's provider has this name or type. What stands behind a slash says which of its endpoints is
     /// meant, which is not known here.
-    fn is(&self, reference: &str, target: &Target) -> bool {
+    pub(super) fn is(&self, reference: &str, target: &Target) -> bool {
         let provider: &Provider = &target.choice.provider;
         let bare = reference.split_once('/').map_or(reference, |(bare, _)| bare);
         let is_type =
@@ -334,27 +298,11 @@ fn shorter(one: Option<Duration>, other: Option<Duration>) -> Option<Duration> {
     one.into_iter().chain(other).min()
 }
 
-/// Tries elsewhere after failures of a further kind.
-fn also_on(node: &mut Node<Target>, class: Class) {
-    if let Node::Group(group) = node {
-        if group.fallback != Failures::NONE {
-            group.fallback = std::mem::take(&mut group.fallback).with(class);
-        }
-        group.members.iter_mut().for_each(|member| also_on(&mut member.node, class));
-    }
-}
-
 fn model_required() -> Error {
     Error::new(ErrorCode::ModelRequired, "neither the request nor its target names a model").with_param("model")
 }
 
-fn unknown_provider() -> Error {
+pub(super) fn unknown_provider() -> Error {
     let message = "the provider that the request names is not configured here; bring a key for it, or name another";
-    Error::new(ErrorCode::ModelNotFound, message)
-}
-
-fn nobody_left() -> Error {
-    let message = "no provider that serves this model is left by what the request says of its routing: only, ignore, \
-                   order, prices, and what a provider's operator has to assure (docs/routing-requests.md)";
     Error::new(ErrorCode::ModelNotFound, message)
 }

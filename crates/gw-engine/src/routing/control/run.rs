@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use gw_core::Error;
 use gw_dialects::head::Head;
-use gw_dialects::request;
+use gw_dialects::{DialectId, request};
+use serde_json::Value;
 
 use super::resolve::{Found, Resolving};
 use super::told::Told;
@@ -14,7 +15,7 @@ use crate::engine::{Call, Engine};
 use crate::meter::Meter;
 use crate::models::Target;
 use crate::reply::Reply;
-use crate::routing::{Walk, Way};
+use crate::routing::{Said, Walk, Way};
 use crate::snapshot::Snapshot;
 
 /// What was made of the routing of a request: the same for all requests that bring the same.
@@ -28,6 +29,8 @@ pub(crate) struct Controlled {
     is_openrouters: bool,
     /// Whether the body names a preset of ours.
     has_preset: bool,
+    /// The service that providers are asked for, where the body does not say it.
+    service_tier: Option<Box<str>>,
 }
 
 impl Engine {
@@ -41,7 +44,8 @@ impl Engine {
     ) -> Result<Reply, Error> {
         meter.tell_in(call.step.map_or_else(|| Told::of(call.headers), |step| Told::of(call.headers).at_step(step)));
         let controlled = self.controlled(snapshot, call, &head)?;
-        let (body, head) = match strip(&head, &call.body, controlled.is_openrouters, controlled.has_preset) {
+        let Controlled { is_openrouters, has_preset, ref service_tier, .. } = *controlled;
+        let (body, head) = match strip(&head, &call.body, is_openrouters, has_preset, service_tier.as_deref()) {
             None => (call.body.clone(), head),
             Some(body) => {
                 let rest = request::scan(call.dialect, &body)?;
@@ -73,7 +77,7 @@ impl Engine {
         let asked = Asked { headers, head, body: &call.body, foreign_key, provider, own_key, presets };
         let guests = self.guests();
         let mut hashed = guests.pieces();
-        hashed.add(&[call.dialect.operation() as u8]);
+        hashed.add(call.dialect.name().as_bytes());
         hashed.add(head.model.as_deref().unwrap_or_default().as_bytes());
         hashed.add(head.prefer_provider.as_deref().unwrap_or_default().as_bytes());
         pieces(&asked, |piece| hashed.add(piece));
@@ -82,7 +86,7 @@ impl Engine {
             return Ok(known);
         }
         let mut wish = read(&asked)?;
-        let idle = wish.take_idle();
+        let mut idle = wish.take_idle();
         let named = head.model.as_deref();
         let requested = wish.model.as_ref().map_or(named, |model| model.as_deref());
         let prefer = head.prefer_provider.as_deref();
@@ -92,18 +96,32 @@ impl Engine {
         if wish.has_unknown_preset && !found.as_ref().is_ok_and(|found| presets::may_know(&found.node)) {
             return Err(presets::unknown());
         }
-        let Found { node, is_openrouters } = found?;
+        let Found { node, is_openrouters, idle: unused } = found?;
+        idle.extend(unused);
+        let service_tier = wish.service_tier.take();
+        if service_tier.is_some() && !says_service_tier(call.dialect) {
+            idle.push("providerOptions.gateway.serviceTier".to_owned());
+        }
+        let user = wish.user.take().map(|user| Value::from(&*user));
+        let tags = Some(std::mem::take(&mut wish.tags)).filter(|tags| !tags.is_empty());
+        let tags = tags.map(|tags| tags.iter().map(|tag| &**tag).collect());
         let operation = call.dialect.operation();
         let mut prepared = |target: &Target| Rc::new(self.prepared(snapshot, target, operation, named));
         let controlled = Rc::new(Controlled {
-            way: Way::new(node.map(&mut prepared), self.begin()),
+            way: Way::new(node.map(&mut prepared), self.begin()).saying(Said { user, tags }),
             idle,
             needs_parameters: wish.needs_parameters,
             total_timeout: wish.total_timeout,
             is_openrouters,
             has_preset: wish.has_preset_member,
+            service_tier: service_tier.filter(|_| says_service_tier(call.dialect)),
         });
         guests.keep_way(hash, &controlled);
         Ok(controlled)
     }
+}
+
+/// Whether `service_tier` means in requests of this format what it means to Vercel.
+fn says_service_tier(dialect: DialectId) -> bool {
+    matches!(dialect, DialectId::OpenAiChat | DialectId::OpenAiResponses)
 }

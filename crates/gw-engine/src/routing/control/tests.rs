@@ -1,6 +1,7 @@
 use gw_dialects::DialectId;
 use gw_dialects::request;
 use gw_policy::balance::Balance;
+use gw_policy::credentials::CredentialOrder;
 use gw_policy::plan::Node;
 use http::{HeaderName, HeaderValue};
 
@@ -81,9 +82,82 @@ fn vercels_member_says_the_same_in_its_words() {
     assert_eq!((wish.order.len(), wish.models.len(), wish.sort), (1, 1, Some(Balance::Throughput)));
     assert_eq!(wish.needs.len(), 2);
     let told = |names: &[&str]| names.iter().map(|name| std::sync::Arc::from(*name)).collect::<Vec<_>>();
-    assert!(wish.needs[1].is_met(&told(&["headquarters:US"])));
-    assert!(!wish.needs[1].is_met(&told(&["headquarters:CN"])));
-    assert!(!wish.needs[1].is_met(&told(&["zdr"])), "a home that nobody knows is not known to be another");
+    assert!(wish.needs[1].is_met(&told(&["headquarters:US"]), None));
+    assert!(!wish.needs[1].is_met(&told(&["headquarters:CN"]), None));
+    assert!(!wish.needs[1].is_met(&told(&["zdr"]), None), "a home that nobody knows is not known to be another");
+}
+
+#[test]
+fn keys_are_read_in_vercels_shapes_and_in_short() {
+    let mut wish = in_body(
+        r#"{"providerOptions":{"gateway":{"byok":{
+            "bedrock":[{"accessKeyId":"a","secretAccessKey":"s","region":"eu-west-1"}],
+            "vertex":[{"project":"p","location":"global","googleCredentials":{"privateKey":"k","clientEmail":"e","new":1}}],
+            "azure":[{"apiKey":"k","resourceName":"r","modelMappings":[{"gatewayModelSlug":"m","customModelId":"d"}]}],
+            "groq":null},"providerTimeouts":{"byok":{"azure":1500}}}},
+            "gateway":{"byok":{"openai":["k1",{"api_key":"k2","assurances":["zdr"]}],"mistral":"k3"}}}"#,
+    );
+    let named = |own: &wish::Own| {
+        let credentials = own.credentials.iter().map(|(name, _)| *name);
+        let variables = own.variables.iter().map(|(name, _)| *name);
+        own.api_key.iter().map(|_| "key").chain(credentials).chain(variables).collect::<Vec<_>>().join(" ")
+    };
+    let read: Vec<_> = wish.byok.iter().map(|key| (&*key.provider, named(&key.own))).collect();
+    let of = |provider, what: &str| (provider, what.to_owned());
+    assert_eq!(
+        read,
+        [
+            of("bedrock", "access_key_id secret_access_key region"),
+            of("vertex", "private_key client_email region project"),
+            of("azure", "key resource"),
+            of("openai", "key"),
+            of("openai", "key"),
+            of("mistral", "key"),
+        ]
+    );
+    assert_eq!(wish.byok[2].models, [("m".into(), "d".into())]);
+    assert_eq!(wish.byok[4].own.assurances, ["zdr".into()]);
+    assert_eq!(wish.byok_timeouts, [("azure".into(), std::time::Duration::from_millis(1500))]);
+    assert_eq!(wish.credential_order, Some(CredentialOrder::ProviderFirst), "Vercel's form means Vercel's order");
+    assert_eq!(wish.take_idle(), ["providerOptions.gateway.byok.vertex[0].googleCredentials.new"]);
+    let wish = in_header("x-gateway-config", r#"{"byok":{"openai":"k"},"credential_order":"provider_first"}"#);
+    assert_eq!((wish.byok.len(), wish.credential_order), (1, Some(CredentialOrder::ProviderFirst)));
+    assert_eq!(in_header("x-gateway-config", r#"{"byok":{"openai":"k"}}"#).credential_order, None);
+}
+
+#[test]
+fn a_key_goes_where_the_operator_has_the_provider_unless_it_says_where_it_is_good_for() {
+    use gw_config::config::{self, Config, Spanned};
+    use gw_config::diagnostic::Place;
+    use gw_providers::attempt::Destination;
+
+    let spanned = |text: &str| Spanned { value: text.to_owned(), place: Place::nowhere() };
+    let house = config::Provider {
+        name: spanned("ours"),
+        variables: vec![(spanned("resource"), spanned("house"))],
+        endpoint: Some(spanned("https://proxy.example/openai")),
+        ..config::Provider::of_type("azure-openai")
+    };
+    let config = Config { providers: vec![house], ..Config::local() };
+    let snapshot = snapshot_of(&config);
+    let entry = snapshot.models.catalog().get("azure").unwrap();
+    let reached = |own: wish::Own| {
+        let account = guests::Account { entry, house: snapshot.from_requests.houses.get("ours"), own: &own };
+        let made = Guests::default().provider(&snapshot, &Places::default(), account).unwrap();
+        let Destination::Origin(origin) = &made.destination else { panic!("a place") };
+        (made.name.to_string(), origin.settings.host.clone())
+    };
+    let own = |resource: Option<&str>, host: Option<&str>| wish::Own {
+        api_key: Some(gw_config::secret::Secret::new("sk-own".to_owned())),
+        host: host.map(Box::from),
+        variables: resource.map(|resource| ("resource", Box::from(resource))).into_iter().collect(),
+        ..wish::Own::default()
+    };
+    let at = |name: &str, host: &str| (name.to_owned(), host.to_owned());
+    assert_eq!(reached(own(None, None)), at("ours", "proxy.example"));
+    assert_eq!(reached(own(Some("house"), None)), at("ours", "proxy.example"));
+    assert_eq!(reached(own(Some("mine"), None)), at("ours", "mine.openai.azure.com"));
+    assert_eq!(reached(own(None, Some("https://mine.example/v1"))), at("azure-openai", "mine.example"));
 }
 
 #[test]
@@ -187,7 +261,7 @@ fn only_what_is_meant_is_taken_out_of_a_body() {
     let stripped = |body: &str, is_openrouters| {
         let body = Bytes::from(body.to_owned());
         let head = request::scan(DialectId::OpenAiChat, &body).unwrap();
-        strip(&head, &body, is_openrouters, false).map(|body| String::from_utf8(body.to_vec()).unwrap())
+        strip(&head, &body, is_openrouters, false, None).map(|body| String::from_utf8(body.to_vec()).unwrap())
     };
     let body = r#"{"model":"m","provider":{},"models":[],"gateway":null,"n":1}"#;
     assert_eq!(stripped(body, false).as_deref(), Some(r#"{"model":"m","n":1}"#));
@@ -211,8 +285,9 @@ fn what_a_worker_keeps_is_bounded_and_found_by_a_keyed_hash() {
     for number in 0..300 {
         let key = gw_config::secret::Secret::new(format!("sk-{number}"));
         let own = wish::Own { api_key: Some(key), ..wish::Own::default() };
-        let made = one.provider(&snapshot, &places, entry, &own).unwrap();
-        let again = one.provider(&snapshot, &places, entry, &own).unwrap();
+        let account = guests::Account { entry, house: None, own: &own };
+        let made = one.provider(&snapshot, &places, account).unwrap();
+        let again = one.provider(&snapshot, &places, account).unwrap();
         assert!(std::sync::Arc::ptr_eq(&made, &again));
         assert!(made.is_callers() && !made.headers.contains_key("authorization"));
     }
@@ -220,6 +295,10 @@ fn what_a_worker_keeps_is_bounded_and_found_by_a_keyed_hash() {
 }
 
 fn guests_snapshot() -> crate::Snapshot {
+    snapshot_of(&gw_config::config::Config::local())
+}
+
+fn snapshot_of(config: &gw_config::config::Config) -> crate::Snapshot {
     let resources = crate::snapshot::Resources {
         catalog: gw_providers::catalog::Catalog::builtin(),
         origins: &gw_http::Origins::default(),
@@ -230,5 +309,5 @@ fn guests_snapshot() -> crate::Snapshot {
         guard: None,
         variable: &|_| None,
     };
-    crate::snapshot::build(&gw_config::config::Config::local(), &resources, 1).unwrap()
+    crate::snapshot::build(config, &resources, 1).unwrap()
 }

@@ -68,7 +68,11 @@ impl Told {
 /// How often the last target was tried again, as Portkey counts: -1 if that was in vain.
 fn retries(used: Option<&Resolved>, tries: &[Try], has_failed: bool) -> i64 {
     let Some(used) = used else { return 0 };
-    let is_same = |one: &&Try| *one.provider == *used.choice.provider.name && *one.model == *used.choice.model;
+    let choice = &used.choice;
+    let is_same = |one: &&Try| {
+        (&*one.provider, &*one.model, one.callers_key)
+            == (&*choice.provider.name, &*choice.model, choice.uses_callers_key())
+    };
     let failed = tries.iter().rev().take_while(is_same).count();
     match (has_failed, failed) {
         (true, 2..) => -1,

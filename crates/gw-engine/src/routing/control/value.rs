@@ -228,6 +228,11 @@ impl Members {
         self.map.is_empty()
     }
 
+    /// Every member that is left, by its name.
+    pub(super) fn into_pairs(self) -> impl Iterator<Item = (String, Value)> {
+        self.map.into_iter()
+    }
+
     /// What nobody has taken is told.
     pub(super) fn rest(self, wish: &mut Wish) {
         for name in self.map.keys() {

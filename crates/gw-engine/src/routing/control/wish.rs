@@ -7,9 +7,12 @@ use gw_config::secret::Secret;
 use gw_core::{Dimension, Rate};
 use gw_policy::balance::Balance;
 use gw_policy::breaker;
+use gw_policy::credentials::CredentialOrder;
 use gw_policy::failure::Failures;
+use gw_policy::measure::Preference;
 use gw_policy::plan::Node;
 use gw_policy::retry::{Jitter, Retry};
+use gw_providers::catalog::models::Model;
 use serde_json::{Map, Value};
 
 use crate::routing::target::TargetBreaker;
@@ -43,12 +46,26 @@ pub(crate) struct Wish {
     pub(crate) sort: Option<Balance>,
     /// Whether targets are ordered whatever their model; else each of several models has its own order.
     pub(crate) sorts_across_models: bool,
+    /// How quick a target should be.
+    pub(crate) preference: Preference,
+    /// Keys of the caller's own, in the order in which they are tried.
+    pub(crate) byok: Vec<Byok>,
+    /// How long providers that are asked with them may take until their answers begin.
+    pub(crate) byok_timeouts: Vec<(Box<str>, Duration)>,
+    /// Which keys come first; as the operator says if `None`.
+    pub(crate) credential_order: Option<CredentialOrder>,
     /// What the model may cost.
     pub(crate) price_max: Vec<(Dimension, Rate)>,
     /// What the operator must have said of a provider.
     pub(crate) needs: Vec<Need>,
     /// Whether only providers may be asked that understand every parameter.
     pub(crate) needs_parameters: bool,
+    /// Who the request is for, for what sticks and for conditions.
+    pub(crate) user: Option<Box<str>>,
+    /// What conditions may ask for.
+    pub(crate) tags: Vec<Box<str>>,
+    /// The service that providers are asked for, where the request does not say so itself.
+    pub(crate) service_tier: Option<Box<str>>,
     /// What is done at every target that does not say so itself.
     pub(crate) everywhere: Changes,
     /// For the whole request.
@@ -84,6 +101,21 @@ pub(crate) struct Wanted {
     pub(crate) kept: Option<Arc<Provider>>,
 }
 
+/// A model's name as it is asked for, and what it is called in an account.
+pub(crate) type Renamed = (Box<str>, Box<str>);
+
+/// A key of the caller's own for one provider, wherever the model's name leads to it.
+#[derive(Clone)]
+pub(crate) struct Byok {
+    /// Name or type of the provider.
+    pub(crate) provider: Box<str>,
+    pub(crate) own: Own,
+    /// What models are called in this account.
+    pub(crate) models: Vec<Renamed>,
+    /// Where it stands: `providerOptions.gateway.byok.openai[0]`.
+    pub(crate) place: String,
+}
+
 /// An account at a provider that is none of the configured ones: the caller's own, or one of a preset.
 #[derive(Clone, Default)]
 pub(crate) struct Own {
@@ -97,6 +129,8 @@ pub(crate) struct Own {
     pub(crate) credentials: Vec<(&'static str, Secret)>,
     /// Whether it is the operator's, written in a preset: no request may lead it elsewhere.
     pub(crate) is_operators: bool,
+    /// What the caller vouches for of it.
+    pub(crate) assurances: Vec<Box<str>>,
 }
 
 /// What is done differently at a target.
@@ -137,6 +171,10 @@ pub(crate) enum Need {
     Any(Vec<Box<str>>),
     /// One that begins so, but none of these.
     Other(&'static str, Vec<Box<str>>),
+    /// Not this one; where nothing is said, it is not.
+    Without(Box<str>),
+    /// This one, unless the catalogue knows the model to have what it means.
+    Capability(Box<str>, &'static str),
 }
 
 impl Wish {
@@ -223,14 +261,16 @@ impl RetryWish {
 }
 
 impl Need {
-    /// Whether what the operator says of a provider is enough.
-    pub(crate) fn is_met(&self, assurances: &[Arc<str>]) -> bool {
+    /// Whether what the operator says of a provider, or the catalogue of its model, is enough.
+    pub(crate) fn is_met(&self, assurances: &[std::sync::Arc<str>], model: Option<&Model>) -> bool {
         let has = |name: &str| assurances.iter().any(|known| known.eq_ignore_ascii_case(name));
         match self {
             Self::Any(names) => names.iter().any(|name| has(name)),
             Self::Other(prefix, names) => {
                 assurances.iter().any(|known| known.starts_with(prefix)) && !names.iter().any(|name| has(name))
             }
+            Self::Without(name) => !has(name),
+            Self::Capability(name, known) => has(name) || model.and_then(|model| model.does(known)).unwrap_or_default(),
         }
     }
 }
