@@ -157,6 +157,16 @@ pub fn data(text: &[u8], event: &Event) -> Vec<u8> {
     data
 }
 
+/// How much of a text of whole events is readable from its beginning: events of UTF-8 whose data is JSON, if they have any.
+pub fn readable(text: &[u8]) -> usize {
+    let is_readable = |event: &Event| {
+        let data = data(text, event);
+        let is_json = || serde_json::from_slice::<serde::de::IgnoredAny>(&data).is_ok();
+        std::str::from_utf8(&text[event.range.clone()]).is_ok() && (data.trim_ascii().is_empty() || is_json())
+    };
+    events(text).find(|event| !is_readable(event)).map_or(text.len(), |event| event.range.start)
+}
+
 struct Line {
     /// Without its end.
     text: Range<usize>,

@@ -104,3 +104,14 @@ fn an_event_that_does_not_end_is_an_error_at_the_limit() {
     };
     assert_eq!(error.bytes_max, 100);
 }
+
+#[test]
+fn what_no_client_could_read_is_found_among_events() {
+    let good = "event: a\ndata: {\"a\":\ndata: 1}\n\n: ping\n\ndata:\n\n";
+    for bad in [&b"data: {\"a\n\n"[..], b"data: \xff\xfe{}\n\n", b": \xff\n\n", b"data: <html>\n\n"] {
+        let text = [good.as_bytes(), bad, good.as_bytes()].concat();
+        assert_eq!(sse::readable(&text), good.len(), "{}", String::from_utf8_lossy(bad));
+    }
+    assert_eq!(sse::readable(good.as_bytes()), good.len());
+    assert_eq!(sse::readable(b""), 0);
+}

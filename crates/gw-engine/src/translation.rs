@@ -7,7 +7,7 @@ use gw_dialects::chat::{DecodeEvents, EncodeEvents};
 use gw_dialects::envelope::Unframe;
 use gw_dialects::gemini::ArrayFraming;
 use gw_dialects::shared::custom::RestoreCustom;
-use gw_dialects::sse::Framer;
+use gw_dialects::sse::{self, Framer};
 
 use crate::conversations::{Keeper, Remember};
 
@@ -153,7 +153,13 @@ impl Translation {
             Err(error) if self.verbatim.is_some() && error.code != ErrorCode::ProviderInvalidResponse => {
                 Said { bytes: out.freeze(), end: Some(Err(error)) }
             }
-            Err(error) => self.break_off_after(out, error),
+            Err(error) => {
+                if self.verbatim.is_some() {
+                    // What no client can read would hide the error behind it.
+                    out.truncate(sse::readable(&out));
+                }
+                self.break_off_after(out, error)
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 //! Whether an event stream in OpenAI's format has begun to answer: what comes before the first content says nothing that
 //! another provider could not say.
 
+use super::stream::FaultKind;
 use crate::scan::{self, Object};
 use crate::sse;
 
@@ -9,24 +10,35 @@ const EMPTY: [&[u8]; 4] = [b"null", b"\"\"", b"[]", b"{}"];
 
 /// Whether one of these whole events is a part of an answer, or its end. Comments, the assistant's role, empty texts,
 /// chunks without choices and errors are not; what is not known is.
-pub fn says_something(events: &[u8]) -> bool {
-    sse::events(events).any(|event| match event.data.clone() {
-        Some(range) if event.data_lines == 1 => !is_silent(&events[range]),
-        Some(_) => !is_silent(&sse::data(events, &event)),
-        None => false,
-    })
+///
+/// # Errors
+/// What stands before any part of an answer is not JSON: no client could read it.
+pub fn says_something(events: &[u8]) -> Result<bool, FaultKind> {
+    for event in sse::events(events) {
+        let is_silent = match event.data.clone() {
+            Some(range) if event.data_lines == 1 => is_silent(&events[range])?,
+            Some(_) => is_silent(&sse::data(events, &event))?,
+            None => true,
+        };
+        if !is_silent {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
-fn is_silent(data: &[u8]) -> bool {
-    let Some(chunk) = std::str::from_utf8(data).ok().and_then(|text| Object::parse(text.trim()).ok()) else {
-        return false;
-    };
+fn is_silent(data: &[u8]) -> Result<bool, FaultKind> {
+    let text = std::str::from_utf8(data).map_err(|_| FaultKind::NotUtf8)?.trim();
+    if text.starts_with("[DONE]") {
+        return Ok(false);
+    }
+    let chunk = Object::parse(text).map_err(|_| FaultKind::NotJson)?;
     if super::error::said(&chunk).is_some() {
-        return true;
+        return Ok(true);
     }
     let mut is_silent = true;
     let choices = chunk.elements("choices", |choice| is_silent &= is_silent_choice(choice));
-    choices.is_some() && is_silent
+    Ok(choices.is_some() && is_silent)
 }
 
 fn is_silent_choice(choice: &str) -> bool {
@@ -54,7 +66,7 @@ mod tests {
             "data: {\"choices\":[{\"text\":\"\",\"finish_reason\":null}]}\n\n",
             "data: {\"error\":{\"message\":\"overloaded\"}}\n\n",
         ] {
-            assert!(!says_something(silent.as_bytes()), "{silent}");
+            assert_eq!(says_something(silent.as_bytes()), Ok(false), "{silent}");
         }
     }
 
@@ -71,7 +83,16 @@ mod tests {
             "data: [DONE]\n\n",
             ": ping\n\ndata: {\"choices\":[{\"delta\":{\"role\":\"assistant\"}}]}\n\ndata: {\"choices\":[{\"delta\":{\"content\":\"h\"}}]}\n\n",
         ] {
-            assert!(says_something(telling.as_bytes()), "{telling}");
+            assert_eq!(says_something(telling.as_bytes()), Ok(true), "{telling}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_json_is_no_beginning() {
+        const ROLE: &str = "data: {\"choices\":[{\"delta\":{\"role\":\"assistant\"}}]}\n\n";
+        for rubbish in ["data: {\"a\n\n", "data: {} {}\n\n", "data: {\"a\":}\n\n"] {
+            assert_eq!(says_something(rubbish.as_bytes()), Err(FaultKind::NotJson), "{rubbish}");
+            assert_eq!(says_something([ROLE, rubbish].concat().as_bytes()), Err(FaultKind::NotJson), "{rubbish}");
         }
     }
 }

@@ -249,6 +249,11 @@ impl StreamScan {
 }
 
 impl FaultKind {
+    /// What the client is told.
+    pub fn into_error(self) -> Error {
+        Error::new(ErrorCode::ProviderInvalidResponse, self.message())
+    }
+
     fn message(self) -> Cow<'static, str> {
         match self {
             Self::NotUtf8 => "the provider's stream is not valid UTF-8".into(),
@@ -263,7 +268,7 @@ impl FaultKind {
 impl StreamFault {
     /// What the client is told.
     pub fn into_error(self) -> Error {
-        Error::new(ErrorCode::ProviderInvalidResponse, self.kind.message())
+        self.kind.into_error()
     }
 }
 

@@ -1,232 +1,222 @@
-//! Providers that die, come back, refuse, stall and talk rubbish, while many applications ask: every request is answered
-//! with its own answer, or fails with an error that says so.
+//! Providers that die, come back, refuse, stall and talk rubbish, while 300 streams and other requests of many applications
+//! are open: each request is answered with its own answer, or fails with an error that says so, and nobody is called more
+//! often than the route allows.
 //!
-//! The test is as long as it has requests, which `CHAOS_REQUESTS` makes more.
+//! `CHAOS_SECONDS` makes it longer, `CHAOS_SEED` another; CONTRIBUTING.md says how to run it for minutes.
+
+mod audit;
+mod client;
+mod ledger;
+mod mood;
+mod provider;
+mod report;
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::AtomicU32;
+use std::time::Duration;
 
-use parking_lot::Mutex;
+use serde_json::Value;
+use tokio::time::{Instant, sleep, sleep_until};
 
-use crate::harness::{Client, Gateway, Peer, Recorded, Upstream, beside, config, http_answer, json_answer, provider};
+use crate::harness::{CLIENT_KEY, Gateway, PROVIDER_KEY, beside, config};
+use crate::translated::Format;
+use crate::translated_vendors::Vendor;
+use client::{Crowd, SAFE, SHAKY};
+use ledger::{Asked, Ledger};
+use mood::{Chance, Mood};
+use provider::Provider;
+use report::Report;
 
-const REQUESTS: usize = 3_000;
-const CLIENTS: usize = 100;
-/// Calls that a provider answers in one mood.
-const MOOD_LASTS: usize = 40;
-/// Two providers, each asked twice.
-const CALLS_MAX: usize = 4;
-const ROUTING: &str = "routing: { retry_attempts: 1, retry_delay: 5ms, circuit_breaker: { failure_threshold: 5, \
-                       success_threshold: 1, timeout: 20ms } }\n";
-
-/// What a provider does with its calls for a while.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Mood {
-    Well,
-    /// The connection dies before a word is said.
-    Dead,
-    /// The connection dies in the middle of an answer.
-    Dying,
-    Limited,
-    Broken,
-    Rubbish,
-}
-
-const MOODS: [Mood; 12] = [
-    Mood::Well,
-    Mood::Dead,
-    Mood::Well,
-    Mood::Limited,
-    Mood::Well,
-    Mood::Broken,
-    Mood::Dying,
-    Mood::Well,
-    Mood::Rubbish,
-    Mood::Well,
-    Mood::Dead,
-    Mood::Well,
-];
-
-/// How a client's request ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-enum End {
-    Answered,
-    StreamBroke,
-    Failed(u16),
-}
-
-/// The calls of each request that came to any provider, and whether the last one went well.
-#[derive(Default)]
-struct Calls(Mutex<HashMap<String, (usize, bool)>>);
-
-impl Calls {
-    /// A call has come.
-    fn count(&self, marker: &str) {
-        let mut calls = self.0.lock();
-        let (count, went_well) = calls.entry(marker.to_owned()).or_default();
-        assert!(!*went_well, "{marker} was answered well, and asked again");
-        *count += 1;
-    }
-
-    /// It was answered well.
-    fn went_well(&self, marker: &str) {
-        if let Some(call) = self.0.lock().get_mut(marker) {
-            call.1 = true;
-        }
-    }
-}
+const SECONDS: u64 = 15;
+const SEED: u64 = 7;
+/// Applications that ask for streams: 300 are open at a time, and the others between two.
+const STREAMING: usize = 330;
+/// Applications that ask for whole answers.
+const WHOLE: usize = 40;
+/// For so long all is well: long enough to have every connection.
+const WARM_UP: Duration = Duration::from_secs(2);
+/// Of the requests whose route ends with a provider that never fails.
+const ANSWERED_MIN: f64 = 0.999;
+/// What the gateway may have of memory at the end, in what it had with as many streams when all was well.
+const MEMORY_GROWTH_MAX: f64 = 1.5;
+/// For each of three providers that fail two tries; besides, on the other route, two of the one that does not.
+const ATTEMPTS_MAX: [u64; 2] = [6, 8];
+/// Of requests that went wrong.
+const SHOWN_MAX: usize = 5;
+/// For the log and the connections to follow.
+const SETTLING: Duration = Duration::from_secs(20);
 
 #[tokio::test]
 async fn every_request_is_answered_once_or_fails_with_an_error_while_providers_come_and_go() {
-    let requests = std::env::var("CHAOS_REQUESTS").ok().and_then(|count| count.parse().ok()).unwrap_or(REQUESTS);
-    let calls = Arc::new(Calls::default());
-    let (one, two) = (moody(&calls, 0).await, moody(&calls, 5).await);
-    let providers = provider("one", one.address, ", models: [m]") + &provider("two", two.address, ", models: [m]");
-    let gateway = Gateway::start(&config(&format!("providers:\n{providers}{ROUTING}"))).await;
+    let seconds = number_from("CHAOS_SECONDS").unwrap_or(SECONDS);
+    let seed = number_from("CHAOS_SEED").unwrap_or(SEED);
+    let ledger = Arc::new(Ledger::default());
+    let moody = [
+        Provider::start("openai-like", Vendor::Compatible, &ledger),
+        Provider::start("claude", Vendor::Anthropic, &ledger),
+        Provider::start("gemini", Vendor::Gemini, &ledger),
+    ];
+    let steady = Provider::start("steady", Vendor::Compatible, &ledger);
+    let gateway = Gateway::start(&configuration(&moody, &steady)).await;
 
-    let next = Arc::new(AtomicUsize::new(0));
-    let clients: Vec<_> = (0..CLIENTS)
-        .map(|_| {
-            let (next, address) = (Arc::clone(&next), gateway.address);
-            beside(async move {
-                let mut ends: HashMap<End, usize> = HashMap::new();
-                loop {
-                    let number = next.fetch_add(1, Relaxed);
-                    if number >= requests {
-                        return ends;
-                    }
-                    *ends.entry(ask(Client::connect(address).await, number).await).or_default() += 1;
-                }
-            })
+    let until = Instant::now() + WARM_UP + Duration::from_secs(seconds);
+    let crowd = Arc::new(Crowd { gateway: gateway.address, next: AtomicU32::new(0), until });
+    let clients: Vec<_> = (0..STREAMING + WHOLE)
+        .map(|client| {
+            let chance = Chance::of(seed.wrapping_add(client as u64 + 1_000));
+            beside(client::ask(Arc::clone(&crowd), Format::ALL[client % 4], client < STREAMING, chance))
         })
         .collect();
-    let mut ends: HashMap<End, usize> = HashMap::new();
+    sleep(WARM_UP).await;
+    let memory_before = gateway.resident_memory_bytes();
+    let moods = moody
+        .iter()
+        .enumerate()
+        .map(|(number, provider)| change_moods(provider, Chance::of(seed.wrapping_add(number as u64)), until));
+    let [one, two, three] = <[_; 3]>::try_from(moods.collect::<Vec<_>>()).ok().unwrap();
+    let (_, _, _, in_flight) = tokio::join!(one, two, three, in_flight(&gateway, until));
+    let mut asked: Vec<Asked> = Vec::new();
     for client in clients {
-        for (end, count) in client.await.unwrap() {
-            *ends.entry(end).or_default() += count;
-        }
+        asked.extend(client.await.unwrap());
     }
 
-    let mut report: Vec<_> = ends.iter().collect();
-    report.sort();
-    let made: usize = calls.0.lock().values().map(|(count, _)| count).sum();
-    println!("{requests} requests, {made} calls of providers: {report:?}");
-    assert_eq!(ends.values().sum::<usize>(), requests, "none is lost");
-    assert!(ends.get(&End::Answered).is_some_and(|count| count * 2 > requests), "{report:?}");
-    let too_often = calls.0.lock().iter().filter(|(_, (count, _))| *count > CALLS_MAX).count();
-    assert_eq!(too_often, 0, "a request is not tried more often than it may be");
-    let answer = gateway.get("/health/ready").await;
-    assert_eq!(answer.status, 200);
-    assert!(gateway.metric("ai_gateway_panics_total").await.is_none_or(|panics| panics == 0.0));
+    println!(
+        "{seconds} s, seed {seed}, {STREAMING} clients of streams and {WHOLE} others, {in_flight:.0} requests at a time"
+    );
+    let report = Report::of(&ledger, &asked, &records(&gateway, &asked).await, ATTEMPTS_MAX);
+    println!("{report}");
+    assert_nothing_lost(&report, asked.len());
+    if seconds >= SECONDS {
+        assert!(report.unmet().is_empty(), "nobody met {:?}", report.unmet());
+    }
+    assert_settled(&gateway, memory_before).await;
+    assert_recovered(&gateway).await;
 }
 
-/// A provider that changes its mood every so many calls, beginning with this one.
-async fn moody(calls: &Arc<Calls>, first: usize) -> Upstream {
-    let (calls, served) = (Arc::clone(calls), Arc::new(AtomicUsize::new(first * MOOD_LASTS)));
-    Upstream::start(move |mut peer| {
-        let (calls, served) = (Arc::clone(&calls), Arc::clone(&served));
-        async move {
-            while let Some(request) = peer.request().await {
-                let mood = MOODS[served.fetch_add(1, Relaxed) / MOOD_LASTS % MOODS.len()];
-                match serve(peer, &request, mood, &calls).await {
-                    Some(same) => peer = same,
-                    None => return,
-                }
+fn number_from(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok().map(|number| number.parse().unwrap_or_else(|_| panic!("{variable}: {number:?}")))
+}
+
+/// Two routes over the same three providers that fail; one of them ends with a provider that does not.
+fn configuration(moody: &[Provider], steady: &Provider) -> String {
+    let hurried = ", timeout: { connect: 2s, first_byte: 1500ms, read: 1500ms, total: 60s }";
+    let patient = ", timeout: { connect: 30s, first_byte: 30s, read: 30s, total: 60s }";
+    let entry = |provider: &Provider, timeout| provider.vendor.entry(provider.name, provider.address, timeout);
+    let providers: String = moody.iter().map(|provider| entry(provider, hurried)).collect();
+    let target = |provider: &Provider| format!("{{ provider: {}, model: {} }}", provider.name, provider.vendor.model());
+    let targets = moody.iter().map(target).collect::<Vec<_>>().join(", ");
+    let shaky = format!("strategy: round-robin, targets: [{targets}]");
+    config(&format!(
+        "auth: {{ mode: required, keys: [{{ name: app, key: {CLIENT_KEY} }}] }}\n\
+         providers:\n{providers}{}\
+         routing: {{ retry_attempts: 1, retry_delay: 20ms }}\n\
+         circuit_breaker: {{ failure_threshold: 20, success_threshold: 1, reset_timeout: 200ms }}\n\
+         routes:\n  - {{ name: {SHAKY}, {shaky} }}\n  \
+         - {{ name: {SAFE}, strategy: fallback, targets: [{{ {shaky} }}, {}] }}\n",
+        entry(steady, patient),
+        target(steady),
+    ))
+}
+
+/// Takes a provider through every fault in some order, again and again, with better times between them.
+async fn change_moods(provider: &Provider, mut chance: Chance, until: Instant) {
+    loop {
+        for fault in chance.deck() {
+            for (mood, lasts) in [(fault, chance.between_ms(300, 900)), (Mood::Well, chance.between_ms(100, 500))] {
+                provider.takes_to(mood);
+                sleep_until(until.min(Instant::now() + lasts)).await;
+            }
+            if Instant::now() >= until {
+                return;
             }
         }
-    })
-    .await
+    }
 }
 
-/// Serves a call as the mood is; returns the connection if it still lives.
-async fn serve(mut peer: Peer, request: &Recorded, mood: Mood, calls: &Calls) -> Option<Peer> {
-    let body = request.json();
-    let marker = body["user"].as_str().unwrap();
-    let streams = body["stream"] == true;
-    calls.count(marker);
-    match mood {
-        Mood::Dead => {
-            peer.reset();
-            return None;
+/// How many requests the gateway had at a time, on average.
+async fn in_flight(gateway: &Gateway, until: Instant) -> f64 {
+    let mut counts = Vec::new();
+    while Instant::now() < until {
+        counts.extend(gateway.metric("ai_gateway_requests_in_flight").await);
+        sleep(Duration::from_millis(500)).await;
+    }
+    counts.iter().sum::<f64>() / counts.len() as f64
+}
+
+/// The log's lines about the requests, by their ids, once all have been written.
+async fn records(gateway: &Gateway, asked: &[Asked]) -> HashMap<String, Value> {
+    let until = Instant::now() + SETTLING;
+    loop {
+        let written = gateway.everything_written();
+        let lines = written.lines().filter(|line| line.contains(r#""event":"request""#));
+        let lines = lines.filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let records: HashMap<String, Value> =
+            lines.filter_map(|line| Some((line["request_id"].as_str()?.to_owned(), line))).collect();
+        let missing = asked.iter().filter_map(|asked| asked.request_id.as_ref()).any(|id| !records.contains_key(id));
+        if !missing || Instant::now() >= until {
+            return records;
         }
-        Mood::Dying => {
-            let head = if streams {
-                format!("{STREAM}{}", chunk(&event(marker)))
-            } else {
-                "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n{\"id\":".to_owned()
-            };
-            peer.send(head).await;
-            peer.reset();
-            return None;
-        }
-        Mood::Limited => {
-            let error =
-                r#"{"error":{"message":"slow down","type":"requests","param":null,"code":"rate_limit_exceeded"}}"#;
-            peer.send(http_answer(429, &[("content-type", "application/json")], error)).await;
-        }
-        Mood::Broken => {
-            peer.send(http_answer(503, &[("content-type", "text/html")], "<h1>Service Unavailable</h1>")).await;
-        }
-        Mood::Rubbish => {
-            peer.send("\u{0}\u{1}rubbish\r\n\r\n").await;
-            peer.reset();
-            return None;
-        }
-        Mood::Well if streams => {
-            calls.went_well(marker);
-            let events = [event(marker), event(" and done"), "data: [DONE]\n\n".to_owned()];
-            let chunks: String = events.iter().map(|event| chunk(event)).collect();
-            peer.send(format!("{STREAM}{chunks}0\r\n\r\n")).await;
-        }
-        Mood::Well => {
-            calls.went_well(marker);
-            peer.send(json_answer(whole(marker))).await;
+        sleep(Duration::from_millis(500)).await;
+    }
+}
+
+/// What the run was for.
+fn assert_nothing_lost(report: &Report, asked: usize) {
+    assert_eq!(report.requests(), asked);
+    for (what, wrong) in [
+        ("lost", &report.lost),
+        ("called wrongly", &report.wrongly_repeated),
+        ("not as the log has it", &report.contradicted),
+    ] {
+        wrong.iter().take(SHOWN_MAX).for_each(|wrong| println!("{what}: {wrong}"));
+    }
+    let wrong = [report.lost.len(), report.wrongly_repeated.len(), report.contradicted.len(), report.unasked_calls];
+    assert_eq!(wrong, [0; 4], "lost, called wrongly, not as the log has it, calls that nobody asked for");
+    assert!(report.safe_share() >= ANSWERED_MIN, "{}", report.safe_share());
+}
+
+/// The program is as it was before: alive, idle, without panics, no larger, and has told no secret.
+async fn assert_settled(gateway: &Gateway, memory_before: u64) {
+    let idle = [
+        ("ai_gateway_requests_in_flight", 0.0),
+        ("ai_gateway_open_streams", 0.0),
+        ("ai_gateway_held_bytes", 0.0),
+        // The one that asks.
+        ("ai_gateway_client_connections", 1.0),
+    ];
+    let until = Instant::now() + SETTLING;
+    for (gauge, value) in idle {
+        while gateway.metric(gauge).await != Some(value) {
+            assert!(Instant::now() < until, "{gauge} is {:?}", gateway.metric(gauge).await);
+            sleep(Duration::from_millis(100)).await;
         }
     }
-    Some(peer)
-}
-
-/// Asks, every other time for a stream, and checks that what comes is right in itself.
-async fn ask(mut client: Client, number: usize) -> End {
-    let (marker, streams) = (format!("marker-{number}"), number.is_multiple_of(2));
-    let body = format!(
-        r#"{{"model":"m","stream":{streams},"user":"{marker}","messages":[{{"role":"user","content":"hello"}}]}}"#
-    );
-    client.post("/v1/chat/completions", &[], body).await;
-    let answer = client.answer().await;
-    assert!(answer.is_whole, "{marker}: {}", answer.text());
-    if answer.status != 200 {
-        assert!(matches!(answer.status, 429 | 502 | 503 | 504), "{}", answer.text());
-        answer.error_code();
-        return End::Failed(answer.status);
+    for never in ["panics_total", "worker_restarts_total", "records_dropped_total", "log_lines_dropped_total"] {
+        let count = gateway.metric(&format!("ai_gateway_{never}")).await;
+        assert!(count.is_none_or(|count| count == 0.0), "{never}: {count:?}");
     }
-    if !streams {
-        assert_eq!(answer.text(), whole(&marker));
-        return End::Answered;
+    let written = gateway.everything_written();
+    for never in [PROVIDER_KEY, CLIENT_KEY, "token-", "panicked"] {
+        let line = written.lines().find(|line| line.contains(never));
+        assert!(line.is_none(), "{never} is in the log: {line:?}");
     }
-    let text = answer.text();
-    assert!(text.starts_with(&event(&marker)), "{marker} got: {text}");
-    if text == event(&marker) + &event(" and done") + "data: [DONE]\n\n" {
-        return End::Answered;
+    let memory = gateway.resident_memory_bytes();
+    let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+    let (before, after, peak) = (mib(memory_before), mib(memory), mib(gateway.peak_memory_bytes()));
+    println!("memory: {before:.1} MiB with all streams open, {after:.1} MiB at the end, {peak:.1} MiB at most");
+    assert!(after <= before * MEMORY_GROWTH_MAX, "{before:.1} MiB before, {after:.1} MiB after");
+}
+
+/// When the providers are well again, so is everybody who asks them.
+async fn assert_recovered(gateway: &Gateway) {
+    let until = Instant::now() + SETTLING;
+    for format in Format::ALL {
+        let (name, key) = format.key_header(CLIENT_KEY);
+        let (path, body) = (format.path(SHAKY, false), format.body(SHAKY, false, "say token-0 please").to_string());
+        while gateway.post_with(&path, &[(name, &key)], &body).await.status != 200 {
+            assert!(Instant::now() < until, "{format:?} is not answered");
+            sleep(Duration::from_millis(100)).await;
+        }
     }
-    assert!(text.contains("\"error\""), "a stream that broke off says so: {text}");
-    assert!(!text.contains("and done"), "{text}");
-    End::StreamBroke
-}
-
-const STREAM: &str = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
-
-fn event(text: &str) -> String {
-    format!("data: {{\"id\":\"1\",\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"{text}\"}}}}]}}\n\n")
-}
-
-fn chunk(event: &str) -> String {
-    format!("{:x}\r\n{event}\r\n", event.len())
-}
-
-fn whole(marker: &str) -> String {
-    format!(
-        r#"{{"id":"1","object":"chat.completion","created":1,"model":"m","choices":[{{"index":0,"message":{{"role":"assistant","content":"{marker}"}},"finish_reason":"stop"}}],"usage":{{"prompt_tokens":1,"completion_tokens":1,"total_tokens":2}}}}"#
-    )
 }

@@ -160,8 +160,14 @@ async fn a_provider_that_says_when_is_asked_again_then_and_not_when_that_is_too_
 
 #[tokio::test]
 async fn a_stream_that_breaks_off_before_its_first_word_is_answered_by_the_next_provider() {
-    let failed = format!("{ROLE}data: {BROKEN}\n\n");
-    for (what, beginning) in [("nothing", ""), ("a role", ROLE), ("a comment", ": ping\n\n"), ("an error", &failed)] {
+    let (failed, rubbish) = (format!("{ROLE}data: {BROKEN}\n\n"), format!("{ROLE}data: {{\"choices\":\n\n"));
+    for (what, beginning) in [
+        ("nothing", ""),
+        ("a role", ROLE),
+        ("a comment", ": ping\n\n"),
+        ("an error", &failed),
+        ("what is no JSON", &rubbish),
+    ] {
         let (first, second) = (streaming(beginning.to_owned()).await, streaming([ROLE, WORD, END].concat()).await);
         let gateway = Gateway::start(&house(&[&first, &second], "")).await;
         let answer = gateway.chat(streamed_chat("m")).await;

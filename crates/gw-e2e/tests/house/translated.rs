@@ -131,6 +131,16 @@ impl Format {
         Said { text, finish: finish.to_owned(), input_tokens, output_tokens }
     }
 
+    /// The text of a stream, however it ends.
+    pub(crate) fn text_of_stream(self, stream: &str) -> String {
+        events(stream).iter().filter_map(|event| self.piece(event)).collect()
+    }
+
+    /// Whether the last event of a stream is an error.
+    pub(crate) fn ends_in_error(self, stream: &str) -> bool {
+        self.error_event(&events(stream)).is_some()
+    }
+
     /// The error at the end of a stream, by its word and its message; checks that the stream does not end well besides.
     pub(crate) fn stream_error(self, stream: &str) -> (String, String) {
         let events = events(stream);

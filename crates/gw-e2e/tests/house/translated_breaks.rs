@@ -168,6 +168,23 @@ async fn reset_once_heard(
 }
 
 #[tokio::test]
+async fn what_no_client_could_read_is_withheld_in_the_clients_own_format_too() {
+    for rubbish in [&b"data: \xff\xfe{}\n\n"[..], b"event: message_stop\ndata: {\"type\":\n\n"] {
+        for (format, vendor) in pairs().filter(|(format, vendor)| vendor.speaks(*format) && *format != Format::Chat) {
+            let upstream = Upstream::start(move |mut peer| async move {
+                let Some(request) = peer.request().await else { return };
+                let begun = [vendor.stream_head(), vendor.stream_begun(&request)].concat();
+                peer.send([&begun, rubbish, vendor.stream(&request).as_slice()].concat()).await;
+            })
+            .await;
+            let house = House::over(vendor, upstream).await;
+            let (_, code) = assert_broken_off(&house, format).await;
+            assert_eq!(code, "provider_invalid_response", "{format:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_stream_that_the_provider_resets_ends_in_the_clients_own_error() {
     for (format, vendor) in pairs() {
         let (stream, record) = reset_once_heard(format, vendor, Vendor::cut_stream, "Hel").await;

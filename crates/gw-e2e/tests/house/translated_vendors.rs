@@ -158,12 +158,18 @@ impl Vendor {
         (stream_fixture(self.own_folder(), name), code)
     }
 
-    /// The stream up to the middle of its second piece of text, of which the first is `Hel`.
-    pub(crate) fn cut_stream(self, request: &Recorded) -> Vec<u8> {
+    /// The stream up to its first piece of text, which is `Hel`.
+    pub(crate) fn stream_begun(self, request: &Recorded) -> Vec<u8> {
         let events = events(self.folder(request));
         let first = events.iter().position(|event| holds(event, "Hel")).unwrap();
-        let mut begun = events[..=first].concat();
-        begun.extend_from_slice(&events[first + 1][..40]);
+        events[..=first].concat()
+    }
+
+    /// The stream up to the middle of its second piece of text, of which the first is `Hel`.
+    pub(crate) fn cut_stream(self, request: &Recorded) -> Vec<u8> {
+        let mut begun = self.stream_begun(request);
+        let whole = self.stream(request);
+        begun.extend_from_slice(&whole[begun.len()..begun.len() + 40]);
         begun
     }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use gw_core::{Error, ErrorCode};
 use gw_dialects::begun::says_something;
+use gw_dialects::stream::FaultKind;
 use gw_providers::attempt::{Answer, AttemptError};
 use tokio::time::Instant;
 
@@ -127,7 +128,11 @@ impl Events {
                 Ok(pieces) => pieces,
                 Err(fault) => return Poll::Ready(Ended::Wrong(fault.into_error())),
             };
-            let has_begun = pieces.iter().any(|piece| says_something(piece));
+            let has_begun = pieces.iter().try_fold(false, |begun, piece| Ok(begun || says_something(piece)?));
+            let has_begun = match has_begun {
+                Ok(has_begun) => has_begun,
+                Err(fault) => return Poll::Ready(Ended::Wrong(FaultKind::into_error(fault))),
+            };
             self.ready.extend(pieces);
             if !has_begun && self.scan.error().is_some() {
                 return Poll::Ready(self.refused());

@@ -1,6 +1,7 @@
 //! HTTP/1.1 by hand, so that what is on the wire can be compared byte for byte. Both sides of a test use it.
 
 use std::io;
+use std::net::Shutdown;
 use std::time::Duration;
 
 use socket2::{SockRef, Socket};
@@ -62,7 +63,18 @@ impl Wire {
 
     /// Ends the connection as a process that dies does: whatever was not read is thrown away on both sides.
     pub(crate) fn reset(self) {
+        self.reset_when_dropped();
+    }
+
+    /// From now on, dropping it ends the connection as a process that dies does.
+    pub(crate) fn reset_when_dropped(&self) {
         self.socket.set_linger(Some(Duration::ZERO)).unwrap();
+    }
+
+    /// Sends nothing more, and still takes what the other side sends.
+    pub(crate) fn half_close(&self) {
+        // The other side may be gone already.
+        let _ = self.socket.shutdown(Shutdown::Write);
     }
 
     /// Reads until the other side is gone.
