@@ -29,7 +29,7 @@ pub(crate) struct Readers {
 
 /// Takes what comes, until every sender is gone and the last record is on its way.
 pub(crate) async fn run(mut finished: Receiver<RequestRecord>, mut readers: Readers) {
-    while let Some(batch) = finished.next_batch(BATCH_MAX).await {
+    while let Some(mut batch) = finished.next_batch(BATCH_MAX).await {
         if let Some(log) = &mut readers.log {
             log.write(&batch);
         }
@@ -40,6 +40,8 @@ pub(crate) async fn run(mut finished: Receiver<RequestRecord>, mut readers: Read
         let stages =
             trials.running().iter().map(|trial| (Arc::clone(&trial.subject.name), trial.stage().name())).collect();
         readers.registry.canaries(stages);
+        // Nobody asked for it, so that it is in nobody's totals.
+        batch.retain(|record| record.shadow.is_none());
         readers.recent.add(batch);
     }
 }

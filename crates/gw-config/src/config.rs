@@ -16,7 +16,7 @@ use crate::diagnostic::Place;
 use crate::secret::Secret;
 pub use routing::{
     Canary, Denial, FromRequests, HealthCheck, HealthChecks, NamedTarget, Notice, Preset, ProviderRouting, Resume,
-    Route, RouteGroup, RouteNode, RouteStrategy, Routing, Rule, Slow, SlowAction, Target,
+    Route, RouteGroup, RouteNode, RouteStrategy, Routing, Rule, ShadowLimits, Slow, SlowAction, Target,
 };
 
 pub use provider::{
@@ -66,6 +66,8 @@ pub struct Config {
     pub health_checks: Option<HealthChecks>,
     /// New providers that get a share of the requests.
     pub canaries: Vec<Canary>,
+    /// What those of them may take whose answers are only compared.
+    pub shadow_limits: ShadowLimits,
     /// What becomes of a request for a provider that does not speak the client's format.
     pub translation: Translation,
     /// Prices in place of the catalogue's, by provider and model.
@@ -280,6 +282,7 @@ impl Config {
             routing: Routing::default(),
             health_checks: None,
             canaries: Vec::new(),
+            shadow_limits: ShadowLimits::default(),
             translation: Translation::default(),
             price_overrides: Vec::new(),
             custom_costs: CustomCosts::default(),

@@ -1,7 +1,7 @@
 //! The vocabulary of the gateway. Read in this order: [`operation`] (what can be asked), [`error`] (what can go
 //! wrong, and whose fault it is), [`usage`] (what was used), [`money`], [`price`] and [`cost`] (what that costs),
 //! [`record`] (what is remembered of a request), [`chat`] (a conversation, in the one form in which all dialects meet),
-//! [`embeddings`] and [`rerank`] (the same of those).
+//! [`embeddings`] and [`rerank`] (the same of those), [`shadow`] (two answers compared) with [`similarity`].
 //!
 //! **Invariants.** No I/O, no clock, no log; no wire format and no provider is named here, but for the families whose
 //! state is carried. Nothing in this crate can hold a secret: what is built here may be printed.
@@ -18,6 +18,8 @@ pub mod operation;
 pub mod price;
 pub mod record;
 pub mod rerank;
+pub mod shadow;
+pub mod similarity;
 pub mod usage;
 
 pub use caller::Caller;

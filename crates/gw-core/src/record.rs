@@ -143,6 +143,9 @@ pub struct RequestRecord {
     pub unused: Vec<Unused>,
     /// Whether another target was asked than the first.
     pub fallback: bool,
+    /// The rollout whose shadow this is, where it is one: a copy of a client's request, whose answer nobody gets. It has
+    /// the id of that request, and is nobody's: no key is named.
+    pub shadow: Option<Arc<str>>,
     /// How long things took.
     pub timings: Timings,
 }
@@ -183,6 +186,7 @@ impl RequestRecord {
             tries: Vec::new(),
             unused: Vec::new(),
             fallback: false,
+            shadow: None,
             timings: Timings::default(),
         }
     }

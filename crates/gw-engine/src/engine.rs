@@ -1,6 +1,6 @@
 //! The whole story of a request.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -100,6 +100,23 @@ impl Ports {
         self.epoch.elapsed()
     }
 
+    /// The same, but for where the bytes are counted that are held.
+    pub(crate) fn holding_in(&self, held_bytes: &Arc<Budget>) -> Self {
+        Self {
+            snapshot: self.snapshot.clone(),
+            pools: Rc::clone(&self.pools),
+            bank: Rc::clone(&self.bank),
+            records: self.records.clone(),
+            clock: self.clock,
+            held_bytes: Arc::clone(held_bytes),
+            in_flight: Arc::clone(&self.in_flight),
+            conversations: Arc::clone(&self.conversations),
+            homes: Arc::clone(&self.homes),
+            epoch: self.epoch,
+            places: self.places.clone(),
+        }
+    }
+
     /// Hands a finished request over. It never waits: where the mailbox is full, the record is counted as lost.
     pub(crate) fn remember(&self, record: impl FnOnce() -> RequestRecord) {
         if let Some(records) = &self.records
@@ -156,6 +173,8 @@ pub struct Engine {
     begin: u64,
     resolved: RefCell<Known>,
     guests: Guests,
+    /// What shadows work with; made when there is the first.
+    pub(crate) shadow_ports: OnceCell<Rc<Ports>>,
 }
 
 /// What has been resolved under one snapshot.
@@ -168,7 +187,7 @@ struct Known {
 impl Engine {
     /// An engine that works with these. Where targets take turns, it begins with this one.
     pub fn new(ports: Rc<Ports>, begin: u64) -> Self {
-        Self { ports, begin, resolved: RefCell::default(), guests: Guests::default() }
+        Self { ports, begin, resolved: RefCell::default(), guests: Guests::default(), shadow_ports: OnceCell::new() }
     }
 
     /// What it works with.
@@ -207,6 +226,9 @@ impl Engine {
         let way = self.resolve(snapshot, call, head.model.as_deref(), head.prefer_provider.as_deref())?;
         let deadline = meter.started() + snapshot.request_timeout;
         let walk = Walk { ports: &self.ports, snapshot, call, head: &head, deadline };
+        if !snapshot.shadows.is_empty() {
+            self.shadow(&walk, &way, meter);
+        }
         if !snapshot.canaries.is_empty()
             && let Some(target) = self.canary(&walk, &way, meter)
             && let Some(reply) = Box::pin(self.try_canary(&walk, &target, meter)).await

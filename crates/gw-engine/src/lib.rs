@@ -3,7 +3,8 @@
 //! and its walk), [`dispatch`] (the attempt), `outgoing` and `sending` (what the provider gets), `refusal`, `whole` and [`reply`] (the way back), [`meter`]
 //! (what is remembered). Where the provider speaks another dialect: `translate`, and `unary` for embeddings and reranking.
 //! [`snapshot`] is the configuration as running. Beside it: [`relay`] and [`realtime`] (what is carried), [`state`] and
-//! [`conversations`] (what is kept), [`checks`] (health checks) and [`trials`] (canaries).
+//! [`conversations`] (what is kept), [`checks`] (health checks), [`trials`] (canaries) and [`shadow`] (copies whose
+//! answers are compared).
 //!
 //! **Invariants.**
 //! - A request sees one snapshot from its first step to its last.
@@ -40,6 +41,7 @@ pub mod reply;
 pub mod routing;
 mod sending;
 mod settings;
+pub mod shadow;
 pub mod snapshot;
 pub mod state;
 mod threads;

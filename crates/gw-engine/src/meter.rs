@@ -23,6 +23,7 @@ use crate::engine::{Ports, Resolved};
 use crate::routing::control::Told;
 use crate::routing::notice::Notices;
 use crate::routing::standing::Place;
+use crate::shadow::Recorder;
 
 /// Pieces of a stream in which the id of the answer is looked for: it stands in the first event, or soon after.
 const ID_PIECES_MAX: u8 = 8;
@@ -49,14 +50,31 @@ pub struct Meter {
     /// Attempts before this meter was set beside another, which settles for both.
     beside: Option<u32>,
     told: Option<Told>,
+    /// Who listens to the answer, where it is compared with another.
+    recorder: Option<Box<Recorder>>,
 }
 
 impl Meter {
     /// Opens the meter of a request whose head has just been read.
     pub fn open(ports: &Rc<Ports>, request_id: RequestId, operation: Operation, dialect: &'static str) -> Box<Self> {
         let record = RequestRecord::begin(request_id, operation, dialect, ports.clock.now());
-        let marks = Marks::begin();
         ports.bank.request_started();
+        Self::of(ports, record)
+    }
+
+    /// Opens the meter of a copy of a request that a rollout's shadow gets: nobody's request, which is paid for.
+    pub(crate) fn open_shadow(
+        ports: &Rc<Ports>,
+        request_id: RequestId,
+        dialect: &'static str,
+        rollout: &Arc<str>,
+    ) -> Box<Self> {
+        let record = RequestRecord::begin(request_id, Operation::Chat, dialect, ports.clock.now());
+        Self::of(ports, RequestRecord { shadow: Some(Arc::clone(rollout)), ..record })
+    }
+
+    fn of(ports: &Rc<Ports>, record: RequestRecord) -> Box<Self> {
+        let marks = Marks::begin();
         Box::new(Self {
             ports: Rc::clone(ports),
             record,
@@ -73,6 +91,7 @@ impl Meter {
             notices: Notices::default(),
             beside: None,
             told: None,
+            recorder: None,
         })
     }
 
@@ -253,8 +272,10 @@ impl Meter {
 
     /// The answer is a stream of events.
     pub fn stream_opened(&mut self) {
-        self.streams = true;
-        self.ports.bank.stream_opened();
+        if self.record.shadow.is_none() {
+            self.streams = true;
+            self.ports.bank.stream_opened();
+        }
     }
 
     /// The head of the provider's answer has come.
@@ -276,6 +297,18 @@ impl Meter {
     pub fn forwarded(&mut self, bytes: usize) {
         self.record.response_bytes += bytes as u64;
         self.marks.forwarded();
+    }
+
+    /// The answer is compared with another: it is listened to.
+    pub(crate) fn record_with(&mut self, recorder: Box<Recorder>) {
+        self.recorder = Some(recorder);
+    }
+
+    /// What goes to the client, for who listens to it.
+    pub(crate) fn heard(&mut self, piece: &[u8]) {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.hear(piece);
+        }
     }
 
     /// The status that the client is sent.
@@ -411,7 +444,13 @@ impl Drop for Meter {
             place.wrote(usage.output_tokens, took, self.ports.elapsed());
         }
         let series = self.resolved.as_ref().map(|resolved| &*resolved.series);
-        self.ports.bank.request_finished(&self.record, series);
+        match self.record.shadow {
+            Some(_) => self.ports.bank.shadow_finished(&self.record, series),
+            None => self.ports.bank.request_finished(&self.record, series),
+        }
+        if let Some(recorder) = self.recorder.take() {
+            recorder.end(&self.record, self.marks.first_sent());
+        }
         self.ports.remember(|| self.record.take());
     }
 }

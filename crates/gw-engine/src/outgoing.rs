@@ -32,7 +32,7 @@ pub(crate) const FORWARDED_WITH_KEY: [HeaderName; 2] =
     [HeaderName::from_static("openai-organization"), HeaderName::from_static("openai-project")];
 
 /// What is told besides where Anthropic's format goes through: which of its versions the client speaks.
-const FORWARDED_ANTHROPIC: [HeaderName; 2] = [ANTHROPIC_VERSION, HeaderName::from_static("anthropic-beta")];
+pub(crate) const FORWARDED_ANTHROPIC: [HeaderName; 2] = [ANTHROPIC_VERSION, HeaderName::from_static("anthropic-beta")];
 const ANTHROPIC_VERSION: HeaderName = HeaderName::from_static(anthropic_messages::VERSION_HEADER);
 
 impl Attempt<'_> {

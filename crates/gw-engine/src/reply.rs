@@ -207,6 +207,7 @@ impl Body for ReplyBody {
             if meter.looks_for_id() {
                 meter.told(bytes, state.is_events());
             }
+            meter.heard(bytes);
             meter.forwarded(bytes.len());
         }
         if matches!(polled, Poll::Ready(None | Some(Err(_)))) {

@@ -243,7 +243,7 @@ impl Translation {
 }
 
 /// Whether an event is a part of an answer or its end, and not what stands before one.
-fn says_something(event: &Event) -> bool {
+pub(crate) fn says_something(event: &Event) -> bool {
     match event {
         Event::Start { .. } | Event::Usage(_) | Event::ServiceTier(_) | Event::Extra(_) | Event::BlockStop { .. } => {
             false

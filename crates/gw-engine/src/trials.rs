@@ -8,11 +8,15 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use gw_core::error::Blame;
-use gw_core::{ErrorCode, Operation, Outcome, RequestRecord};
+use gw_core::shadow::Comparison;
+use gw_core::{Cost, ErrorCode, Nanodollars, Operation, Outcome, RequestRecord};
 use gw_policy::canary::{Rollout, Seen, Stage};
 use gw_policy::measure::{Samples, Tracking};
+use gw_telemetry::Missed;
 use parking_lot::Mutex;
+use tokio::sync::watch;
 
+use crate::shadow::{Room, Summary};
 use crate::snapshot::Provider;
 
 /// Calls that are judged: the newest, so that one that was well for days is seen to fail within minutes.
@@ -39,6 +43,8 @@ pub struct Subject {
     pub model: Option<Arc<str>>,
     /// How much, how long, and how it is judged.
     pub rollout: Rollout,
+    /// Whether it gets copies of the requests, and nobody its answers.
+    pub shadow: bool,
 }
 
 /// How a canary goes.
@@ -46,6 +52,8 @@ pub struct Trial {
     /// What is tried.
     pub subject: Subject,
     state: Mutex<State>,
+    /// Whether it has been rolled back: what is on its way as a shadow is given up.
+    rolled_back: watch::Sender<bool>,
 }
 
 struct State {
@@ -59,6 +67,21 @@ struct State {
     latency_s: Samples,
     cost: Costs,
     cost_of_others: Costs,
+    /// What came of comparing, if it is a shadow.
+    compared: Summary,
+}
+
+/// How a canary stands, for people.
+#[derive(Debug, Clone)]
+pub struct Shown {
+    /// Where it stands.
+    pub stage: Stage,
+    /// How long ago its first call ended; `None` before that.
+    pub age: Option<Duration>,
+    /// What is judged.
+    pub seen: Seen,
+    /// What came of comparing, if it is a shadow.
+    pub compared: Summary,
 }
 
 /// What calls cost whose cost is known, in nanodollars.
@@ -69,8 +92,8 @@ struct Costs {
 }
 
 impl Costs {
-    fn add(&mut self, record: &RequestRecord) {
-        if let Some(total) = record.cost.as_ref().and_then(gw_core::Cost::total) {
+    fn add(&mut self, total: Option<Nanodollars>) {
+        if let Some(total) = total {
             *self = Self { calls: self.calls.saturating_add(1), sum: self.sum.saturating_add(total.0) };
         }
     }
@@ -90,8 +113,9 @@ impl Trial {
             latency_s: Samples::default(),
             cost: Costs::default(),
             cost_of_others: Costs::default(),
+            compared: Summary::default(),
         };
-        Self { subject, state: Mutex::new(state) }
+        Self { subject, state: Mutex::new(state), rolled_back: watch::Sender::new(false) }
     }
 
     /// Where it stands.
@@ -104,22 +128,76 @@ impl Trial {
         self.subject.rollout.takes(self.stage(), &self.subject.name, caller)
     }
 
+    /// Whether a shadow gets copies of a caller's requests: only as long as it is watched.
+    pub(crate) fn shadows(&self, caller: &str, now: Duration) -> bool {
+        let (stage, began) = {
+            let state = self.state.lock();
+            (state.stage, state.began)
+        };
+        let rollout = &self.subject.rollout;
+        let is_over = began.is_some_and(|began| now.saturating_sub(began) >= rollout.duration);
+        stage == Stage::Watched && !is_over && rollout.takes(stage, &self.subject.name, caller)
+    }
+
+    /// Waits until it is rolled back.
+    pub(crate) async fn is_rolled_back(&self) {
+        // The sender is in `self`, so that it cannot be gone.
+        let _ = self.rolled_back.subscribe().wait_for(|rolled_back| *rolled_back).await;
+    }
+
+    /// A shadow's answer was compared with the usual one.
+    pub(crate) fn compared(&self, comparison: &Comparison) {
+        let mut state = self.state.lock();
+        state.compared.add(comparison);
+        // What the same requests cost there and here.
+        if let (Some(usual), Some(own)) = (comparison.usual.cost, comparison.shadow.cost) {
+            state.cost_of_others.add(Some(usual));
+            state.cost.add(Some(own));
+        }
+    }
+
+    /// A shadow was not sent, or given up.
+    pub(crate) fn missed(&self, missed: Missed) {
+        self.state.lock().compared.miss(missed);
+    }
+
+    /// How it stands, for people.
+    pub fn shown(&self, now: Duration) -> Shown {
+        let state = self.state.lock();
+        Shown {
+            stage: state.stage,
+            age: state.began.map(|began| now.saturating_sub(began)),
+            seen: self.seen(&state, now),
+            compared: state.compared.clone(),
+        }
+    }
+
     /// Learns from finished requests; the stage that it has come to, if that is another one.
     fn learn(&self, records: &[RequestRecord], now: Duration) -> Option<Stage> {
         let mut state = self.state.lock();
         for record in records.iter().filter(|record| record.operation == Operation::Chat) {
-            self.note(&mut state, record, now);
+            match (&record.shadow, self.subject.shadow) {
+                (None, false) => self.note(&mut state, record, now),
+                (Some(rollout), true) if *rollout == self.subject.name => self.note_ended(&mut state, record, now),
+                (Some(_), _) | (None, true) => {}
+            }
         }
         let age = now.saturating_sub(state.began?);
         let seen = self.seen(&state, now);
-        let next = self.subject.rollout.judge(state.stage, &seen, age);
+        let mut next = self.subject.rollout.judge(state.stage, &seen, age);
+        if self.subject.shadow && next == Stage::Watched && age >= self.subject.rollout.duration {
+            // No more calls will come that it could be judged by.
+            next = Stage::Undecided;
+        }
         let is_another = next.name() != state.stage.name();
         state.stage = next;
+        if matches!(next, Stage::RolledBack(..)) {
+            self.rolled_back.send_replace(true);
+        }
         is_another.then_some(next)
     }
 
     fn note(&self, state: &mut State, record: &RequestRecord, now: Duration) {
-        let is_failure = |code: ErrorCode| code.blame() != Blame::Client;
         let tries = record.tries.iter().filter(|one| self.is_of(&one.provider, &one.model) && is_failure(one.error));
         for _ in tries {
             self.count(state, true, now);
@@ -127,16 +205,23 @@ impl Trial {
         let (Some(provider), Some(model)) = (&record.provider, &record.model_used) else { return };
         if !self.is_of(provider, model) {
             if record.outcome == Outcome::Completed {
-                state.cost_of_others.add(record);
+                state.cost_of_others.add(cost(record));
             }
             return;
         }
+        self.note_ended(state, record, now);
+        if record.outcome == Outcome::Completed {
+            state.cost.add(cost(record));
+        }
+    }
+
+    /// A call has ended.
+    fn note_ended(&self, state: &mut State, record: &RequestRecord, now: Duration) {
         match record.outcome {
             Outcome::Completed => {
                 self.count(state, false, now);
                 let took_us = record.timings.first_byte_us.unwrap_or(record.timings.total_us);
                 state.latency_s.push(now, took_us as f64 / 1e6, self.tracking());
-                state.cost.add(record);
             }
             // Without a try that says so, its answer had begun when it failed.
             Outcome::Failed if record.tries.is_empty() && record.error.is_some_and(is_failure) => {
@@ -178,14 +263,30 @@ impl Trial {
     }
 }
 
+fn is_failure(code: ErrorCode) -> bool {
+    code.blame() != Blame::Client
+}
+
+fn cost(record: &RequestRecord) -> Option<Nanodollars> {
+    record.cost.as_ref().and_then(Cost::total)
+}
+
 /// The trials that snapshots hold, by name.
 #[derive(Default)]
-pub struct Trials(Mutex<HashMap<Arc<str>, Weak<Trial>>>);
+pub struct Trials {
+    known: Mutex<HashMap<Arc<str>, Weak<Trial>>>,
+    room: Arc<Room>,
+}
 
 impl Trials {
+    /// What all shadows of the process take.
+    pub(crate) fn room(&self) -> &Arc<Room> {
+        &self.room
+    }
+
     /// The trial of a subject: the one that runs, if it is of the same.
     pub fn of(&self, subject: Subject) -> Arc<Trial> {
-        let mut known = self.0.lock();
+        let mut known = self.known.lock();
         known.retain(|_, trial| trial.strong_count() > 0);
         let running = known.get(&subject.name).and_then(Weak::upgrade);
         if let Some(running) = running.filter(|running| running.subject == subject) {
@@ -198,7 +299,7 @@ impl Trials {
 
     /// Those that run.
     pub fn running(&self) -> Vec<Arc<Trial>> {
-        self.0.lock().values().filter_map(Weak::upgrade).collect()
+        self.known.lock().values().filter_map(Weak::upgrade).collect()
     }
 
     /// Learns from finished requests; those that have come to another stage, and to which.
@@ -232,6 +333,7 @@ mod tests {
                 rollback: vec![criterion(Quantity::ErrorRate, ">5%")],
                 promote: false,
             },
+            shadow: false,
         }
     }
 
@@ -308,6 +410,37 @@ mod tests {
         let trial = Trial::new(subject(None));
         assert_eq!(name(trial.learn(&well(20), Duration::ZERO)), None);
         assert_eq!(name(trial.learn(&well(1), Duration::from_secs(60))), Some("ready"));
+    }
+
+    fn of_shadow(rollout: &str, outcome: Outcome, error: Option<ErrorCode>) -> RequestRecord {
+        RequestRecord { shadow: Some(Arc::from(rollout)), ..record("new", outcome, error, Vec::new()) }
+    }
+
+    #[test]
+    fn a_shadow_is_judged_by_its_own_copies_and_a_canary_by_requests_alone() {
+        let shadow = Trial::new(Subject { shadow: true, ..subject(None) });
+        let canary = Trial::new(subject(None));
+        let failed = || of_shadow("next", Outcome::Failed, Some(ErrorCode::ProviderTimeout));
+        let others = || of_shadow("other", Outcome::Failed, Some(ErrorCode::ProviderTimeout));
+        let records: Vec<_> = (0..20).flat_map(|_| [others()]).chain(well(20)).collect();
+        assert_eq!(name(shadow.learn(&records, Duration::ZERO)), None);
+        assert_eq!(shadow.state.lock().calls, 0);
+        let records: Vec<_> = (0..20).map(|_| failed()).collect();
+        assert_eq!(name(canary.learn(&records, Duration::ZERO)), None);
+        assert_eq!(canary.state.lock().calls, 0);
+        assert_eq!(name(shadow.learn(&records, Duration::ZERO)), Some("rolled_back"));
+        assert!(!shadow.shadows("anybody", Duration::ZERO));
+    }
+
+    #[test]
+    fn a_shadow_ends_with_its_time_however_few_copies_there_were() {
+        let rollout = Rollout { share: 1.0, ..subject(None).rollout };
+        let shadow = Trial::new(Subject { shadow: true, rollout, ..subject(None) });
+        assert!(shadow.shadows("anybody", Duration::from_secs(9_999)), "its time begins with its first call");
+        shadow.learn(&[of_shadow("next", Outcome::Completed, None)], Duration::ZERO);
+        assert!(shadow.shadows("anybody", Duration::from_secs(59)));
+        assert!(!shadow.shadows("anybody", Duration::from_secs(60)));
+        assert_eq!(name(shadow.learn(&well(1), Duration::from_secs(60))), Some("undecided"));
     }
 
     #[test]

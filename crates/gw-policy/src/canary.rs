@@ -142,6 +142,14 @@ impl Seen {
 }
 
 impl Stage {
+    /// The criterion by which it was rolled back, at which value; `None` if it was not.
+    pub const fn rolled_back_for(self) -> Option<(Criterion, f64)> {
+        match self {
+            Self::RolledBack(criterion, value) => Some((criterion, value)),
+            Self::Watched | Self::Promoted | Self::Ready | Self::Undecided => None,
+        }
+    }
+
     /// The name in answers, logs and metrics.
     pub const fn name(self) -> &'static str {
         match self {

@@ -30,7 +30,7 @@ use crate::origin::{self, Exposure};
 use crate::prefixes::{self, Prefixed};
 use crate::respond::Voice;
 use crate::routes::{self, Route, Upgrade};
-use crate::{models, openrouter, respond, standing};
+use crate::{canaries, models, openrouter, respond, standing};
 
 /// How a provider's key is called that a caller presents beside ours and that may not be used here.
 const UNUSED_KEY: &str = "authorization";
@@ -224,6 +224,9 @@ impl Api {
             Route::Providers => self
                 .may_look(snapshot, parts)
                 .map(|()| respond::json((StatusCode::OK, standing::list(snapshot, self.engine.ports().elapsed())))),
+            Route::Canaries => self
+                .may_look(snapshot, parts)
+                .map(|()| respond::json((StatusCode::OK, canaries::list(snapshot, self.engine.ports().elapsed())))),
             Route::Control => match self.check_origin(snapshot, parts) {
                 Ok(()) => self.control.ask(parts.uri.path()).await.map(respond::control),
                 Err(error) => Err(error),

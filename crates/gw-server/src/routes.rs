@@ -30,6 +30,8 @@ pub enum Route<'a> {
     Plan,
     /// How providers stand.
     Providers,
+    /// How canaries and shadows stand.
+    Canaries,
     /// Whether the process lives.
     Live,
     /// Whether it wants requests.
@@ -65,6 +67,7 @@ pub fn route<'a>(method: &Method, path: &'a str, upgrade: Upgrade, metrics_path:
         "/gateway/plan" if method == Method::POST => return Route::Plan,
         "/gateway/plan" => return Route::WrongMethod("POST"),
         "/gateway/providers" => Route::Providers,
+        "/gateway/canaries" => Route::Canaries,
         "/health/live" => Route::Live,
         "/health/ready" | "/health" => Route::Ready,
         "/v1/responses" | "/openai/v1/responses" if upgrade == Upgrade::Asked => return Route::Upgrade,
@@ -150,6 +153,7 @@ mod tests {
             ("POST", "/gateway/plan", Route::Plan),
             ("GET", "/gateway/plan", Route::WrongMethod("POST")),
             ("GET", "/gateway/providers", Route::Providers),
+            ("GET", "/gateway/canaries", Route::Canaries),
             ("GET", "/", Route::Unknown),
             ("HEAD", "/api/hello", Route::Unknown),
             ("GET", "/v1/responses/resp_1", Route::State(Resource::Response("resp_1"))),

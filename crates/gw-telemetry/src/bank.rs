@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use gw_core::shadow::Comparison;
 use gw_core::{Operation, RequestRecord};
 use parking_lot::Mutex;
 
@@ -13,6 +14,7 @@ use crate::names::OVERHEAD;
 use crate::registry::{NONE, OTHER, Registry};
 pub use crate::series::{Series, SeriesKey};
 use crate::series::{SeriesCells, bounds_us};
+use crate::shadows::{Missed, Shadows};
 use crate::walks::Walks;
 
 /// Providers whose connections a worker tells apart; any more are counted under "other".
@@ -48,6 +50,7 @@ pub(crate) struct BankCells {
     pub(crate) upstreams: Mutex<BTreeMap<Arc<str>, Arc<Upstream>>>,
     pub(crate) walks: Walks,
     pub(crate) rules: Mutex<BTreeMap<RuleKey, u64>>,
+    pub(crate) shadows: Shadows,
 }
 
 /// A rule, what it does, and whether that was done.
@@ -96,6 +99,23 @@ impl Bank {
         if let (1.., Some(overhead)) = (record.attempts, self.cells.overhead.get(record.operation as usize)) {
             overhead.observe(record.timings.overhead_us);
         }
+    }
+
+    /// A shadow of a request is over: what it used is paid for, and it was nobody's request.
+    pub fn shadow_finished(&self, record: &RequestRecord, series: Option<&Series>) {
+        if let Some(series) = series {
+            series.spent(record.usage.as_ref(), record.cost.as_ref());
+        }
+    }
+
+    /// A shadow's answer was compared with the usual one.
+    pub fn shadow_compared(&self, canary: &Arc<str>, provider: &Arc<str>, comparison: &Comparison) {
+        self.cells.shadows.compared(canary, provider, comparison);
+    }
+
+    /// A shadow was not sent, or came to no end.
+    pub fn shadow_missed(&self, canary: &Arc<str>, provider: &Arc<str>, missed: Missed) {
+        self.cells.shadows.missed(canary, provider, missed);
     }
 
     /// The first part of a streamed answer goes to the client. For each there must be a [`Bank::stream_closed`].
@@ -196,6 +216,7 @@ impl BankCells {
             upstreams: Mutex::default(),
             walks: Walks::default(),
             rules: Mutex::default(),
+            shadows: Shadows::default(),
         }
     }
 

@@ -21,6 +21,7 @@ mod request_line;
 pub mod request_log;
 pub mod rfc3339;
 mod series;
+mod shadows;
 mod story;
 #[cfg(test)]
 mod testing;
@@ -34,4 +35,5 @@ pub use names::reference;
 pub use redact::redact;
 pub use registry::{Registry, Reload, Sampled};
 pub use request_log::RequestLog;
+pub use shadows::Missed;
 pub use story::Named;

@@ -9,7 +9,7 @@ pub enum Kind {
     Counter,
     /// Goes up and down.
     Gauge,
-    /// How often something took how long; the upper bounds of its buckets in microseconds.
+    /// How often something took how long; the upper bounds of its buckets in microseconds. Of a ratio, in millionths.
     Histogram(&'static [u64]),
 }
 
@@ -62,6 +62,10 @@ const FIRST_TOKEN_US: &[u64] = &[
     10_000, 25_000, 50_000, 100_000, 200_000, 300_000, 500_000, 750_000, 1_000_000, 1_500_000, 2_000_000, 3_000_000,
     5_000_000, 10_000_000, 30_000_000, 60_000_000,
 ];
+
+/// Of a whole, in tenths, and closer where it is nearly all.
+const MILLIONTHS: &[u64] =
+    &[100_000, 200_000, 300_000, 400_000, 500_000, 600_000, 700_000, 800_000, 900_000, 950_000, 990_000, 1_000_000];
 
 /// From 10 µs to one second.
 const OVERHEAD_US: &[u64] =
@@ -143,6 +147,14 @@ metrics! {
         "1 for the state in which the last health check found the provider: up, auth_failed, rate_limited or down.";
     CANARY, Kind::Gauge, "canary", ["name", "stage"],
         "1 for the stage of a canary: watched, rolled_back, promoted, ready or undecided.";
+    SHADOWS, Kind::Counter, "shadows_total", ["canary", "provider", "result"],
+        "Requests that a shadow was to get: compared (equal, different, unread, shadow_failed, usual_failed, both_failed), skipped because there was no room or the provider rests, or stopped.";
+    SHADOW_FIRST_CONTENT, Kind::Histogram(FIRST_TOKEN_US), "shadow_first_content_seconds", ["canary", "provider", "side"],
+        "Of answers that were compared, from the first attempt to the first content: of the usual ones and of the shadow's.";
+    SHADOW_DURATION, Kind::Histogram(DURATION_US), "shadow_duration_seconds", ["canary", "provider", "side"],
+        "Of answers that were compared, from the first attempt to the last byte: of the usual ones and of the shadow's.";
+    SHADOW_SIMILARITY, Kind::Histogram(MILLIONTHS), "shadow_similarity_ratio", ["canary", "provider"],
+        "What the texts of answers that were compared have in common: the Sørensen–Dice coefficient of their words.";
     BUILD_INFO, Kind::Gauge, "build_info", ["version"],
         "Always 1; the label tells the version.";
 }
@@ -163,7 +175,7 @@ pub fn reference() -> String {
         let _ =
             writeln!(page, "| `{}` | {} | {} | {} |", metric.name, metric.kind.name(), labels.join(", "), metric.help);
     }
-    page.push_str("\n## Buckets\n\nUpper bounds, in seconds.\n\n");
+    page.push_str("\n## Buckets\n\nUpper bounds, in seconds; of a ratio, as a share of 1.\n\n");
     for metric in ALL {
         if let Kind::Histogram(bounds_us) = metric.kind {
             let bounds: Vec<_> = bounds_us.iter().map(|bound_us| seconds(*bound_us).to_string()).collect();
@@ -193,7 +205,7 @@ mod tests {
             assert!(metric.name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'), "{}", metric.name);
             assert_eq!(metric.name.ends_with("_total"), metric.kind == Kind::Counter, "{}", metric.name);
             if let Kind::Histogram(bounds_us) = metric.kind {
-                assert!(metric.name.ends_with("_seconds"), "{}", metric.name);
+                assert!(["_seconds", "_ratio"].iter().any(|unit| metric.name.ends_with(unit)), "{}", metric.name);
                 assert!(bounds_us.is_sorted_by(|smaller, larger| smaller < larger), "{}", metric.name);
             }
         }

@@ -12,6 +12,7 @@ use crate::bank::{Bank, BankCells};
 use crate::exposition::Page;
 use crate::names;
 use crate::series::{OTHER_STATUS, SeriesKey, TOKEN_TYPES};
+use crate::shadows;
 use crate::totals::{ByCode, Totals};
 use crate::walks::Fact;
 
@@ -158,7 +159,7 @@ impl Registry {
         show_breakers(&mut page, sampled);
         show_times(&mut page, &totals);
         show_connections(&mut page, &totals);
-        self.show_process(&mut page, &totals, sampled);
+        self.show_process(&mut page, &totals, sampled, &banks);
         page.into_text()
     }
 
@@ -178,7 +179,7 @@ impl Registry {
         key
     }
 
-    fn show_process(&self, page: &mut Page, totals: &Totals, sampled: &Sampled) {
+    fn show_process(&self, page: &mut Page, totals: &Totals, sampled: &Sampled, banks: &[Arc<BankCells>]) {
         let read = |number: &AtomicU64| number.load(Ordering::Relaxed);
         page.family(names::HELD_BYTES).sample(&[], sampled.held_bytes);
         page.family(names::PANICS).sample(&[], totals.panics + read(&self.panics));
@@ -202,6 +203,7 @@ impl Registry {
         for (name, stage) in &*self.canaries.lock() {
             stages.sample(&[name, stage], 1);
         }
+        shadows::show(page, banks.iter().map(|bank| &bank.shadows));
         page.family(names::BUILD_INFO).sample(&[self.version], 1);
     }
 }

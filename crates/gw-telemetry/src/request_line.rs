@@ -43,6 +43,7 @@ pub(crate) fn push_json(line: &mut Vec<u8>, record: &RequestRecord) {
     fields.text("request_id", record.request_id.as_str());
     fields.foreign("client_request_id", record.client_request_id.as_deref());
     fields.foreign("trace_id", record.trace_id.as_deref());
+    fields.known("shadow", record.shadow.as_deref());
     fields.known("key", record.key_name.as_deref());
     fields.text("operation", record.operation.name());
     fields.text("dialect", record.dialect);
@@ -107,6 +108,10 @@ pub(crate) fn push_pretty(line: &mut Vec<u8>, record: &RequestRecord, named: Nam
     }
     if let Some(total) = record.cost.as_ref().and_then(gw_core::Cost::total) {
         push(line, format_args!(", ${total}"));
+    }
+    if let Some(canary) = &record.shadow {
+        line.extend_from_slice(b", shadow of ");
+        push_word(line, canary);
     }
     if let Some(key) = &record.key_name {
         line.extend_from_slice(b", key ");
@@ -327,6 +332,14 @@ mod tests {
             "first_byte_ms": 200.0, "upstream_ms": 1234.48, "overhead_ms": 0.087,
         });
         assert_eq!(json_line(&record()), expected);
+    }
+
+    #[test]
+    fn a_copy_of_a_request_is_marked_as_a_shadow() {
+        let copy = RequestRecord { shadow: Some("next".into()), key_name: None, ..record() };
+        let line = json_line(&copy);
+        assert_eq!((&line["shadow"], &line["event"]), (&"next".into(), &"request".into()));
+        assert!(pretty_line(&copy).contains(", shadow of next, id "), "{}", pretty_line(&copy));
     }
 
     #[test]

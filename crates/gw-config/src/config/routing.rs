@@ -267,6 +267,23 @@ pub struct Canary {
     pub shadow: bool,
 }
 
+/// What the copies of requests may take whose answers are only compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ShadowLimits {
+    /// How many at once, in the whole process.
+    pub requests_in_flight: usize,
+    /// Their bytes, and those of the answers to be compared.
+    pub held_bytes: usize,
+    /// How long one may take in all; as long as any request if `None`.
+    pub timeout: Option<Duration>,
+}
+
+impl Default for ShadowLimits {
+    fn default() -> Self {
+        Self { requests_in_flight: 32, held_bytes: 64 << 20, timeout: None }
+    }
+}
+
 /// What requests may bring along. What is `None` is decided by the profile and by who may call.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct FromRequests {

@@ -6,7 +6,7 @@ use crate::config::Spanned;
 use crate::free::Statuses;
 use crate::names::{ModelName, ProviderName};
 use crate::quantities::Percentage;
-use crate::scalar::Count;
+use crate::scalar::{Count, Size};
 use crate::section::section;
 use crate::url::CheckUrl;
 
@@ -44,6 +44,20 @@ section! {
         enabled: bool;
         /// The new ones.
         rollouts: Vec<Spanned<Rollout>>;
+        /// What copies of requests may take, of all rollouts with `shadow: true` together.
+        shadow_limits: ShadowLimits;
+    }
+}
+
+section! {
+    /// What copies of requests may take, whose answers are only compared. What does not fit is not copied.
+    ShadowLimits {
+        /// How many at once, in the whole process; 32 if left out.
+        requests_in_flight: Count;
+        /// Their bytes, and those of the answers to be compared; 64MiB if left out.
+        held_bytes: Size;
+        /// How long one may take in all; as long as any request if left out. Its provider's own times hold besides.
+        timeout: Duration;
     }
 }
 
@@ -68,8 +82,8 @@ section! {
         rollback_on: Criteria;
         /// Whether it takes all requests when it has succeeded; if not, it keeps its share until somebody decides.
         auto_promote: bool;
-        /// Whether requests are sent to it besides, its answers only being compared. This version cannot do that: `true`
-        /// is a mistake.
+        /// Whether its part of the requests is sent to it besides: they are answered the usual way, and its answers are
+        /// only compared with those. It ends with `duration`.
         shadow: bool;
     }
 }

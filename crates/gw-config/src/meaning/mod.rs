@@ -67,6 +67,7 @@ pub(crate) fn mean(file: &File, files: Vec<PathBuf>, meaning: &mut Meaning<'_>) 
         server: meaning.server(file.server.value()),
         health_checks: meaning.health_checks(file),
         canaries: meaning.canaries(file),
+        shadow_limits: watching::shadow_limits(file),
         translation: translation::translation(file.translation.value()),
         price_overrides: Meaning::price_overrides(file),
         custom_costs: meaning.custom_costs(file, &auth.keys),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use gw_policy::canary::{self, Criterion, Quantity};
 
 use super::Meaning;
-use crate::config::{Canary, HealthCheck, HealthChecks, Spanned};
+use crate::config::{Canary, HealthCheck, HealthChecks, ShadowLimits, Spanned};
 use crate::decode::Written;
 use crate::file::{self, File};
 use crate::names::{ModelName, ProviderName};
@@ -73,7 +73,7 @@ impl Meaning<'_> {
             .filter(|canary| !canary.shadow && seen.insert(&canary.name.value))
             .map(|canary| canary.rollout.share)
             .sum();
-        if let Some(last) = canaries.last().filter(|_| promised > 1.0 + f64::EPSILON) {
+        if let Some(last) = canaries.iter().rfind(|canary| !canary.shadow).filter(|_| promised > 1.0 + f64::EPSILON) {
             let message = "the rollouts get more than 100 % of the requests together".to_owned();
             self.mistake(&last.name.place, message, "lower traffic_percentage");
         }
@@ -81,6 +81,12 @@ impl Meaning<'_> {
     }
 
     fn canary(&mut self, written: &file::Rollout) -> Option<Canary> {
+        let is_shadow = written.shadow.value() == Some(&true);
+        if let Some(promoted) = written.auto_promote.given().filter(|given| given.value && is_shadow) {
+            let message =
+                "auto_promote stands beside \"shadow: true\", and nobody gets the answers of a shadow".to_owned();
+            self.mistake(&promoted.place, message, "remove one of them");
+        }
         let success = self.criteria(&written.success_criteria);
         let rollback = self.criteria(&written.rollback_on);
         Some(Canary {
@@ -98,7 +104,7 @@ impl Meaning<'_> {
                 rollback,
                 promote: written.auto_promote.value().copied().unwrap_or(false),
             },
-            shadow: written.shadow.value().copied().unwrap_or(false),
+            shadow: is_shadow,
         })
     }
 
@@ -123,6 +129,19 @@ impl Meaning<'_> {
             }
         }
         criteria
+    }
+}
+
+/// What copies of requests may take.
+pub(super) fn shadow_limits(file: &File) -> ShadowLimits {
+    let default = ShadowLimits::default();
+    let Some(written) = file.canary.value().and_then(|canary| canary.shadow_limits.value()) else {
+        return default;
+    };
+    ShadowLimits {
+        requests_in_flight: written.requests_in_flight.value().map_or(default.requests_in_flight, |count| count.0),
+        held_bytes: written.held_bytes.value().map_or(default.held_bytes, |size| size.0),
+        timeout: written.timeout.value().copied(),
     }
 }
 

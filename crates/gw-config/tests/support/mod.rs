@@ -66,6 +66,9 @@ fn lines(config: &Config) -> Vec<String> {
             format!("  {}: {} {:?}", check.provider.value, optional(check.url.as_ref()), check.expected_status)
         }));
     }
+    if config.shadow_limits != default.shadow_limits {
+        lines.push(format!("{:?}", config.shadow_limits));
+    }
     for canary in &config.canaries {
         let (model, provider) = (optional(canary.model.as_ref()), &canary.provider.value);
         let shadow = if canary.shadow { ", in the shadow" } else { "" };

@@ -71,6 +71,23 @@ pub enum FinishReason {
     Malformed,
 }
 
+impl FinishReason {
+    /// The name in logs.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Stop => "stop",
+            Self::StopSequence => "stop_sequence",
+            Self::Length => "length",
+            Self::ContextLength => "context_length",
+            Self::ToolCalls => "tool_calls",
+            Self::ContentFilter => "content_filter",
+            Self::Refusal => "refusal",
+            Self::Paused => "paused",
+            Self::Malformed => "malformed",
+        }
+    }
+}
+
 impl Finish {
     /// A reason with the provider's word for it.
     pub fn new(reason: FinishReason, raw: &str) -> Self {

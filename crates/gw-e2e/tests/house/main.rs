@@ -72,6 +72,10 @@ mod routing_walk;
 #[cfg(test)]
 mod rubbish;
 #[cfg(test)]
+mod shadow;
+#[cfg(test)]
+mod shadow_safety;
+#[cfg(test)]
 #[path = "../../../gw-dialects/tests/support/specs.rs"]
 #[expect(dead_code, reason = "written for several")]
 mod specs;

@@ -25,6 +25,7 @@ impl Meter {
             place: None,
             notices: Notices::default(),
             told: None,
+            recorder: None,
             beside: Some(self.record.attempts),
         })
     }

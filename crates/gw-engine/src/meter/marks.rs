@@ -38,6 +38,11 @@ impl Marks {
         self.started
     }
 
+    /// When the first attempt was sent; when the request came, if none was.
+    pub(super) fn first_sent(&self) -> Instant {
+        self.first_sent.unwrap_or(self.started)
+    }
+
     pub(super) fn body_read(&mut self) {
         self.body_read = Some(Instant::now());
     }

@@ -9,7 +9,7 @@ pub(crate) mod notice;
 pub mod rules;
 pub mod standing;
 pub mod target;
-mod trial;
+pub(crate) mod trial;
 mod walk;
 mod way;
 

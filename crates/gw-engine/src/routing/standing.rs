@@ -139,6 +139,21 @@ impl Standing {
         Attending { standing: self, rules, began: now, place, told: false }
     }
 
+    /// Takes a call that no client waits for, if there is one to spare: the provider has had no trouble lately, and half
+    /// of its cap is free. What becomes of the call is not remembered here: clients must not be worse off for it.
+    pub fn spare(&self, rules: &Rules, now: Duration) -> bool {
+        if self.troubled.load(Relaxed) {
+            return false;
+        }
+        let Some(cap) = rules.cap else { return true };
+        let mut seen = self.seen.lock();
+        let is_spare = cap.taken(seen.used, now) < cap.calls / 2;
+        if is_spare {
+            seen.used = cap.take(seen.used, now);
+        }
+        is_spare
+    }
+
     /// Everything that people are shown.
     pub fn shown(&self, rules: &Rules, now: Duration) -> Shown {
         let measured = self.measured(rules, now);
@@ -297,6 +312,18 @@ mod tests {
         }
         assert_eq!(standing.phase(s(31)), Phase::Closed);
         assert!(!standing.troubled.load(Relaxed), "nobody asks the breaker any more");
+    }
+
+    #[test]
+    fn a_call_is_spared_while_there_is_no_trouble_and_half_of_the_cap_is_free() {
+        let rules = Rules { cap: Some(Cap { calls: 4, per: s(60) }), ..rules() };
+        let standing = Arc::new(Standing::default());
+        let spared: Vec<_> = (0..4).map(|_| standing.spare(&rules, s(1))).collect();
+        assert_eq!(spared, [true, true, false, false]);
+        assert_eq!(standing.admits(&rules, s(1)), plan::Standing::In, "clients find the other half");
+        let troubled = Arc::new(Standing::default());
+        troubled.attend(&rules, s(1)).failed(None, s(1));
+        assert!(!troubled.spare(&rules, s(120)));
     }
 
     #[test]

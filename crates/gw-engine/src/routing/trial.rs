@@ -4,38 +4,31 @@
 use std::rc::Rc;
 
 use gw_core::Operation;
-use gw_policy::condition::Facts;
 use gw_policy::plan;
+use serde_json::Value;
 use tokio::time::Instant;
 
+use super::Walk;
 use super::walk::told;
-use super::{RequestFacts, Said, Walk};
 use crate::engine::Engine;
 use crate::meter::Meter;
 use crate::models::{Choice, Target};
 use crate::reply::Reply;
 use crate::routing::Way;
-use crate::routing::facts::Read;
+use crate::trials::Canary;
 
 impl Engine {
     /// The canary's target, if a request is one's: chats that do not name their provider are.
     pub(crate) fn canary(&self, walk: &Walk<'_>, way: &Way, meter: &Meter) -> Option<Target> {
-        let Walk { snapshot, call, head, .. } = *walk;
-        if call.dialect.operation() != Operation::Chat || head.prefer_provider.is_some() || names_provider(walk) {
+        if !leaves_the_provider_open(walk) {
             return None;
         }
         let caller = caller(walk, meter);
-        let taken = snapshot.canaries.iter().find(|canary| canary.trial.takes(&caller))?;
+        let taken = walk.snapshot.canaries.iter().find(|canary| canary.trial.takes(&caller))?;
+        let target = target(taken, way)?;
         let provider = &taken.provider;
-        let model = match &taken.trial.subject.model {
-            Some(model) => model,
-            None => &way.node().targets().first()?.choice.model,
-        };
         let is_in = provider.standing.admits(&provider.standing_rules, self.ports().elapsed()) == plan::Standing::In;
-        (is_in && provider.serves(model)).then(|| Target {
-            choice: Choice { provider: provider.clone(), model: model.clone(), provider_named: true },
-            settings: Default::default(),
-        })
+        is_in.then_some(target)
     }
 
     /// Tries the canary's target; `None` if it failed.
@@ -54,6 +47,25 @@ impl Engine {
     }
 }
 
+/// Whether a request may be tried elsewhere: it is a chat, and the client did not choose the provider itself.
+pub(crate) fn leaves_the_provider_open(walk: &Walk<'_>) -> bool {
+    let Walk { call, head, .. } = *walk;
+    call.dialect.operation() == Operation::Chat && head.prefer_provider.is_none() && !names_provider(walk)
+}
+
+/// What a canary stands for where this would be asked; `None` if its provider does not serve that.
+pub(crate) fn target(canary: &Canary, way: &Way) -> Option<Target> {
+    let provider = &canary.provider;
+    let model = match &canary.trial.subject.model {
+        Some(model) => model,
+        None => &way.node().targets().first()?.choice.model,
+    };
+    provider.serves(model).then(|| Target {
+        choice: Choice { provider: provider.clone(), model: model.clone(), provider_named: true },
+        settings: Default::default(),
+    })
+}
+
 /// Whether the client chose the provider itself.
 fn names_provider(walk: &Walk<'_>) -> bool {
     let name = walk.head.model.as_deref().and_then(|model| model.split_once('/'));
@@ -61,11 +73,13 @@ fn names_provider(walk: &Walk<'_>) -> bool {
 }
 
 /// What requests of one caller have in common: what they say of it, else its key; else each is on its own.
-fn caller(walk: &Walk<'_>, meter: &Meter) -> String {
-    let said = Said::default();
-    let facts =
-        RequestFacts { call: walk.call, head: walk.head, path: walk.call.path, said: &said, read: Read::default() };
-    let said = facts.fact("user").and_then(|user| user.as_str().map(str::to_owned));
+pub(crate) fn caller(walk: &Walk<'_>, meter: &Meter) -> String {
+    let body = &walk.call.body;
+    // By position: the rest of the request is not read.
+    let member = |name: &str| serde_json::from_slice::<Value>(&body[walk.head.fields.get(body, name)?.value()]).ok();
+    let named = ["user", "safety_identifier", "prompt_cache_key"].into_iter().find_map(member);
+    let said = named.or_else(|| Some(member("metadata")?.get("user_id")?.clone()));
+    let said = said.and_then(|said| said.as_str().map(str::to_owned));
     let key = || meter.key_name().map(|name| name.to_string());
     said.or_else(key).unwrap_or_else(|| meter.request_id().as_str().to_owned())
 }

@@ -27,6 +27,7 @@ use crate::pricing::{Described, Pricing};
 use crate::routing::control::{FromRequests, Places, Presets};
 use crate::routing::rules::Rules;
 use crate::routing::standing::{self, Standings};
+use crate::shadow::Shadows;
 use crate::trials::Trials;
 
 /// The catalogue entry that is built in.
@@ -86,7 +87,8 @@ pub fn build(config: &Config, resources: &Resources<'_>, generation: u64) -> Res
     let models = models.with_routes(routes);
     references::rewritten(config, &models, &mut wrong);
     let checks = watched::checks(config.health_checks.as_ref(), &models, &mut wrong).map(Arc::new);
-    let canaries = watched::canaries(&config.canaries, &models, resources.trials, &mut wrong);
+    let rollouts = watched::canaries(&config.canaries, &models, resources.trials, &mut wrong);
+    let (shadowing, canaries) = rollouts.into_iter().partition(|canary| canary.trial.subject.shadow);
     let from_requests = from_requests(config, resources);
     let presets = Presets::new(&config.presets, &models, &from_requests.routing, resources, &mut wrong);
     if !wrong.is_empty() {
@@ -115,6 +117,7 @@ pub fn build(config: &Config, resources: &Resources<'_>, generation: u64) -> Res
         relay: config.relay,
         checks,
         canaries,
+        shadows: Shadows { list: shadowing, limits: config.shadow_limits, room: Arc::clone(resources.trials.room()) },
         media: MediaFetch::new(&config.translation.media),
         from_requests,
         presets,

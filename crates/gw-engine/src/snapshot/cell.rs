@@ -34,9 +34,13 @@ impl Published {
     }
 }
 
-/// A worker's view of the snapshot in force: one comparison per request, and nothing shared is written.
+/// A worker's view of the snapshot in force: one comparison per request, and nothing shared is written. Clones are the
+/// same view.
+#[derive(Clone)]
+pub struct Handle(Rc<View>);
+
 #[expect(clippy::redundant_allocation, reason = "the count of an Arc is shared between workers, that of an Rc is not")]
-pub struct Handle {
+struct View {
     published: Arc<Published>,
     generation: Cell<u64>,
     current: RefCell<Rc<Arc<Snapshot>>>,
@@ -46,20 +50,21 @@ impl Handle {
     /// Follows what is published.
     pub fn new(published: &Arc<Published>) -> Self {
         let current = published.current();
-        Self {
+        Self(Rc::new(View {
             published: Arc::clone(published),
             generation: Cell::new(current.generation),
             current: RefCell::new(Rc::new(current)),
-        }
+        }))
     }
 
     /// The snapshot for a request that begins now.
     pub fn load(&self) -> Rc<Arc<Snapshot>> {
-        let generation = self.published.generation.load(Ordering::Acquire);
-        if generation != self.generation.get() {
-            *self.current.borrow_mut() = Rc::new(self.published.current());
-            self.generation.set(generation);
+        let view = &*self.0;
+        let generation = view.published.generation.load(Ordering::Acquire);
+        if generation != view.generation.get() {
+            *view.current.borrow_mut() = Rc::new(view.published.current());
+            view.generation.set(generation);
         }
-        Rc::clone(&self.current.borrow())
+        Rc::clone(&view.current.borrow())
     }
 }

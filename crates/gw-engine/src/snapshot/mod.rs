@@ -28,6 +28,7 @@ use crate::models::Models;
 use crate::pricing::Pricing;
 use crate::routing::control::{FromRequests, Presets};
 use crate::routing::rules::Rules;
+use crate::shadow::Shadows;
 use crate::trials::Canary;
 
 /// The configuration as running. A request sees one from its first step to its last.
@@ -68,6 +69,8 @@ pub struct Snapshot {
     pub checks: Option<Arc<Checks>>,
     /// Who gets a share of the requests on trial.
     pub canaries: Vec<Canary>,
+    /// Who gets copies of requests, whose answers are only compared.
+    pub shadows: Shadows,
     /// How media are fetched for providers that take only bytes.
     pub media: MediaFetch,
     /// What requests may bring along.

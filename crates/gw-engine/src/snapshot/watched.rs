@@ -50,13 +50,6 @@ pub(super) fn canaries(
     wrong: &mut Vec<Diagnostic>,
 ) -> Vec<Canary> {
     let canaries = settings.iter().filter_map(|one| {
-        let place = &one.name.place;
-        let name = &one.name.value;
-        if one.shadow {
-            let message = format!("this version cannot execute \"shadow: true\" of the rollout \"{name}\" yet");
-            wrong.push(Diagnostic::error(place, message).with_help("remove it, or set \"canary.enabled: false\""));
-            return None;
-        }
         let index = find(models, &one.provider, wrong).into_iter().next()?;
         let provider = models.providers().get(index)?;
         if !provider.is_usable() {
@@ -65,10 +58,11 @@ pub(super) fn canaries(
             return None;
         }
         let subject = Subject {
-            name: Arc::from(name.as_str()),
+            name: Arc::from(one.name.value.as_str()),
             provider: Arc::clone(&provider.name),
             model: one.model.as_ref().map(|model| Arc::from(model.value.as_str())),
             rollout: one.rollout.clone(),
+            shadow: one.shadow,
         };
         Some((provider, subject))
     });

@@ -178,8 +178,14 @@ impl Gateway {
 
     /// The log's line about a request.
     pub(crate) async fn record(&self, request_id: &str) -> Value {
-        let is_record = |line: &Value| line["event"] == "request" && line["request_id"] == request_id;
+        let is_record =
+            |line: &Value| line["event"] == "request" && line["request_id"] == request_id && line["shadow"].is_null();
         within("the request's line in the log", self.log.find_json(is_record)).await
+    }
+
+    /// Waits for a line of the log that fits.
+    pub(crate) async fn line(&self, what: &str, fits: impl Fn(&Value) -> bool) -> Value {
+        within(what, self.log.find_json(fits)).await
     }
 
     /// Waits for a line of the log.
