@@ -64,7 +64,8 @@ pub struct Try {
     pub duration_us: u64,
 }
 
-/// What an attempt used whose answer nobody got: it failed after its provider had begun to work, or another was faster.
+/// What an attempt used whose answer nobody got, or not to its end: it failed after its provider had begun to work, another
+/// was faster, or another went on where it broke off.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Unused {
     /// The configured provider's name.
@@ -146,6 +147,8 @@ pub struct RequestRecord {
     /// The rollout whose shadow this is, where it is one: a copy of a client's request, whose answer nobody gets. It has
     /// the id of that request, and is nobody's: no key is named.
     pub shadow: Option<Arc<str>>,
+    /// How many times its stream broke off and another attempt went on with it.
+    pub resumed: u32,
     /// How long things took.
     pub timings: Timings,
 }
@@ -187,6 +190,7 @@ impl RequestRecord {
             unused: Vec::new(),
             fallback: false,
             shadow: None,
+            resumed: 0,
             timings: Timings::default(),
         }
     }

@@ -80,6 +80,7 @@ impl Attempt<'_> {
         let entry = match provider.entry.dialect(call.dialect, &self.resolved.choice.model) {
             Some(entry)
                 if !carries_foreign_state(call)
+                    && !meter.goes_on()
                     && fits(entry, call)
                     && !self.emulates(call)
                     && !self.renames_inside(call)
@@ -121,13 +122,13 @@ impl Attempt<'_> {
         }
         let withhold_usage_chunk = asked_for_usage && !meter.tells_cost();
         let envelope = entry.envelope.filter(|_| is_framed);
-        Ok(self.streamed(call, envelope, response, withhold_usage_chunk, meter))
+        Ok(self.streamed((call, head), envelope, response, withhold_usage_chunk, meter))
     }
 
     /// A stream of the provider, forwarded as it comes but for its frames.
     fn streamed(
         &self,
-        call: &Call<'_>,
+        (call, head): (&Call<'_>, &Head),
         envelope: Option<&dyn Envelope>,
         response: Response<Answer>,
         withhold_usage_chunk: bool,
@@ -137,7 +138,8 @@ impl Attempt<'_> {
         if envelope.is_some() {
             parts.headers.insert(header::CONTENT_TYPE, EVENT_STREAM);
         }
-        let content = match self.watch(call, envelope, meter) {
+        let resumable = self.resumable(call, head, envelope, meter);
+        let content = match resumable.or_else(|| self.watch(call, envelope, meter)) {
             Some(watch) => {
                 if call.json_array {
                     parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));

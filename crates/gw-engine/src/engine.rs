@@ -30,7 +30,7 @@ use crate::openrouter;
 use crate::relay::Homes;
 use crate::reply::Reply;
 use crate::routing::control::{self, Guests, Places};
-use crate::routing::{Read, RequestFacts, Said, Seen, Walk, Way, notice};
+use crate::routing::{Read, RequestFacts, Said, Seen, Walk, Way, notice, resume};
 use crate::snapshot::{Handle, Settings, Snapshot};
 
 /// Resolved names kept by a worker for each operation; beyond, all are forgotten and found again.
@@ -240,6 +240,9 @@ impl Engine {
 
     /// Goes where a model's name leads.
     pub(crate) async fn go(&self, walk: &Walk<'_>, way: &Way, meter: &mut Meter) -> Result<Reply, Error> {
+        if resume::is_wanted(walk, way)? {
+            return Box::pin(self.go_resumable(walk, way, meter)).await;
+        }
         if let Some(only) = way.only() {
             return match walk.first(only, meter).await {
                 Err(error) if only.retry().retries > 0 => Box::pin(walk.again(only, error, meter)).await,
@@ -247,16 +250,23 @@ impl Engine {
             };
         }
         // Rarer, and larger: it does not weigh on the future of a request with one target.
-        Box::pin(async {
-            way.turn();
-            let plan = self.plan(walk.snapshot, way, (walk.call, walk.head), meter.request_id(), 0)?;
-            if let Some(first) = notice::passed_over(way, &plan) {
-                meter.passed_over(first);
-            }
-            let reply = walk.along(&plan, meter).await?;
-            Ok(notice::told(reply, walk.snapshot, walk.call.dialect, meter))
-        })
-        .await
+        Box::pin(async { self.go_along(walk, way, meter).await.map(|(reply, _)| reply) }).await
+    }
+
+    /// Goes to one of several targets; returns the plan as well.
+    pub(crate) async fn go_along(
+        &self,
+        walk: &Walk<'_>,
+        way: &Way,
+        meter: &mut Meter,
+    ) -> Result<(Reply, Plan<Rc<Resolved>>), Error> {
+        way.turn();
+        let plan = self.plan(walk.snapshot, way, (walk.call, walk.head), meter.request_id(), 0)?;
+        if let Some(first) = notice::passed_over(way, &plan) {
+            meter.passed_over(first);
+        }
+        let reply = walk.along(&plan, meter).await?;
+        Ok((notice::told(reply, walk.snapshot, walk.call.dialect, meter), plan))
     }
 
     /// The targets of a request, in their order. `turns_ahead` is 1 for one that has not come, but might.

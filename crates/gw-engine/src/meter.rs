@@ -3,6 +3,7 @@
 
 mod beside;
 mod marks;
+mod resumed;
 mod unused;
 mod words;
 
@@ -15,6 +16,7 @@ use http::HeaderMap;
 use tokio::time::Instant;
 
 use self::marks::Marks;
+use self::resumed::Resuming;
 use self::words::Words;
 use crate::answer_id;
 use crate::budget::Taken;
@@ -52,6 +54,7 @@ pub struct Meter {
     told: Option<Told>,
     /// Who listens to the answer, where it is compared with another.
     recorder: Option<Box<Recorder>>,
+    resuming: Resuming,
 }
 
 impl Meter {
@@ -92,6 +95,7 @@ impl Meter {
             beside: None,
             told: None,
             recorder: None,
+            resuming: Resuming::No,
         })
     }
 

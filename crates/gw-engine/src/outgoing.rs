@@ -15,6 +15,7 @@ use crate::dispatch::{Attempt, AttemptCredential};
 use crate::engine::Call;
 use crate::meter::Meter;
 use crate::openrouter;
+use crate::prefill;
 use crate::refusal::not_spoken;
 use crate::snapshot::Provider;
 
@@ -52,7 +53,11 @@ impl Attempt<'_> {
         let path = match entry.envelope {
             Some(envelope) => path_behind(endpoint, &envelope.path(model, stream))?,
             None if dialect.names_model_in_path() => path_behind(endpoint, &encoded.path)?,
-            None => endpoint.clone(),
+            None => {
+                let goes_on = meter.as_ref().is_some_and(|meter| meter.goes_on());
+                let elsewhere = goes_on.then(|| prefill::path(provider, dialect, entry)).flatten();
+                elsewhere.unwrap_or_else(|| endpoint.clone())
+            }
         };
         let mut headers = self.headers(provider, call, dialect);
         for (name, value) in encoded.headers {

@@ -3,6 +3,7 @@
 mod beginning;
 mod events;
 mod flowing;
+mod resumed;
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -28,6 +29,7 @@ pub use crate::translation::Translation;
 pub(crate) use beginning::Patience;
 pub use events::{Events, Translated};
 use flowing::{Carried, Flowing};
+pub use resumed::Resumable;
 
 /// How long the end of a connection is waited for once the answer is whole. One that ends in time can be used again.
 pub(crate) const END_GRACE: Duration = Duration::from_millis(100);
@@ -60,6 +62,8 @@ pub enum Content {
     Events(Box<Events>),
     /// A stream that is said in other words, or read along with.
     Translated(Box<Translated>),
+    /// The same, that others may go on with.
+    Resumable(Box<Resumable>),
     /// What is carried without being understood.
     Carried(Answer, Box<Learner>),
 }
@@ -76,6 +80,7 @@ enum State {
     Flowing(Box<Flowing>),
     Events(Box<Events>),
     Translated(Box<Translated>),
+    Resumable(Box<Resumable>),
     Carried(Box<Carried>),
     Ended,
 }
@@ -124,6 +129,10 @@ impl ReplyBody {
                 meter.stream_opened();
                 State::Translated(stream)
             }
+            Content::Resumable(stream) => {
+                meter.stream_opened();
+                State::Resumable(stream)
+            }
             Content::Carried(answer, learner) => {
                 if learner.is_stream() {
                     meter.stream_opened();
@@ -142,11 +151,18 @@ impl ReplyBody {
 impl State {
     /// Whether what goes out are events, each whole.
     fn is_events(&self) -> bool {
-        matches!(self, Self::Events(_) | Self::Translated(_))
+        matches!(self, Self::Events(_) | Self::Translated(_) | Self::Resumable(_))
     }
 
-    fn poll(&mut self, meter: Option<&mut Meter>, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Broken>>> {
-        match (self, meter) {
+    fn poll(
+        &mut self,
+        meter: &mut Option<Box<Meter>>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Broken>>> {
+        if let Self::Resumable(stream) = self {
+            return stream.poll(meter, context).map(|bytes| bytes.map(Ok));
+        }
+        match (self, meter.as_deref_mut()) {
             (Self::Whole { bytes, .. }, meter) => {
                 // The answer is complete when its bytes are taken: the connection does not ask again.
                 if let Some(meter) = meter {
@@ -158,23 +174,26 @@ impl State {
             (Self::Events(events), Some(meter)) => events.poll(meter, context).map(|bytes| bytes.map(Ok)),
             (Self::Translated(stream), Some(meter)) => stream.poll(meter, context).map(|bytes| bytes.map(Ok)),
             (Self::Carried(carried), Some(meter)) => carried.poll(meter, context),
-            (Self::Flowing(_) | Self::Events(_) | Self::Translated(_) | Self::Carried(_), None) | (Self::Ended, _) => {
-                Poll::Ready(None)
-            }
+            (Self::Flowing(_) | Self::Events(_) | Self::Translated(_) | Self::Carried(_), None)
+            | (Self::Resumable(_) | Self::Ended, _) => Poll::Ready(None),
         }
     }
 
     /// What the client gets after a panic: an error event where that can be said, else a cut connection.
     fn broken(&mut self, meter: Option<&mut Meter>) -> Option<Result<Bytes, Broken>> {
-        let meter = meter?;
+        // Without one it was with whoever asked for the rest of the answer, and has settled.
+        let Some(meter) = meter else { return matches!(self, Self::Resumable(_)).then_some(Err(Broken)) };
         meter.panicked();
         let error = Error::new(ErrorCode::InternalError, "the gateway broke while it sent this answer");
         match std::mem::replace(self, Self::Ended) {
             Self::Events(_) => Some(Ok(dialect_error::stream_error(&error, meter.request_id().as_str()))),
             // Who was saying it may be what broke.
-            Self::Whole { .. } | Self::Flowing(_) | Self::Translated(_) | Self::Carried(_) | Self::Ended => {
-                Some(Err(Broken))
-            }
+            Self::Whole { .. }
+            | Self::Flowing(_)
+            | Self::Translated(_)
+            | Self::Resumable(_)
+            | Self::Carried(_)
+            | Self::Ended => Some(Err(Broken)),
         }
     }
 }
@@ -185,7 +204,7 @@ impl Body for ReplyBody {
 
     fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         let Self { meter, state } = self.get_mut();
-        let polled = match guard(|| state.poll(meter.as_deref_mut(), context)) {
+        let polled = match guard(|| state.poll(meter, context)) {
             Ok(polled) => polled,
             Err(Panicked) => Poll::Ready(state.broken(meter.as_deref_mut())),
         };
@@ -228,7 +247,7 @@ impl Body for ReplyBody {
                 flowing.answer.length().map_or_else(SizeHint::default, |rest| SizeHint::with_exact(rest + begun as u64))
             }
             State::Carried(carried) => carried.answer.length().map_or_else(SizeHint::default, SizeHint::with_exact),
-            State::Events(_) | State::Translated(_) => SizeHint::default(),
+            State::Events(_) | State::Translated(_) | State::Resumable(_) => SizeHint::default(),
             State::Ended => SizeHint::with_exact(0),
         }
     }

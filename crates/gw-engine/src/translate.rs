@@ -21,6 +21,7 @@ use gw_providers::catalog::{DialectEntry, Streaming};
 use http::Response;
 use tokio::time::timeout_at;
 
+use crate::begun::Begun;
 use crate::conversations::{Keeper, ToKeep};
 use crate::dispatch::{Attempt, is_framed};
 use crate::engine::Call;
@@ -28,6 +29,7 @@ use crate::gathering::Gathered;
 use crate::media;
 use crate::media_type::{is_event_stream, is_json};
 use crate::meter::Meter;
+use crate::prefill;
 use crate::refusal::not_spoken;
 use crate::reply::{Content, Reply, Translation};
 use crate::snapshot::Provider;
@@ -71,7 +73,7 @@ impl Attempt<'_> {
     /// Sends the request in another dialect and makes a reply of what comes back.
     pub(crate) async fn run_translated(&self, call: &Call<'_>, head: &Head, meter: &mut Meter) -> Result<Reply, Error> {
         let provider = &self.resolved.choice.provider;
-        let mut spoken = self.spoken(call)?;
+        let mut spoken = self.spoken(call, meter.goes_on())?;
         let mut held = self.ports.held_bytes.nothing();
         let (edits, thread) = Box::pin(self.threaded(call, head, meter, &mut held)).await?;
         let mut request = decode(spoken.ingress, call, head, edits)?;
@@ -83,6 +85,9 @@ impl Attempt<'_> {
             let fetching = Box::pin(media::fetch_all(&mut request, &self.snapshot.media, &mut held));
             let late = |_| Error::new(ErrorCode::DeadlineExceeded, "the media of the request did not come in time");
             timeout_at(self.deadline, fetching).await.map_err(late)??;
+        }
+        if let (Some(text), Some(prefill)) = (meter.prefix(), &spoken.entry.prefill) {
+            prefill::with_answer(&mut request, &text, prefill);
         }
         let only_streams = self.resolved.only_streams || spoken.entry.stream == Streaming::Only;
         let stream = request.stream || only_streams;
@@ -102,6 +107,9 @@ impl Attempt<'_> {
         request.extra.members.extend(own);
         meter.lost(&encoded.losses);
         let names = std::mem::take(&mut encoded.names);
+        if let Some(prefill) = spoken.entry.prefill.as_ref().filter(|_| meter.goes_on()) {
+            encoded.body = prefill::marked(spoken.dialect, encoded.body, prefill)?;
+        }
         let sent = self.outgoing(spoken.dialect, spoken.entry, encoded, request.stream, call, Some(meter))?;
 
         let response = self.send(sent, meter).await?;
@@ -138,9 +146,17 @@ impl Attempt<'_> {
     }
 
     /// How the provider is asked: in the client's own dialect if it speaks it, else in the first that it has for chat.
-    fn spoken(&self, call: &Call<'_>) -> Result<Spoken<'_>, Error> {
+    fn spoken(&self, call: &Call<'_>, goes_on: bool) -> Result<Spoken<'_>, Error> {
         let provider = &self.resolved.choice.provider;
         let model = &self.resolved.choice.model;
+        if goes_on {
+            // Without the text so far the provider would begin anew, and the client read it twice.
+            let spoken = prefill::spoken(self.snapshot, self.resolved, call.dialect);
+            let ends =
+                |(dialect, entry)| Some((chat::ingress(call.dialect)?, provider.egress(dialect)?, dialect, entry));
+            let (ingress, egress, dialect, entry) = spoken.and_then(ends).ok_or_else(|| not_spoken(provider, call))?;
+            return Ok(Spoken { ingress, egress, dialect, entry, emulates: false });
+        }
         let own = provider.entry.dialect(call.dialect, model).map(|entry| (call.dialect, entry));
         let found = chat::ingress(call.dialect).and_then(|ingress| {
             own.into_iter().chain(provider.entry.dialects_of(model)).find_map(|(dialect, entry)| {
@@ -170,9 +186,11 @@ impl Attempt<'_> {
             let frames = spoken.entry.envelope.filter(|_| is_framed(spoken.entry, &parts.headers));
             let frames = frames.and_then(|envelope| envelope.unframe(&origin.provider));
             let decoder = spoken.decoder(origin, &asked);
+            let may_resume = meter.may_resume();
+            let begun = may_resume.then(|| Begun::of(&asked.request, self.ports.held_bytes.nothing())).flatten();
             let encoder = spoken.ingress.encoder(asked);
-            let translation =
-                Translation::new(decoder, encoder, custom, keeper).with_array(call.json_array).unframing(frames);
+            let translation = Translation::new(decoder, encoder, custom, keeper);
+            let translation = translation.with_array(call.json_array).unframing(frames).resumable(begun);
             return Ok(Reply::of(media_type, Content::translated(answer, translation)));
         }
         let Gathered { mut answer, held } = if streams && stream || is_event_stream(&parts.headers) {

@@ -9,6 +9,7 @@ use gw_dialects::gemini::ArrayFraming;
 use gw_dialects::shared::custom::RestoreCustom;
 use gw_dialects::sse::{self, Framer};
 
+use crate::begun::Begun;
 use crate::conversations::{Keeper, Remember};
 
 /// A longer answer is not kept to be continued.
@@ -33,6 +34,8 @@ pub struct Translation {
     keeper: Option<Keeper>,
     /// Where the provider keeps the answer: by its id.
     remember: Option<Remember>,
+    /// Where somebody else may go on with the answer: the text of it so far.
+    begun: Option<Box<Begun>>,
     /// Bytes of the provider's stream so far.
     bytes: usize,
     /// Whether a part of an answer has come, or its end.
@@ -67,6 +70,7 @@ impl Translation {
             usage: None,
             tier: None,
             remember: None,
+            begun: None,
             bytes: 0,
             has_begun: false,
         }
@@ -87,6 +91,43 @@ impl Translation {
     pub(crate) fn with_remember(mut self, remember: Option<Remember>) -> Self {
         self.remember = remember;
         self
+    }
+
+    /// Does not end in an error where somebody else may go on with what has been said.
+    pub(crate) fn resumable(mut self, begun: Option<Begun>) -> Self {
+        self.begun = begun.map(Box::new);
+        self
+    }
+
+    /// What has been said, where somebody else may go on with it.
+    pub(crate) fn begun(&self) -> Option<&Begun> {
+        self.begun.as_deref()
+    }
+
+    /// Nobody goes on with what has been said.
+    pub(crate) fn not_resumable(&mut self) {
+        self.begun = None;
+    }
+
+    /// Goes on with the stream of another attempt, which was given the text so far. Some begin with it.
+    pub(crate) fn go_on(&mut self, rest: Self, repeats: bool) {
+        let Self { frames, decoder, custom, .. } = rest;
+        (self.frames, self.decoder, self.custom) = (frames, decoder, custom);
+        (self.usage, self.tier) = (None, None);
+        if let Some(begun) = &mut self.begun {
+            begun.go_on(repeats);
+        }
+    }
+
+    /// Nobody goes on with the answer that has broken off: the client is told.
+    pub(crate) fn give_up(&mut self, error: &Error) -> Bytes {
+        self.begun = None;
+        let mut out = BytesMut::new();
+        self.encoder.error(error, &mut out);
+        match &mut self.array {
+            Some(array) => array.end(&out),
+            None => out.freeze(),
+        }
     }
 
     /// Whether the provider has said that its answer is whole: nothing is missing if the connection ends now.
@@ -207,12 +248,16 @@ impl Translation {
     /// In the framing that the client reads.
     fn framed(&mut self, said: Said) -> Said {
         let Some(array) = &mut self.array else { return said };
-        let bytes = if said.end.is_some() { array.end(&said.bytes) } else { array.reframe(&said.bytes) };
+        let waits = self.begun.as_ref().is_some_and(|begun| begun.waits());
+        let bytes = if said.end.is_some() && !waits { array.end(&said.bytes) } else { array.reframe(&said.bytes) };
         Said { bytes, ..said }
     }
 
     fn break_off_after(&mut self, mut out: BytesMut, error: Error) -> Said {
-        self.encoder.error(&error, &mut out);
+        match &mut self.begun {
+            Some(begun) if begun.may_go_on() => begun.wait(),
+            _ => self.encoder.error(&error, &mut out),
+        }
         Said { bytes: out.freeze(), end: Some(Err(error)) }
     }
 
@@ -222,12 +267,19 @@ impl Translation {
             let decoded = std::mem::take(&mut self.events);
             decoded.into_iter().for_each(|event| custom.push(event, &mut self.events));
         }
+        if let Some(begun) = &mut self.begun {
+            for event in std::mem::take(&mut self.events) {
+                self.usage = used(self.usage, &event);
+                begun.pass(event, &mut self.events);
+            }
+        }
         for event in self.events.drain(..) {
             self.has_begun |= says_something(&event);
-            match &event {
-                Event::Usage(usage) => self.usage = Some(self.usage.unwrap_or_default().merge(*usage)),
-                Event::ServiceTier(tier) => self.tier = ServiceTier::of(tier),
-                _ => {}
+            if self.begun.is_none() {
+                self.usage = used(self.usage, &event);
+            }
+            if let Event::ServiceTier(tier) = &event {
+                self.tier = ServiceTier::of(tier);
             }
             if let (Event::Start { id, .. }, Some(remember)) = (&event, &self.remember) {
                 remember.under(id);
@@ -239,6 +291,14 @@ impl Translation {
                 self.encoder.encode(&event, out);
             }
         }
+    }
+}
+
+/// What was used, with what an event tells of it.
+fn used(so_far: Option<Usage>, event: &Event) -> Option<Usage> {
+    match event {
+        Event::Usage(usage) => Some(so_far.unwrap_or_default().merge(*usage)),
+        _ => so_far,
     }
 }
 

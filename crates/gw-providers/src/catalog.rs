@@ -16,7 +16,7 @@ use std::sync::LazyLock;
 
 pub use auth::{Auth, AuthWay};
 pub use base_url::{BaseUrlError, Variable};
-pub use entry::{DialectEntry, Kind, Models, ProviderType, StreamUsage, Streaming};
+pub use entry::{DialectEntry, Kind, Models, Prefill, ProviderType, StreamUsage, Streaming};
 pub use reference::reference;
 
 /// Id and text of every entry, sorted by id.

@@ -103,6 +103,8 @@ metrics! {
         "Times that another provider was asked after one had failed, by the code of its error.";
     RULES, Kind::Counter, "rule_matches_total", ["rule", "action", "effect"],
         "Requests that a rule has refused (effect done), or would have refused or led elsewhere if it did more than show itself (effect logged).";
+    RESUMED, Kind::Counter, "streams_resumed_total", ["provider"],
+        "Streams that had broken off and were continued, by the provider that went on last.";
     BREAKER_STATE, Kind::Gauge, "circuit_breaker_state", ["provider", "state"],
         "1 for the state that a provider's breaker is in (closed, half_open, open), 0 for the others.";
     DURATION, Kind::Histogram(DURATION_US), "request_duration_seconds", ["operation", "provider", "model"],

@@ -315,6 +315,12 @@ fn show_walks(page: &mut Page, totals: &Totals) {
             failovers.sample(&[provider, fallback, reason], *count);
         }
     }
+    let mut resumed = page.family(names::RESUMED);
+    for (fact, count) in &totals.walks {
+        if let Fact::Resumed(provider) = fact {
+            resumed.sample(&[provider], *count);
+        }
+    }
 }
 
 fn show_breakers(page: &mut Page, sampled: &Sampled) {

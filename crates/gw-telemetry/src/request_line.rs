@@ -68,6 +68,9 @@ pub(crate) fn push_json(line: &mut Vec<u8>, record: &RequestRecord) {
     fields.number("response_bytes", record.response_bytes);
     fields.number("attempts", u64::from(record.attempts));
     fields.raw("fallback", if record.fallback { b"true" } else { b"false" });
+    if record.resumed > 0 {
+        fields.number("resumed", u64::from(record.resumed));
+    }
     fields.tries(&record.tries);
     fields.unused(&record.unused);
     fields.losses(&record.losses);

@@ -20,6 +20,8 @@ pub(crate) enum Fact {
     Retried(Arc<str>, &'static str),
     /// After a failure of one provider another was tried.
     Failover(Arc<str>, Arc<str>, &'static str),
+    /// A provider went on with a stream that had broken off.
+    Resumed(Arc<str>),
 }
 
 /// The numbers of a worker. Written only where something has failed; the lock is its worker's but for when somebody
@@ -61,6 +63,9 @@ fn facts(record: &RequestRecord, each: &mut impl FnMut(Fact)) {
             each(Fact::Retried(Arc::clone(&failed.provider), reason));
         }
     }
+    if let (1.., Some(provider)) = (record.resumed, &record.provider) {
+        each(Fact::Resumed(Arc::clone(provider)));
+    }
     let last = record.error.filter(|code| code.blame() == Blame::Provider && record.outcome == Outcome::Failed);
     if let (Some(code), Some(provider), true) = (last, &record.provider, !told(&record.tries, last)) {
         each(Fact::Failed(Arc::clone(provider), code.name()));
@@ -79,6 +84,7 @@ impl Fact {
             Self::Failed(_, reason) => Self::Failed(other(), reason),
             Self::Retried(_, reason) => Self::Retried(other(), reason),
             Self::Failover(_, _, reason) => Self::Failover(other(), other(), reason),
+            Self::Resumed(_) => Self::Resumed(other()),
         }
     }
 }

@@ -77,7 +77,9 @@ pub enum Resume {
     /// It ends in an error.
     #[default]
     Off,
-    /// The next provider is asked to go on from the text so far.
+    /// The same as `ContinuePrefix`, for requests that ask for it.
+    OnRequest,
+    /// The next provider is asked to go on from the text so far, unless the request does not want it.
     ContinuePrefix,
 }
 

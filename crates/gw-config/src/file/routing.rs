@@ -48,7 +48,8 @@ section! {
         circuit_breaker: CircuitBreaker;
         /// Requests that find every provider at its `max_requests_per_minute`.
         queue: Queue;
-        /// What becomes of a stream that breaks off after a part of it was forwarded.
+        /// What becomes of the stream of a chat that breaks off after a part of it was forwarded. A request may say
+        /// `x-gateway-resume: off`.
         resume: Resume, default "off";
         /// Whether fallbacks to lesser models are meant, so that nobody is warned of them.
         allow_downgrade: bool, default "false";
@@ -125,7 +126,8 @@ choices! {
 choices! {
     Resume {
         "off" => Resume::Off, "It ends in an error event.";
-        "continue-prefix" => Resume::ContinuePrefix, "The next provider would go on from the text so far. Not offered yet.";
+        "on-request" => Resume::OnRequest, "That, unless the request says `x-gateway-resume: continue_prefix`.";
+        "continue-prefix" => Resume::ContinuePrefix, "The next provider whose model can goes on from the text so far.";
     }
 }
 

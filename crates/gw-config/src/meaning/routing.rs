@@ -10,7 +10,7 @@ use gw_policy::rate::Cap;
 use gw_policy::retry::Retry;
 
 use super::Meaning;
-use crate::config::{FromRequests, Notice, ProviderRouting, Resume, Routing, Slow, SlowAction, Spanned};
+use crate::config::{FromRequests, Notice, ProviderRouting, Routing, Slow, SlowAction, Spanned};
 use crate::file::{self, File, Mode};
 use crate::free::FailureName;
 use crate::quantities::Status;
@@ -49,7 +49,7 @@ impl Meaning<'_> {
                 .and_then(|queue| queue.max_wait.value())
                 .map_or(default.queue_max_wait, |wait| wait.0),
             rules: self.rules(written),
-            resume: self.resume(written),
+            resume: written.resume.value().copied().unwrap_or_default(),
             notice: Notice {
                 downgrade: written.downgrade_notice.value().cloned(),
                 fallback_marker: written.fallback_marker.value().cloned(),
@@ -208,14 +208,6 @@ impl Meaning<'_> {
             window: tracking.value.window.value().copied().unwrap_or(default.window),
             samples_max: tracking.value.sample_size.value().map_or(default.samples_max, |count| count.0),
         }
-    }
-
-    fn resume(&mut self, written: &file::Routing) -> Resume {
-        if let Some(resume) = written.resume.given().filter(|resume| resume.value == Resume::ContinuePrefix) {
-            let message = "routing.resume: continue_prefix is not offered yet".to_owned();
-            self.mistake(&resume.place, message, "remove it; a stream that breaks off ends in an error event");
-        }
-        Resume::Off
     }
 
     fn slow(&mut self, written: &file::Routing, fallback: &Failures) -> Option<Slow> {

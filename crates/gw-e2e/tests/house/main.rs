@@ -64,7 +64,11 @@ mod routing_configured;
 mod routing_explained;
 mod routing_named;
 #[cfg(test)]
+mod routing_not_resumed;
+#[cfg(test)]
 mod routing_requests;
+#[cfg(test)]
+mod routing_resumed;
 #[cfg(test)]
 mod routing_rules;
 #[cfg(test)]

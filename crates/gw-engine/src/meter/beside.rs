@@ -26,6 +26,7 @@ impl Meter {
             notices: Notices::default(),
             told: None,
             recorder: None,
+            resuming: self.resuming.clone(),
             beside: Some(self.record.attempts),
         })
     }

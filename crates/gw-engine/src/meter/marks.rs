@@ -15,6 +15,8 @@ pub(super) struct Marks {
     /// The present attempt.
     sent: Option<Instant>,
     first_byte: Option<Instant>,
+    /// How long that took, in microseconds.
+    first_byte_us: Option<u64>,
     /// The first content of a stream that was held until then.
     content: Option<Instant>,
     forwarded: Option<Instant>,
@@ -29,6 +31,7 @@ impl Marks {
             first_sent: None,
             sent: None,
             first_byte: None,
+            first_byte_us: None,
             content: None,
             forwarded: None,
         }
@@ -55,7 +58,9 @@ impl Marks {
 
     pub(super) fn received(&mut self) {
         if self.first_byte.is_none() {
-            self.first_byte = Some(Instant::now());
+            let now = Instant::now();
+            self.first_byte = Some(now);
+            self.first_byte_us = self.sent.map(|sent| micros(now.saturating_duration_since(sent)));
         }
     }
 
@@ -69,9 +74,12 @@ impl Marks {
         }
     }
 
-    /// The present attempt has come to nothing.
+    /// The present attempt has come to nothing; the first byte of an answer that another goes on with stays what it was.
     pub(super) fn forget_attempt(&mut self) {
-        (self.sent, self.first_byte) = (None, None);
+        self.sent = None;
+        if self.forwarded.is_none() {
+            (self.first_byte, self.first_byte_us) = (None, None);
+        }
     }
 
     /// How long the present attempt has taken so far; `None` if nothing was sent.
@@ -106,7 +114,7 @@ impl Marks {
         let after = if stream { between(self.content.or(self.first_byte), self.forwarded) } else { 0 };
         Timings {
             total_us: micros(end.saturating_duration_since(self.started)),
-            first_byte_us: self.first_byte.map(|at| between(self.sent, Some(at))),
+            first_byte_us: self.first_byte_us,
             upstream_us: between(self.first_sent, self.forwarded.or(Some(end))),
             overhead_us: before + after,
         }

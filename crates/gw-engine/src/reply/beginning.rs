@@ -58,7 +58,9 @@ impl Attempt<'_> {
         let ended = poll_fn(|context| match &mut reply.content {
             Content::Events(events) => events.poll_begin(meter, context),
             Content::Translated(stream) => stream.poll_begin(meter, context),
-            Content::Whole(..) | Content::Flowing(..) | Content::Carried(..) => Poll::Ready(Ended::Begun),
+            Content::Whole(..) | Content::Flowing(..) | Content::Resumable(..) | Content::Carried(..) => {
+                Poll::Ready(Ended::Begun)
+            }
         });
         match ended.await {
             Ended::Failed(AttemptError::Deadline) => match patience.ended() {
@@ -107,7 +109,7 @@ impl Content {
         match self {
             Self::Events(events) => (!events.scan.is_done()).then_some(&mut events.answer),
             Self::Translated(stream) => (!stream.translation.is_complete()).then_some(&mut stream.answer),
-            Self::Whole(..) | Self::Flowing(..) | Self::Carried(..) => None,
+            Self::Whole(..) | Self::Flowing(..) | Self::Resumable(..) | Self::Carried(..) => None,
         }
     }
 }
@@ -185,10 +187,7 @@ impl Translated {
             let has_begun = self.translation.has_begun();
             match said.end {
                 Some(Err(error)) if !has_begun => return Poll::Ready(Ended::Wrong(error)),
-                Some(Err(error)) => {
-                    self.over = true;
-                    meter.interrupted(error.code);
-                }
+                Some(Err(error)) => self.break_off(error, meter),
                 Some(Ok(())) => {
                     (self.told, self.over) = (true, is_end);
                     meter.completed();

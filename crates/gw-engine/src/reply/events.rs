@@ -11,6 +11,7 @@ use gw_dialects::stream::StreamScan;
 use gw_providers::attempt::{Answer, AttemptError};
 
 use super::{Content, END_GRACE, Said, Translation, interrupted};
+use crate::begun::Begun;
 use crate::meter::Meter;
 
 /// A stream that is forwarded as it comes.
@@ -30,6 +31,8 @@ pub struct Translated {
     /// The client has been told everything; the connection may still end.
     pub(super) told: bool,
     pub(super) over: bool,
+    /// Why it has broken off, where somebody else may go on with it and the client has not been told.
+    broken: Option<Box<Error>>,
 }
 
 impl Content {
@@ -41,7 +44,7 @@ impl Content {
     /// A stream that is said in other words, or read along with, from its beginning.
     pub(crate) fn translated(answer: Answer, translation: Translation) -> Self {
         let begun = VecDeque::new();
-        Self::Translated(Box::new(Translated { answer, translation, begun, told: false, over: false }))
+        Self::Translated(Box::new(Translated { answer, translation, begun, told: false, over: false, broken: None }))
     }
 }
 
@@ -112,6 +115,46 @@ impl Events {
 }
 
 impl Translated {
+    /// What has been said, where somebody else may go on with it.
+    pub(crate) fn begun(&self) -> Option<&Begun> {
+        self.translation.begun()
+    }
+
+    /// Nobody goes on with it; if it has broken off already, the client is told now.
+    pub(crate) fn not_resumable(&mut self, meter: &mut Meter) {
+        self.translation.not_resumable();
+        if let Some(error) = self.broken.take() {
+            meter.interrupted(error.code);
+            let told = self.translation.give_up(&error);
+            self.begun.push_back(told);
+        }
+    }
+
+    /// Why it has broken off, if the client has not been told.
+    pub(super) fn take_broken(&mut self) -> Option<Box<Error>> {
+        self.broken.take()
+    }
+
+    /// Goes on with another attempt's stream, which was given the text so far. Some begin with it.
+    pub(super) fn go_on(&mut self, rest: Self, repeats: bool) {
+        let Self { answer, translation, .. } = rest;
+        self.translation.go_on(translation, repeats);
+        (self.answer, self.told, self.over) = (answer, false, false);
+    }
+
+    /// Nobody goes on with it: the client is told.
+    pub(super) fn give_up(&mut self, error: &Error) -> Bytes {
+        self.translation.give_up(error)
+    }
+
+    pub(super) fn break_off(&mut self, error: Error, meter: &mut Meter) {
+        self.over = true;
+        match self.begun() {
+            Some(begun) if begun.waits() => self.broken = Some(Box::new(error)),
+            _ => meter.interrupted(error.code),
+        }
+    }
+
     pub(super) fn poll(&mut self, meter: &mut Meter, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
         if let Some(bytes) = self.begun.pop_front() {
             return Poll::Ready(Some(bytes));
@@ -142,10 +185,7 @@ impl Translated {
                     (self.told, self.over) = (true, is_end);
                     meter.completed();
                 }
-                Some(Err(error)) => {
-                    self.over = true;
-                    meter.interrupted(error.code);
-                }
+                Some(Err(error)) => self.break_off(error, meter),
             }
             if !said.bytes.is_empty() {
                 return Poll::Ready(Some(said.bytes));

@@ -38,6 +38,11 @@ pub(crate) struct Notices {
 type Members = Vec<(&'static str, Bytes)>;
 
 impl Notices {
+    /// Puts a member into the next chunk of a stream.
+    pub(crate) fn tell_in_next_chunk(&mut self, name: &'static str, value: Bytes) {
+        self.first_chunk.get_or_insert_default().push((name, value));
+    }
+
     /// Whether something is to be put into a stream's first chunk.
     pub(crate) fn awaits_first_chunk(&self) -> bool {
         self.first_chunk.is_some()

@@ -85,6 +85,8 @@ impl Walk<'_> {
         let late = chances.next.then_some((began + first_byte, first_byte));
         // A measured answer begins with its first content, whatever may follow.
         let holds = chances.another || provider.standing_rules.tracking.is_some();
+        // What goes on with an answer has nothing to hold back for: its client reads already.
+        let holds = holds && !meter.goes_on();
         let patience = holds.then_some(Patience { late, deadline: whole });
         let others = match self.call.openrouter {
             true => openrouter::for_others(self.ports, self.call, self.head, target, meter)?,

@@ -112,6 +112,7 @@ pub fn build(config: &Config, resources: &Resources<'_>, generation: u64) -> Res
         queue_max_wait: config.routing.queue_max_wait,
         notice: config.routing.notice.clone(),
         slow: config.routing.slow,
+        resume: config.routing.resume,
         shares_time: config.routing.shares_time,
         unsupported: config.translation.unsupported,
         relay: config.relay,

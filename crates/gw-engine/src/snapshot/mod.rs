@@ -11,7 +11,7 @@ mod watched;
 mod watsonx;
 
 use bytes::Bytes;
-use gw_config::config::{CustomCosts, Notice, Relay, Slow, Unsupported};
+use gw_config::config::{CustomCosts, Notice, Relay, Resume, Slow, Unsupported};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -59,6 +59,8 @@ pub struct Snapshot {
     pub notice: Notice,
     /// What becomes of an answer that takes long to begin, while another target could be tried.
     pub slow: Option<Slow>,
+    /// What becomes of a stream that breaks off.
+    pub resume: Resume,
     /// Whether an attempt leaves time for those that may follow it.
     pub shares_time: bool,
     /// What becomes of a parameter that a provider's format cannot say.

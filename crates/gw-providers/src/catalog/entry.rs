@@ -7,6 +7,7 @@ use gw_dialects::envelope::{self, Envelope};
 use gw_dialects::openai_chat::OptionalMember;
 use http::HeaderMap;
 use serde::{Deserialize, Deserializer, de};
+use serde_json::{Map, Value};
 
 use super::auth::Auth;
 use super::base_url::Variable;
@@ -119,12 +120,33 @@ pub struct DialectEntry {
     /// Whether it is for clients of the same dialect alone: others are served in another that the provider speaks.
     #[serde(default)]
     pub own_clients_only: bool,
+    /// How a model is asked in it to go on with a text; not at all if `None`. Which models can is a fact of theirs
+    /// (`prefill`).
+    pub prefill: Option<Prefill>,
     /// The name of what stands around it.
     #[serde(default, rename = "envelope")]
     envelope_name: Option<String>,
     /// What stands around it.
     #[serde(skip)]
     pub envelope: Option<&'static dyn Envelope>,
+}
+
+/// How a model is asked to go on with the text that the last message begins, which is the model's own. What is not said
+/// here needs no saying.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Prefill {
+    /// Members of that message.
+    #[serde(default)]
+    pub message: Map<String, Value>,
+    /// Members of the body.
+    #[serde(default)]
+    pub body: Map<String, Value>,
+    /// The path, after the host, where it is not the dialect's.
+    pub path: Option<String>,
+    /// Whether the answer begins with that text, rather than behind it.
+    #[serde(default)]
+    pub repeats: bool,
 }
 
 /// Whether answers come in pieces.
