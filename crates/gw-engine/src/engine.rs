@@ -243,7 +243,7 @@ impl Engine {
         if resume::is_wanted(walk, way)? {
             return Box::pin(self.go_resumable(walk, way, meter)).await;
         }
-        if let Some(only) = way.only() {
+        if let Some(only) = way.only_unplanned() {
             return match walk.first(only, meter).await {
                 Err(error) if only.retry().retries > 0 => Box::pin(walk.again(only, error, meter)).await,
                 told => told,

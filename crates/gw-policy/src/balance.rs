@@ -8,10 +8,12 @@ use smallvec::SmallVec;
 use crate::dice::Dice;
 use crate::measure::Measured;
 
-/// How often an idle member is tried first, so that what is known of it is not from long ago.
-const EXPLORED_SHARE: f64 = 0.05;
-/// From when on what is known of a member is from long ago.
-const STALE: Duration = Duration::from_secs(60);
+/// How often a member of which nothing has ever been heard is tried first.
+const EXPLORED_NEW: f64 = 0.5;
+/// How often one of which nothing has been heard for long is.
+const EXPLORED_STALE: f64 = 0.1;
+/// How often any other is, so that a change is noticed where requests are many.
+const EXPLORED_ALWAYS: f64 = 0.01;
 
 /// How a group's members are ordered, as configurations name it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -69,7 +71,7 @@ pub enum Why {
     MostTokens(f64),
     /// It serves this many calls.
     FewestCalls(u32),
-    /// Nothing recent is known of it, and something should be.
+    /// It is tried now and then, so that what is known of it is recent.
     Explored,
     /// Nothing is known of any, so they are tried as they stand.
     NothingKnown,
@@ -170,14 +172,19 @@ fn fastest(member: &Candidate) -> Why {
 
 /// Now and then puts the member first of which nothing has been heard for longest.
 fn explore(order: &mut Order, members: &[Candidate], now: Duration, dice: &mut Dice) {
-    let heard = |index: &usize| members.get(*index).and_then(|member| member.measured.measured_at);
-    let Some(place) = (1..order.members.len()).min_by_key(|place| order.members.get(*place).and_then(heard)) else {
-        return;
+    let measured =
+        |place: &usize| order.members.get(*place).and_then(|index| members.get(*index)).map(|one| one.measured);
+    let heard_at = |place: &usize| measured(place).and_then(|measured| measured.heard_at);
+    let Some(place) = (1..order.members.len()).min_by_key(heard_at) else { return };
+    let share = match measured(&place) {
+        Some(Measured { heard_at: Some(at), stale_after, .. }) if now.saturating_sub(at) < stale_after => {
+            EXPLORED_ALWAYS
+        }
+        Some(Measured { heard_at: Some(_), .. }) => EXPLORED_STALE,
+        Some(Measured { heard_at: None, .. }) | None => EXPLORED_NEW,
     };
-    let Some(index) = order.members.get(place).copied() else { return };
-    let stale = heard(&index).is_none_or(|at| now.saturating_sub(at) >= STALE);
-    if stale && dice.share() < EXPLORED_SHARE {
-        order.members.remove(place);
+    if dice.share() < share {
+        let index = order.members.remove(place);
         order.members.insert(0, index);
         order.why = Why::Explored;
     }
@@ -213,7 +220,7 @@ impl fmt::Display for Why {
             Self::Cheapest(price) => write!(f, "it is the cheapest, at {price} nanodollars for a million tokens"),
             Self::MostTokens(tokens) => write!(f, "it writes fastest, {tokens:.0} tokens in a second"),
             Self::FewestCalls(calls) => write!(f, "it serves {calls} calls"),
-            Self::Explored => f.write_str("nothing recent is known of it"),
+            Self::Explored => f.write_str("it is tried now and then, to know how it does"),
             Self::NothingKnown => f.write_str("nothing is known of any, so they are tried as they stand"),
         }
     }
@@ -236,7 +243,8 @@ mod tests {
             weight: 1.0,
             measured: Measured {
                 latency: latency.map(Duration::from_millis),
-                measured_at: latency.map(|_| NOW),
+                heard_at: latency.map(|_| NOW),
+                stale_after: Duration::from_secs(30),
                 ..Measured::default()
             },
         };
@@ -245,6 +253,11 @@ mod tests {
 
     fn first(balance: Balance, members: &[Candidate], turn: u64, seed: u64) -> usize {
         balance.order(members, turn, NOW, &mut Dice::new(seed)).members[0]
+    }
+
+    /// Dice that explore nothing.
+    fn unlucky() -> Dice {
+        (0..).map(Dice::new).find(|dice| dice.clone().share() > EXPLORED_NEW).unwrap()
     }
 
     #[test]
@@ -279,19 +292,26 @@ mod tests {
     #[test]
     fn the_fastest_comes_first_and_the_unknown_last() {
         let members = taking(&[Some(500), None, Some(200)]);
-        let order = Balance::LeastLatency.order(&members, 0, NOW, &mut Dice::new(1));
+        let order = Balance::LeastLatency.order(&members, 0, NOW, &mut unlucky());
         assert_eq!((order.members.to_vec(), order.why), (vec![2, 0, 1], Why::Fastest(Duration::from_millis(200))));
         let unknown = taking(&[None, None]);
-        assert_eq!(Balance::LeastLatency.order(&unknown, 0, NOW, &mut Dice::new(1)).why, Why::NothingKnown);
+        assert_eq!(Balance::LeastLatency.order(&unknown, 0, NOW, &mut unlucky()).why, Why::NothingKnown);
     }
 
     #[test]
-    fn an_idle_member_is_tried_now_and_then_and_one_just_measured_is_not() {
-        let idle = taking(&[Some(200), None]);
-        let explored = (0..10_000).filter(|seed| first(Balance::LeastLatency, &idle, 0, *seed) == 1).count();
-        assert!((350..650).contains(&explored), "{explored}");
-        let known = taking(&[Some(200), Some(900)]);
-        assert!((0..1_000).all(|seed| first(Balance::LeastLatency, &known, 0, seed) == 0));
+    fn who_was_never_heard_of_is_tried_early_who_is_idle_now_and_then_and_everybody_sometimes() {
+        let explored = |second: Measured| {
+            let members = [taking(&[Some(200)])[0], Candidate { weight: 1.0, measured: second }];
+            (0..10_000).filter(|seed| first(Balance::LeastLatency, &members, 0, *seed) == 1).count()
+        };
+        let slow = taking(&[Some(900)])[0].measured;
+        let never = explored(Measured { latency: None, heard_at: None, ..slow });
+        let idle = explored(Measured { heard_at: Some(NOW - slow.stale_after), ..slow });
+        let failed = explored(Measured { latency: None, ..slow });
+        assert!((4_700..5_300).contains(&never), "{never}");
+        assert!((850..1_150).contains(&idle), "{idle}");
+        assert!((50..150).contains(&explored(slow)), "{}", explored(slow));
+        assert!((50..150).contains(&failed), "one that has just failed is not asked again at once: {failed}");
     }
 
     #[test]

@@ -2,6 +2,10 @@
 
 use std::time::Duration;
 
+/// The longest that a target is left alone because it asks for that. A `Retry-After` beyond it is a mistake, or a quota that
+/// others may raise meanwhile: it is asked again now and then.
+pub const REST_MAX: Duration = Duration::from_secs(300);
+
 /// When a breaker opens and closes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
@@ -48,7 +52,7 @@ pub struct Breaker {
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum State {
     Closed { failures_in_a_row: u32 },
-    Open { until: Duration },
+    Open { since: Duration, until: Duration, successes: u32 },
     HalfOpen { calls: u32, successes: u32, since: Duration },
 }
 
@@ -96,7 +100,9 @@ pub enum Admission {
 pub enum Outcome {
     /// It was answered, after this long.
     Answered(Duration),
-    /// The target failed; it asked to be left alone for so long, if it did.
+    /// It was answered that the request cannot be served, after this long: the target is alive, and nothing else is known.
+    Refused(Duration),
+    /// The target failed; it asked to be left alone for so long, if it did. No more than [`REST_MAX`] of it counts.
     Failed(Option<Duration>),
     /// It says nothing about the target: the client left, or was at fault.
     Neither,
@@ -113,7 +119,7 @@ impl Breaker {
     pub fn phase(&self, now: Duration) -> Phase {
         match self.state {
             State::Closed { .. } => Phase::Closed,
-            State::Open { until } if now < until => Phase::Open,
+            State::Open { until, .. } if now < until => Phase::Open,
             State::Open { .. } | State::HalfOpen { .. } => Phase::HalfOpen,
         }
     }
@@ -129,7 +135,7 @@ impl Breaker {
             return Admission::NotBefore(self.cooling_until);
         }
         match self.state {
-            State::Open { until } if now < until => Admission::NotBefore(until),
+            State::Open { until, .. } if now < until => Admission::NotBefore(until),
             // Calls whose end is never told (their worker died) must not hold the places for ever.
             State::HalfOpen { calls, since, .. }
                 if calls >= settings.half_open_calls && now < since + settings.open_for =>
@@ -144,7 +150,7 @@ impl Breaker {
     #[must_use]
     pub fn begin(self, now: Duration, settings: &Settings) -> Self {
         let state = match self.state {
-            State::Open { until } if now >= until => State::HalfOpen { calls: 1, successes: 0, since: now },
+            State::Open { until, successes, .. } if now >= until => State::HalfOpen { calls: 1, successes, since: now },
             State::HalfOpen { calls, successes, since } => {
                 let stale = now >= since + settings.open_for && calls >= settings.half_open_calls;
                 let (calls, since) = if stale { (0, now) } else { (calls, since) };
@@ -158,36 +164,60 @@ impl Breaker {
     /// A call that had begun has ended.
     #[must_use]
     pub fn observe(self, outcome: Outcome, now: Duration, settings: &Settings) -> Self {
-        let failed = match outcome {
-            Outcome::Answered(took) => settings.slow.is_some_and(|slow| took >= slow),
-            Outcome::Failed(_) => true,
-            Outcome::Neither => return Self { state: self.state.released(), ..self },
+        match outcome {
+            Outcome::Answered(took) if settings.slow.is_some_and(|slow| took >= slow) => self.failed(now, settings),
+            Outcome::Answered(took) => {
+                let tally = self.tally.count(false, now, settings.window);
+                let state = match self.state {
+                    State::Closed { .. } => State::Closed { failures_in_a_row: 0 },
+                    state @ (State::Open { .. } | State::HalfOpen { .. }) => state,
+                };
+                Self { state, tally, ..self }.alive(now.saturating_sub(took), settings)
+            }
+            Outcome::Refused(took) => self.alive(now.saturating_sub(took), settings),
+            Outcome::Failed(asked) => {
+                let rests_until = asked.map_or(Duration::ZERO, |asked| now + asked.min(REST_MAX));
+                Self { cooling_until: self.cooling_until.max(rests_until), ..self }.failed(now, settings)
+            }
+            Outcome::Neither => Self { state: self.state.released(), ..self },
+        }
+    }
+
+    /// A call that began then has shown that the target is alive. Enough of them close the breaker, even if they were
+    /// made while it was open because there was nobody else.
+    fn alive(self, began: Duration, settings: &Settings) -> Self {
+        let (state, successes) = match self.state {
+            State::Closed { .. } => return self,
+            // It began before the breaker opened, and its end says nothing of what came after.
+            State::Open { since, .. } if began < since => return self,
+            State::Open { since, until, successes } => {
+                (State::Open { since, until, successes: successes + 1 }, successes + 1)
+            }
+            State::HalfOpen { calls, successes, since } => {
+                let calls = calls.saturating_sub(1);
+                (State::HalfOpen { calls, successes: successes + 1, since }, successes + 1)
+            }
         };
-        let tally = self.tally.count(failed, now, settings.window);
-        let cooling_until = match outcome {
-            Outcome::Failed(Some(asked)) => self.cooling_until.max(now.saturating_add(asked)),
-            Outcome::Failed(None) | Outcome::Answered(_) | Outcome::Neither => self.cooling_until,
-        };
-        let open = State::Open { until: now + settings.open_for };
-        let state = match (self.state, failed) {
-            (State::Closed { failures_in_a_row }, true) => {
+        if successes >= settings.success_threshold {
+            return Self { cooling_until: self.cooling_until, ..Self::default() };
+        }
+        Self { state, ..self }
+    }
+
+    fn failed(self, now: Duration, settings: &Settings) -> Self {
+        let tally = self.tally.count(true, now, settings.window);
+        let open = State::Open { since: now, until: now + settings.open_for, successes: 0 };
+        let state = match self.state {
+            State::Closed { failures_in_a_row } => {
                 let failures_in_a_row = failures_in_a_row + 1;
                 let too_many = failures_in_a_row >= settings.failure_threshold.max(1);
                 let too_often = settings.failure_rate.is_some_and(|(rate, calls)| tally.exceeds(rate, calls));
                 if too_many || too_often { open } else { State::Closed { failures_in_a_row } }
             }
-            (State::Closed { .. }, false) => State::Closed { failures_in_a_row: 0 },
-            (State::HalfOpen { .. }, true) => open,
-            (State::HalfOpen { successes, .. }, false) if successes + 1 >= settings.success_threshold => {
-                return Self { cooling_until, ..Self::default() };
-            }
-            (State::HalfOpen { calls, successes, since }, false) => {
-                State::HalfOpen { calls: calls.saturating_sub(1), successes: successes + 1, since }
-            }
-            // A call from before it opened.
-            (state @ State::Open { .. }, _) => state,
+            State::HalfOpen { .. } => open,
+            State::Open { since, until, .. } => State::Open { since, until, successes: 0 },
         };
-        Self { state, cooling_until, tally }
+        Self { state, tally, ..self }
     }
 }
 
@@ -222,127 +252,4 @@ impl Tally {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    const FAILED: Outcome = Outcome::Failed(None);
-    const ANSWERED: Outcome = Outcome::Answered(Duration::from_millis(200));
-
-    fn s(seconds: u64) -> Duration {
-        Duration::from_secs(seconds)
-    }
-
-    fn settings() -> Settings {
-        Settings::default()
-    }
-
-    fn after(outcomes: &[Outcome], at: u64) -> Breaker {
-        outcomes.iter().fold(Breaker::default(), |breaker, outcome| {
-            breaker.begin(s(at), &settings()).observe(*outcome, s(at), &settings())
-        })
-    }
-
-    #[test]
-    fn five_failures_in_a_row_open_it_and_a_success_between_them_does_not() {
-        assert_eq!(after(&[FAILED; 4], 0).phase(s(0)), Phase::Closed);
-        assert_eq!(after(&[FAILED; 5], 0).phase(s(0)), Phase::Open);
-        let mended = [FAILED, FAILED, FAILED, FAILED, ANSWERED, FAILED, FAILED];
-        assert_eq!(after(&mended, 0).phase(s(0)), Phase::Closed);
-    }
-
-    #[test]
-    fn it_stays_open_for_its_time_and_then_lets_a_few_through() {
-        let open = after(&[FAILED; 5], 10);
-        assert_eq!(open.admits(s(39), &settings()), Admission::NotBefore(s(40)));
-        let mut trying = open;
-        for _ in 0..3 {
-            assert_eq!(trying.admits(s(40), &settings()), Admission::Yes);
-            trying = trying.begin(s(40), &settings());
-        }
-        assert_eq!(trying.phase(s(40)), Phase::HalfOpen);
-        assert_eq!(trying.admits(s(40), &settings()), Admission::NotBefore(s(70)));
-    }
-
-    #[test]
-    fn two_successes_close_it_and_one_failure_opens_it_again() {
-        let trying = after(&[FAILED; 5], 0).begin(s(30), &settings()).begin(s(30), &settings());
-        let once = trying.observe(ANSWERED, s(31), &settings());
-        assert_eq!(once.phase(s(31)), Phase::HalfOpen);
-        assert_eq!(once.observe(ANSWERED, s(32), &settings()).phase(s(32)), Phase::Closed);
-        let again = once.observe(FAILED, s(32), &settings());
-        assert_eq!(again.admits(s(33), &settings()), Admission::NotBefore(s(62)));
-    }
-
-    #[test]
-    fn a_call_that_says_nothing_gives_its_place_back() {
-        let settings = Settings { half_open_calls: 1, ..settings() };
-        let trying = after(&[FAILED; 5], 0).begin(s(30), &settings);
-        assert_ne!(trying.admits(s(30), &settings), Admission::Yes);
-        assert_eq!(trying.observe(Outcome::Neither, s(31), &settings).admits(s(31), &settings), Admission::Yes);
-    }
-
-    #[test]
-    fn a_call_whose_end_is_never_told_does_not_hold_its_place_for_ever() {
-        let settings = Settings { half_open_calls: 1, ..settings() };
-        let trying = after(&[FAILED; 5], 0).begin(s(30), &settings);
-        assert_eq!(trying.admits(s(60), &settings), Admission::Yes);
-        let second = trying.begin(s(60), &settings);
-        assert_ne!(second.admits(s(61), &settings), Admission::Yes);
-    }
-
-    #[test]
-    fn a_provider_that_asks_to_be_left_alone_is() {
-        let limited = after(&[Outcome::Failed(Some(s(20)))], 0);
-        assert_eq!(limited.phase(s(1)), Phase::Closed);
-        assert_eq!(limited.admits(s(19), &settings()), Admission::NotBefore(s(20)));
-        assert_eq!(limited.admits(s(20), &settings()), Admission::Yes);
-    }
-
-    #[test]
-    fn half_of_the_calls_failing_opens_it_where_a_rate_is_set_and_there_are_enough() {
-        let settings = Settings { failure_rate: Some((0.5, 10)), failure_threshold: 100, ..settings() };
-        let run = |calls: usize| {
-            (0..calls).fold(Breaker::default(), |breaker, n| {
-                let outcome = if n % 2 == 0 { ANSWERED } else { FAILED };
-                breaker.begin(s(1), &settings).observe(outcome, s(1), &settings)
-            })
-        };
-        assert_eq!(run(8).phase(s(1)), Phase::Closed);
-        assert_eq!(run(10).phase(s(1)), Phase::Open);
-    }
-
-    #[test]
-    fn failures_of_long_ago_do_not_count_for_the_rate() {
-        let settings = Settings { failure_rate: Some((0.5, 4)), failure_threshold: 100, ..settings() };
-        let old = (0..3).fold(Breaker::default(), |breaker, _| breaker.observe(FAILED, s(0), &settings));
-        assert_eq!(old.observe(FAILED, s(500), &settings).phase(s(500)), Phase::Closed);
-    }
-
-    #[test]
-    fn an_answer_that_took_too_long_is_a_failure_where_that_is_set() {
-        let settings = Settings { slow: Some(s(30)), failure_threshold: 1, ..settings() };
-        let slow = Breaker::default().observe(Outcome::Answered(s(31)), s(31), &settings);
-        assert_eq!(slow.phase(s(31)), Phase::Open);
-    }
-
-    proptest! {
-        #[test]
-        fn whatever_happens_it_lets_a_call_through_again_some_time(steps in proptest::collection::vec((0_u8..4, 0_u64..50), 0..60)) {
-            let settings = settings();
-            let mut breaker = Breaker::default();
-            let mut now = 0;
-            for (what, later) in steps {
-                now += later;
-                breaker = match what {
-                    0 => breaker.begin(s(now), &settings),
-                    1 => breaker.observe(ANSWERED, s(now), &settings),
-                    2 => breaker.observe(Outcome::Failed(Some(s(later))), s(now), &settings),
-                    _ => breaker.observe(Outcome::Neither, s(now), &settings),
-                };
-            }
-            prop_assert_eq!(breaker.admits(s(now + 1_000), &settings), Admission::Yes);
-        }
-    }
-}
+mod tests;

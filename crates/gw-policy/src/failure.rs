@@ -66,9 +66,36 @@ impl Class {
         Self::ALL.iter().copied().find(|class| class.name() == name || class.aliases().contains(&name))
     }
 
+    /// What a failure of the class shows of the provider itself.
+    pub const fn sign(self) -> Sign {
+        match self {
+            Self::RateLimit
+            | Self::Unavailable
+            | Self::Timeout
+            | Self::ServerError
+            | Self::Network
+            | Self::Authentication
+            | Self::Credit => Sign::Failing,
+            Self::ModelNotFound | Self::ContextLength | Self::ContentFilter | Self::Rejected => Sign::Alive,
+            // Found before anything was sent.
+            Self::Unsupported => Sign::Nothing,
+        }
+    }
+
     const fn bit(self) -> u32 {
         1 << self as u32
     }
+}
+
+/// What a failure shows of the provider, whatever it means for the request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sign {
+    /// It does not do what it is there for: it fails, is full, or does not let us in.
+    Failing,
+    /// It is there and has answered; what is wrong is the request, or the model that it names.
+    Alive,
+    /// Nothing.
+    Nothing,
 }
 
 /// What went wrong at a target.
@@ -80,6 +107,18 @@ pub struct Failure {
     pub status: u16,
     /// How long the provider wants to be left alone.
     pub retry_after: Option<Duration>,
+}
+
+impl Failure {
+    /// A target that did not answer in time.
+    pub const TIMEOUT: Self = Self { class: Some(Class::Timeout), status: 504, retry_after: None };
+    /// A target that has as many requests as it may have.
+    pub const FULL: Self = Self { class: Some(Class::RateLimit), status: 429, retry_after: None };
+
+    /// What it shows of the provider.
+    pub fn sign(&self) -> Sign {
+        self.class.map_or(Sign::Nothing, Class::sign)
+    }
 }
 
 impl From<&Error> for Failure {
@@ -223,6 +262,30 @@ mod tests {
         ] {
             assert_eq!(Failures::PASSING.contains(&failure(code)), again, "{code}");
             assert_eq!(Failures::ELSEWHERE.contains(&failure(code)), elsewhere, "{code}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_request_says_nothing_bad_of_the_provider() {
+        for (code, sign) in [
+            (ErrorCode::ProviderRateLimited, Sign::Failing),
+            (ErrorCode::ProviderOverloaded, Sign::Failing),
+            (ErrorCode::ProviderTimeout, Sign::Failing),
+            (ErrorCode::ProviderFailed, Sign::Failing),
+            (ErrorCode::ProviderInvalidResponse, Sign::Failing),
+            (ErrorCode::ProviderUnreachable, Sign::Failing),
+            (ErrorCode::ProviderDisconnected, Sign::Failing),
+            (ErrorCode::ProviderAuthentication, Sign::Failing),
+            (ErrorCode::ProviderCreditExhausted, Sign::Failing),
+            (ErrorCode::ProviderModelNotFound, Sign::Alive),
+            (ErrorCode::ContextLengthExceeded, Sign::Alive),
+            (ErrorCode::ContentFiltered, Sign::Alive),
+            (ErrorCode::ProviderRejected, Sign::Alive),
+            (ErrorCode::UnsupportedParameter, Sign::Nothing),
+            (ErrorCode::InvalidRequest, Sign::Nothing),
+            (ErrorCode::ClientClosed, Sign::Nothing),
+        ] {
+            assert_eq!(failure(code).sign(), sign, "{code}");
         }
     }
 

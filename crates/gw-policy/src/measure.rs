@@ -6,13 +6,18 @@ use std::time::Duration;
 /// How much older a measurement counts than the next newer one: a target that changes is noticed after a few calls.
 const FADING: f64 = 0.8;
 
+/// What was measured is from long ago after half of the window, and after half of this at the latest.
+const STALE_WINDOW_MAX: Duration = Duration::from_secs(60);
+
 /// What balancing knows of a target.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Measured {
     /// How long it takes until its answer begins.
     pub latency: Option<Duration>,
-    /// When that was last measured.
-    pub measured_at: Option<Duration>,
+    /// When something was last heard of it: a measurement, or a failure. `None` if nothing ever was.
+    pub heard_at: Option<Duration>,
+    /// After how long what was heard is from long ago.
+    pub stale_after: Duration,
     /// Tokens it writes in a second.
     pub tokens_per_second: Option<f64>,
     /// Calls that it is serving for us.
@@ -62,6 +67,13 @@ pub struct Tracking {
 impl Default for Tracking {
     fn default() -> Self {
         Self { window: Duration::from_secs(300), samples_max: 100 }
+    }
+}
+
+impl Tracking {
+    /// After how long a measurement is from long ago, so that it is time for another: before it has left the window.
+    pub fn stale_after(self) -> Duration {
+        self.window.min(STALE_WINDOW_MAX) / 2
     }
 }
 

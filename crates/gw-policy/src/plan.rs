@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use smallvec::SmallVec;
 
-use crate::balance::{Balance, Candidate, Order, Why};
+use crate::balance::{Balance, Why};
 use crate::condition::{Facts, Query};
 use crate::dice::Dice;
 use crate::failure::{Failure, Failures};
@@ -67,7 +67,7 @@ pub enum Standing {
     In,
     /// Its cap is used; it has a place after so long.
     Full(Duration),
-    /// It fails, and is left alone until this. It is asked all the same if there is no other.
+    /// It fails, and is left alone for so long. It is asked all the same where there is no other, or none that answers.
     Resting(Duration),
     /// It does not, for this reason.
     Out(&'static str),
@@ -96,7 +96,7 @@ pub trait View<T> {
 pub struct Plan<T> {
     /// The attempts, the first one first. None if nobody takes the request.
     pub steps: SmallVec<[Step<T>; 4]>,
-    /// Who was left out.
+    /// Who was left out. Of those that rest, the one that is back soonest may be asked all the same, as the last resort.
     pub left_out: Vec<LeftOut<T>>,
     /// How long the first must be waited for, because every cap is used.
     pub wait: Duration,
@@ -129,6 +129,8 @@ pub enum Reason {
     Condition(Option<usize>),
     /// It follows if those before it fail.
     Follows,
+    /// It rests, and is asked once because nobody else is left.
+    LastResort,
 }
 
 /// A target that was left out.
@@ -136,6 +138,8 @@ pub enum Reason {
 pub struct LeftOut<T> {
     /// The target.
     pub target: T,
+    /// Where it stands in the tree, as in [`Step::path`].
+    pub path: SmallVec<[u16; 4]>,
     /// Why.
     pub standing: Standing,
 }
@@ -158,12 +162,17 @@ impl<T: Clone> Node<T> {
     /// [`NoMatch`], if a conditional group has no member for it.
     pub fn plan(&self, view: &dyn View<T>, dice: &mut Dice) -> Result<Plan<T>, NoMatch> {
         let mut plan = Plan { steps: SmallVec::new(), left_out: Vec::new(), wait: Duration::ZERO };
-        let laid = Layer { view, left_out: &mut plan.left_out, dice }.lay(self, SmallVec::new(), Reason::Only)?;
-        let Some(laid) = laid else { return Ok(plan) };
-        if let Standing::Full(wait) = laid.standing {
-            plan.wait = wait;
-        }
-        flatten(laid.tree, &mut SmallVec::new(), &mut plan.steps);
+        let Some(laid) = lay::lay(self, view, dice, &mut plan.left_out)? else { return Ok(plan) };
+        let tree = match laid.standing {
+            Standing::Resting(_) => last_resort::of_those_that_rest(laid.tree, &mut plan.left_out),
+            Standing::Full(wait) => {
+                plan.wait = wait;
+                laid.tree
+            }
+            Standing::In | Standing::Out(_) => laid.tree,
+        };
+        lay::flatten(tree, &mut SmallVec::new(), &mut plan.steps);
+        last_resort::add(self, &mut plan);
         Ok(plan)
     }
 
@@ -184,6 +193,11 @@ impl<T: Clone> Node<T> {
         }
     }
 
+    /// Whether its members are tried as they stand.
+    pub fn is_in_order(&self) -> bool {
+        matches!(self, Self::Group(Group { strategy: Strategy::Balance(Balance::Priority), .. }))
+    }
+
     /// Every target of the tree, in the order in which they stand.
     pub fn targets(&self) -> Vec<&T> {
         match self {
@@ -199,6 +213,29 @@ impl<T> Plan<T> {
         self.steps.get(step).is_some_and(|step| !step.exits.is_empty())
     }
 
+    /// Whether it is asked only because nobody else is left.
+    pub fn is_last_resort(&self, step: usize) -> bool {
+        self.steps.get(step).is_some_and(|step| step.why == Reason::LastResort)
+    }
+
+    /// Whether any failure of a step leads to another that is no last resort.
+    pub fn has_other(&self, step: usize) -> bool {
+        let exits = self.steps.get(step).map(|step| step.exits.as_slice()).unwrap_or_default();
+        exits.iter().any(|exit| !self.is_last_resort(exit.to))
+    }
+
+    /// The steps from this one on, without the last resort.
+    pub fn usual_from(&self, step: usize) -> usize {
+        let steps = self.steps.get(step..).unwrap_or_default();
+        steps.iter().filter(|step| step.why != Reason::LastResort).count()
+    }
+
+    /// The steps that would be come to if every one failed so, this one first.
+    pub fn chain(&self, step: usize, failure: &Failure) -> impl Iterator<Item = usize> {
+        let first = (step < self.steps.len()).then_some(step);
+        std::iter::successors(first, move |step| self.after(*step, failure))
+    }
+
     /// Where a failure of a step leads; `None` if the client is told.
     pub fn after(&self, step: usize, failure: &Failure) -> Option<usize> {
         let exits = &self.steps.get(step)?.exits;
@@ -206,209 +243,8 @@ impl<T> Plan<T> {
     }
 }
 
-/// A node whose members are in their order.
-enum Laid<T> {
-    Step(Step<T>),
-    Members(Vec<Laid<T>>, Failures),
-}
-
-struct WithStanding<T> {
-    tree: Laid<T>,
-    standing: Standing,
-    measured: Measured,
-}
-
-struct Layer<'a, T> {
-    view: &'a dyn View<T>,
-    left_out: &'a mut Vec<LeftOut<T>>,
-    dice: &'a mut Dice,
-}
-
-type Path = SmallVec<[u16; 4]>;
-
-impl<T: Clone> Layer<'_, T> {
-    /// Lays a node; `None` if nobody in it takes the request.
-    fn lay(&mut self, node: &Node<T>, path: Path, why: Reason) -> Result<Option<WithStanding<T>>, NoMatch> {
-        match node {
-            Node::Target(target) => {
-                let standing = self.view.standing(target);
-                if let Standing::Out(_) = standing {
-                    self.left_out.push(LeftOut { target: target.clone(), standing });
-                    return Ok(None);
-                }
-                let step = Step { target: target.clone(), path, why, exits: SmallVec::new() };
-                Ok(Some(WithStanding { tree: Laid::Step(step), standing, measured: self.view.measured(target) }))
-            }
-            Node::Group(group) => self.lay_group(group, &path),
-        }
-    }
-
-    fn lay_group(&mut self, group: &Group<T>, path: &Path) -> Result<Option<WithStanding<T>>, NoMatch> {
-        let chosen = match &group.strategy {
-            Strategy::Single => Some((0, Reason::Only)),
-            Strategy::Conditional(rules, default) => Some(self.condition(rules, *default)?),
-            Strategy::Balance(_) | Strategy::Preferring(..) | Strategy::Sticky(_) => None,
-        };
-        if let Some((index, why)) = chosen {
-            let Some(member) = group.members.get(index) else { return Err(NoMatch) };
-            return self.lay(&member.node, below(path, index), why);
-        }
-        let mut laid = Vec::with_capacity(group.members.len());
-        for (index, member) in group.members.iter().enumerate() {
-            // Another group's condition that does not hold leaves that group out.
-            if let Some(one) = self.lay(&member.node, below(path, index), Reason::Follows)? {
-                laid.push((one, member));
-            }
-        }
-        let Some(best) = laid.iter().map(|(one, _)| rank(one.standing)).min() else { return Ok(None) };
-        let (kept, rest): (Vec<_>, Vec<_>) = laid.into_iter().partition(|(one, _)| rank(one.standing) == best);
-        rest.into_iter().for_each(|(one, _)| leave_out(one.tree, one.standing, self.left_out));
-        Ok(Some(self.ordered(group, kept)))
-    }
-
-    fn ordered(&mut self, group: &Group<T>, kept: Vec<(WithStanding<T>, &Member<T>)>) -> WithStanding<T> {
-        let candidates: SmallVec<[Candidate; 8]> =
-            kept.iter().map(|(one, member)| Candidate { weight: member.weight, measured: one.measured }).collect();
-        let (order, why) = match &group.strategy {
-            Strategy::Sticky(fields) => {
-                let order = Balance::Weighted.order(&candidates, 0, self.view.now(), &mut self.stuck(fields));
-                (order, Reason::Sticks)
-            }
-            Strategy::Balance(balance) => {
-                let order = balance.order(&candidates, self.view.turn(group.id), self.view.now(), self.dice);
-                (order.clone(), Reason::Chosen(order.why))
-            }
-            Strategy::Preferring(balance, preference) => {
-                let order = balance.order(&candidates, self.view.turn(group.id), self.view.now(), self.dice);
-                self.preferred(&order, preference, &kept)
-            }
-            // These never come here: they have one member, which is laid alone.
-            Strategy::Conditional(..) | Strategy::Single => {
-                (Balance::Priority.order(&candidates, 0, self.view.now(), self.dice), Reason::Only)
-            }
-        };
-        let mut slots: Vec<Option<WithStanding<T>>> = kept.into_iter().map(|(one, _)| Some(one)).collect();
-        let in_order: Vec<WithStanding<T>> =
-            order.members.iter().filter_map(|index| slots.get_mut(*index)?.take()).collect();
-        let standing = in_order.iter().map(|one| one.standing).min_by_key(|one| waiting(*one)).unwrap_or(Standing::In);
-        let measured = in_order.first().map(|one| one.measured).unwrap_or_default();
-        let mut trees: Vec<Laid<T>> = in_order.into_iter().map(|one| one.tree).collect();
-        if let Some(first) = trees.first_mut() {
-            first.explain(why);
-        }
-        WithStanding { tree: Laid::Members(trees, group.fallback.clone()), standing, measured }
-    }
-
-    /// Puts those that are slower than is preferred behind the others; nobody is left out by it.
-    fn preferred(
-        &self,
-        order: &Order,
-        preference: &Preference,
-        members: &[(WithStanding<T>, &Member<T>)],
-    ) -> (Order, Reason) {
-        let meets = |index: &usize| {
-            let targets = members.get(*index).map(|(_, member)| member.node.targets()).unwrap_or_default();
-            targets.into_iter().any(|target| self.view.meets(target, preference))
-        };
-        let first = order.members.first().copied();
-        let (mut quick, slow): (SmallVec<[usize; 8]>, SmallVec<[usize; 8]>) =
-            order.members.iter().copied().partition(|index| meets(index));
-        quick.extend(slow);
-        let why = if quick.first().copied() == first { Reason::Chosen(order.why) } else { Reason::Preferred };
-        (Order { members: quick, why: order.why }, why)
-    }
-
-    /// The dice of requests that agree in these facts; of all if there are none.
-    fn stuck(&self, fields: &[Box<str>]) -> Dice {
-        let facts = self.view.facts();
-        let text: String = fields
-            .iter()
-            .map(|field| facts.fact(field).map_or_else(String::new, |fact| format!("{fact}\u{1f}")))
-            .collect();
-        Dice::of(text.as_bytes())
-    }
-
-    fn condition(&self, rules: &[(Query, usize)], default: Option<usize>) -> Result<(usize, Reason), NoMatch> {
-        let facts = self.view.facts();
-        let held = rules.iter().enumerate().find(|(_, (query, _))| query.holds(facts));
-        match (held, default) {
-            (Some((number, (_, member))), _) => Ok((*member, Reason::Condition(Some(number)))),
-            (None, Some(member)) => Ok((member, Reason::Condition(None))),
-            (None, None) => Err(NoMatch),
-        }
-    }
-}
-
-impl<T> Laid<T> {
-    /// Says why the first step below stands first.
-    fn explain(&mut self, why: Reason) {
-        match self {
-            Self::Step(step) if step.why == Reason::Follows => step.why = why,
-            Self::Step(_) => {}
-            Self::Members(members, _) => {
-                if let Some(first) = members.first_mut() {
-                    first.explain(why);
-                }
-            }
-        }
-    }
-
-    fn steps(&self) -> usize {
-        match self {
-            Self::Step(_) => 1,
-            Self::Members(members, _) => members.iter().map(Self::steps).sum(),
-        }
-    }
-}
-
-fn flatten<T>(tree: Laid<T>, exits: &mut SmallVec<[Exit; 2]>, out: &mut SmallVec<[Step<T>; 4]>) {
-    match tree {
-        Laid::Step(step) => out.push(Step { exits: exits.clone(), ..step }),
-        Laid::Members(members, on) => {
-            let last = members.len().saturating_sub(1);
-            for (index, member) in members.into_iter().enumerate() {
-                let has_exit = index < last && !on.is_empty();
-                if has_exit {
-                    exits.push(Exit { on: on.clone(), to: out.len() + member.steps() });
-                }
-                flatten(member, exits, out);
-                if has_exit {
-                    exits.pop();
-                }
-            }
-        }
-    }
-}
-
-fn leave_out<T>(tree: Laid<T>, standing: Standing, left_out: &mut Vec<LeftOut<T>>) {
-    match tree {
-        Laid::Step(step) => left_out.push(LeftOut { target: step.target, standing }),
-        Laid::Members(members, _) => members.into_iter().for_each(|member| leave_out(member, standing, left_out)),
-    }
-}
-
-fn below(path: &Path, index: usize) -> Path {
-    let mut path = path.clone();
-    path.push(u16::try_from(index).unwrap_or(u16::MAX));
-    path
-}
-
-fn rank(standing: Standing) -> u8 {
-    match standing {
-        Standing::In => 0,
-        Standing::Full(_) => 1,
-        Standing::Resting(_) => 2,
-        Standing::Out(_) => 3,
-    }
-}
-
-fn waiting(standing: Standing) -> (u8, Duration) {
-    match standing {
-        Standing::In | Standing::Out(_) => (rank(standing), Duration::ZERO),
-        Standing::Full(wait) | Standing::Resting(wait) => (rank(standing), wait),
-    }
-}
-
+mod last_resort;
+mod lay;
 #[cfg(test)]
 mod tests;
 mod trees;

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use crate::dice::Dice;
-use crate::failure::{Failure, Failures};
+use crate::failure::{Class, Failure, Failures};
+
+/// From when on a connection that could not be made, or broke, has cost the request as much as a timeout.
+const HANGS_FROM: Duration = Duration::from_secs(2);
 
 /// How a target is tried again.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,6 +25,8 @@ pub struct Retry {
     pub jitter: Jitter,
     /// Whether the provider's own `Retry-After` is kept, up to this; a longer one is not waited for.
     pub retry_after_max: Option<Duration>,
+    /// Whether a timeout is tried again here even if another target could be asked: where somebody has listed it.
+    pub insists_on_timeout: bool,
 }
 
 /// How a pause varies, so that clients that failed together do not come back together.
@@ -44,6 +49,7 @@ impl Default for Retry {
             multiplier: 2.0,
             jitter: Jitter::Full,
             retry_after_max: Some(Duration::from_secs(60)),
+            insists_on_timeout: false,
         }
     }
 }
@@ -61,6 +67,18 @@ impl Retry {
             (Some(_), None) | (None, _) => self.vary(self.grown(retry), dice),
         };
         (pause < left).then_some(pause)
+    }
+
+    /// Whether a target that takes calls is asked at once, rather than this one again: after a wait that was long
+    /// already, and before one that the provider asks for. `took` is how long the attempt did.
+    pub fn yields(&self, failure: &Failure, took: Duration) -> bool {
+        let hung = match failure.class {
+            Some(Class::Timeout) => true,
+            Some(Class::Network) => took >= HANGS_FROM,
+            Some(_) | None => false,
+        };
+        let asks_to_wait = failure.retry_after.is_some() && self.retry_after_max.is_some();
+        hung && !self.insists_on_timeout || asks_to_wait
     }
 
     fn grown(&self, retry: u32) -> Duration {
@@ -83,7 +101,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::failure::Class;
 
     const LONG: Duration = Duration::from_secs(3600);
 
@@ -118,6 +135,27 @@ mod tests {
         let deaf = Retry { retry_after_max: None, ..steady(3) };
         let failure = failed(Class::RateLimit, Some(61));
         assert_eq!(deaf.pause(1, &failure, LONG, &mut Dice::new(1)), Some(Duration::from_secs(1)));
+    }
+
+    #[test]
+    fn who_hangs_or_asks_to_be_left_alone_gives_way_to_another() {
+        let (soon, late) = (Duration::from_millis(50), Duration::from_secs(10));
+        for (class, retry_after_s, took, yields) in [
+            (Class::Timeout, None, late, true),
+            (Class::Timeout, None, soon, true),
+            (Class::Network, None, soon, false),
+            (Class::Network, None, late, true),
+            (Class::ServerError, None, late, false),
+            (Class::RateLimit, None, soon, false),
+            (Class::RateLimit, Some(1), soon, true),
+            (Class::Unavailable, Some(1), soon, true),
+        ] {
+            assert_eq!(steady(3).yields(&failed(class, retry_after_s), took), yields, "{class:?} {retry_after_s:?}");
+        }
+        let insisting = Retry { insists_on_timeout: true, ..steady(3) };
+        assert!(!insisting.yields(&failed(Class::Timeout, None), late));
+        let deaf = Retry { retry_after_max: None, ..steady(3) };
+        assert!(!deaf.yields(&failed(Class::RateLimit, Some(1)), soon), "what it is told is not heeded");
     }
 
     #[test]

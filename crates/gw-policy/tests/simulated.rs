@@ -42,6 +42,7 @@ struct World {
     providers: Vec<Provider>,
     now: Duration,
     settings: Settings,
+    tracking: Tracking,
 }
 
 impl Facts for World {
@@ -54,9 +55,9 @@ impl View<usize> for World {
     fn standing(&self, target: &usize) -> Standing {
         let provider = &self.providers[*target];
         if let Admission::NotBefore(then) = provider.breaker.admits(self.now, &self.settings) {
-            return Standing::Resting(then);
+            return Standing::Resting(then.saturating_sub(self.now));
         }
-        match provider.cap.map(|(cap, used)| cap.wait(used, self.now)) {
+        match provider.cap.map(|(cap, used)| cap.wait(&used, self.now)) {
             Some(wait) if !wait.is_zero() => Standing::Full(wait),
             Some(_) | None => Standing::In,
         }
@@ -64,10 +65,11 @@ impl View<usize> for World {
 
     fn measured(&self, target: &usize) -> Measured {
         let latency = &self.providers[*target].latency;
-        let expected = latency.expected(self.now, Tracking::default());
+        let expected = latency.expected(self.now, self.tracking);
         Measured {
             latency: expected.map(Duration::from_secs_f64),
-            measured_at: latency.newest_at(),
+            heard_at: latency.newest_at(),
+            stale_after: self.tracking.stale_after(),
             ..Measured::default()
         }
     }
@@ -102,7 +104,12 @@ impl World {
             calls: 0,
         };
         let providers = answers.into_iter().map(provider).collect();
-        Self { providers, now: Duration::from_secs(1_000), settings: Settings::default() }
+        Self {
+            providers,
+            now: Duration::from_secs(1_000),
+            settings: Settings::default(),
+            tracking: Tracking::default(),
+        }
     }
 
     /// Serves one request that comes now, as the engine would: plan, attempts, retries, fallbacks.
@@ -113,9 +120,12 @@ impl World {
         let (mut at, mut tries) = (0, 0);
         let answered = loop {
             let Some(step) = plan.steps.get(at) else { break false };
+            let began = self.now;
             let Some(failure) = self.call(step.target, dice) else { break true };
             tries += 1;
-            if let Some(pause) = retry.pause(tries, &failure, Duration::from_secs(30), dice) {
+            let gives_way =
+                plan.is_last_resort(at) || plan.has_other(at) && retry.yields(&failure, self.now.saturating_sub(began));
+            if !gives_way && let Some(pause) = retry.pause(tries, &failure, Duration::from_secs(30), dice) {
                 self.now += pause;
                 continue;
             }
@@ -130,17 +140,17 @@ impl World {
     }
 
     fn call(&mut self, target: usize, dice: &mut Dice) -> Option<Failure> {
-        let (now, settings) = (self.now, self.settings.clone());
+        let (now, settings, tracking) = (self.now, self.settings.clone(), self.tracking);
         let provider = &mut self.providers[target];
         provider.calls += 1;
         provider.breaker = provider.breaker.begin(now, &settings);
         if let Some((cap, used)) = &mut provider.cap {
-            *used = cap.take(*used, now);
+            *used = cap.take(used, now);
         }
         let limited = provider.limit.as_mut().and_then(|(cap, used)| {
-            let wait = cap.wait(*used, now);
+            let wait = cap.wait(used, now);
             if wait.is_zero() {
-                *used = cap.take(*used, now);
+                *used = cap.take(used, now);
             }
             Some(wait).filter(|wait| !wait.is_zero())
         });
@@ -151,7 +161,7 @@ impl World {
         match answer {
             Answer::After(took) => {
                 self.now += took;
-                provider.latency.push(self.now, took.as_secs_f64(), Tracking::default());
+                provider.latency.push(self.now, took.as_secs_f64(), tracking);
                 provider.breaker = provider.breaker.observe(Outcome::Answered(took), self.now, &settings);
                 None
             }
@@ -234,10 +244,11 @@ fn a_primary_that_hangs_costs_its_time_limit_a_few_times_and_then_nothing() {
     let limit = Duration::from_secs(10);
     let mut world = World::new(vec![Box::new(move |_, _| Answer::Fails(Class::Timeout, limit)), steady(500)]);
     let (route, mut dice) = (route(Balance::Priority, 2), Dice::new(13));
+    let usual = Retry { retries: 2, ..Retry::default() };
     let mut slow = 0;
     for n in 0..1_000 {
         world.now = Duration::from_secs(1_000) + Duration::from_millis(n * 100);
-        let told = world.serve(&route, &Retry::default(), &mut dice);
+        let told = world.serve(&route, &usual, &mut dice);
         assert!(told.answered);
         assert!(told.took <= limit + Duration::from_millis(500), "{:?}", told.took);
         slow += usize::from(told.took >= limit);
@@ -268,6 +279,67 @@ fn the_faster_of_two_is_found_and_a_swap_is_noticed() {
     let noticing = mean_of(&mut world, &mut dice, 2_800, 200);
     let again = mean_of(&mut world, &mut dice, 3_200, 400);
     assert!(noticing < 5.0 && again < 2.3, "{noticing} s, then {again} s");
+}
+
+/// Two providers whose latencies change places at 2,000 s; how long after that most requests go to the faster one, by
+/// the requests in a second, the window of measurements, and the dice.
+fn noticed_after(latencies_ms: (u64, u64), per_second: u64, window_s: u64, seed: u64) -> Duration {
+    let swap = Duration::from_secs(2_000);
+    let (fast, slow) = (Duration::from_millis(latencies_ms.0), Duration::from_millis(latencies_ms.1));
+    let mut world = World::new(vec![
+        Box::new(move |now, _| Answer::After(if now < swap { fast } else { slow })),
+        Box::new(move |now, _| Answer::After(if now < swap { slow } else { fast })),
+    ]);
+    world.tracking = Tracking { window: Duration::from_secs(window_s), samples_max: 100 };
+    let (route, mut dice) = (route(Balance::LeastLatency, 2), Dice::new(seed));
+    let mut run = |from: Duration, requests: u64| {
+        let before = world.providers[1].calls;
+        for n in 0..requests {
+            world.now = from + Duration::from_millis(n * 1_000 / per_second);
+            world.serve(&route, &Retry::default(), &mut dice);
+        }
+        world.providers[1].calls - before
+    };
+    run(Duration::from_secs(1_800), 200 * per_second);
+    let ten_seconds = 10 * per_second;
+    let spans = (0..60).map(|span| swap + Duration::from_secs(span * 10));
+    let noticed =
+        spans.map(|from| (from, run(from, ten_seconds) as u64)).find(|(_, calls)| calls * 10 >= ten_seconds * 8);
+    noticed.map_or(Duration::MAX, |(from, _)| from + Duration::from_secs(10) - swap)
+}
+
+#[test]
+fn a_swap_of_latencies_is_noticed_within_tens_of_seconds_under_steady_traffic() {
+    for (latencies_ms, per_second, window_s, at_most_s) in
+        [((2_000, 5_000), 1, 300, 100), ((2_000, 5_000), 10, 300, 40), ((50, 400), 5, 3, 30), ((50, 400), 10, 60, 40)]
+    {
+        let mut all: Vec<Duration> =
+            (0..20).map(|seed| noticed_after(latencies_ms, per_second, window_s, seed)).collect();
+        all.sort_unstable();
+        let most = all[18];
+        assert!(most <= Duration::from_secs(at_most_s), "{latencies_ms:?} {per_second}/s {window_s} s: {all:?}");
+    }
+}
+
+#[test]
+fn a_provider_of_which_nothing_is_known_is_tried_among_the_first_requests_and_a_slow_one_costs_little() {
+    for seed in 0..20 {
+        let mut world = World::new(vec![steady(2_000), steady(500), steady(9_000)]);
+        let (route, mut dice) = (route(Balance::LeastLatency, 3), Dice::new(seed));
+        for n in 0..30 {
+            world.now = Duration::from_secs(1_000 + n);
+            world.serve(&route, &Retry::default(), &mut dice);
+        }
+        assert!(world.providers.iter().all(|provider| provider.calls > 0), "everybody has been heard of");
+        assert!(world.providers[1].calls >= 15, "and the fastest is found");
+        let before = world.providers[0].calls + world.providers[2].calls;
+        for n in 0..1_000 {
+            world.now = Duration::from_secs(2_000) + Duration::from_millis(n * 200);
+            world.serve(&route, &Retry::default(), &mut dice);
+        }
+        let slow = world.providers[0].calls + world.providers[2].calls - before;
+        assert!(slow <= 100, "{slow} of 1000 requests went to the slower ones");
+    }
 }
 
 #[test]

@@ -69,7 +69,7 @@ section! {
         /// Whether callers may use all of its own API under `/passthrough/NAME/`, with the credential configured here. If
         /// left out, they may with a key of their own only.
         passthrough: bool;
-        /// How many requests a minute it gets. More go to the next provider, and wait where there is none.
+        /// How many requests it gets in any 60 s. More go to the next provider, and wait where there is none.
         max_requests_per_minute: Count;
         /// How it is tried again; what is left out is as `routing` says.
         retry: Retry;

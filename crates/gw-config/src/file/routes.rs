@@ -45,7 +45,7 @@ section! {
         provider: ProviderName;
         /// The model's name there; the one that the application wrote if left out.
         model: ModelName;
-        /// Its share of the requests, against the others'; 1 if left out.
+        /// Its share of the requests, against the others'; 1 if left out. With 0 it gets none while another could serve.
         weight: Weight;
         /// Members that are written over the request's.
         override_params: FreeMembers;
@@ -143,7 +143,7 @@ section! {
         request_timeout: Milliseconds;
         /// How it is tried again. Targets of its own inherit it.
         retry: Retry;
-        /// Its share of the requests, against the others'; 1 if left out.
+        /// Its share of the requests, against the others'; 1 if left out. With 0 it gets none while another could serve.
         weight: Weight;
         /// With `targets`: how the first of them is found.
         strategy: StrategyForm;

@@ -17,7 +17,7 @@ section! {
     Routing {
         /// How the providers that serve a model are ordered.
         strategy: Mode, default "priority";
-        /// Whether the next provider is tried after a failure.
+        /// Whether the next provider is tried after a failure. If not, the first is asked even while it rests.
         fallback_enabled: bool, default "true";
         /// The failures after which the next provider is tried: classes, statuses, `4xx`, `5xx`. If left out:
         /// `rate_limit_exceeded`, `service_unavailable`, `timeout`, `server_error`, `network`, `authentication_error`,
@@ -25,7 +25,8 @@ section! {
         /// `unsupported_parameter`, `invalid_request`.
         fallback_on_errors or "fallback_on": Vec<Spanned<FailureName>>;
         /// The failures after which the same provider is tried again. If left out: `rate_limit_exceeded`,
-        /// `service_unavailable`, `timeout`, `server_error`, `network`.
+        /// `service_unavailable`, `timeout`, `server_error`, `network`. A timeout only if no other provider takes calls,
+        /// unless it is listed here.
         retry_on: Vec<Spanned<FailureName>>;
         /// Further tries of the same provider after the first.
         retry_attempts: Times, default "2";
@@ -233,7 +234,7 @@ section! {
         on_status_codes: Vec<Spanned<Status>>;
         /// Whether the provider's own `Retry-After` is kept.
         use_retry_after_header: bool, default "true";
-        /// The longest `Retry-After` that is waited for; after a longer one the next target is tried.
+        /// The longest `Retry-After` that is waited for where no other target takes calls.
         retry_after_max: Duration, default "60s";
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use gw_policy::balance::Balance;
 use gw_policy::breaker;
-use gw_policy::failure::{Class, Failures};
+use gw_policy::failure::{Class, Failure, Failures};
 use gw_policy::measure::Tracking;
 use gw_policy::rate::Cap;
 use gw_policy::retry::Retry;
@@ -107,6 +107,7 @@ impl Meaning<'_> {
         let retry_after_max = written.retry_after_max.value().copied().or(around.retry_after_max);
         Retry {
             retries: further.or(all).unwrap_or(around.retries),
+            insists_on_timeout: statuses.as_ref().map_or(around.insists_on_timeout, insists_on_timeout),
             on: statuses.unwrap_or_else(|| around.on.clone()),
             initial_delay,
             max_delay: max_delay.unwrap_or(around.max_delay.max(initial_delay)),
@@ -265,11 +266,18 @@ pub(super) fn numbers(statuses: &[Spanned<Status>]) -> Vec<u16> {
     statuses.iter().map(|status| status.value.0).collect()
 }
 
+/// Whether somebody who lists these wants a timeout to be tried again at the same target.
+fn insists_on_timeout(listed: &Failures) -> bool {
+    listed.contains(&Failure::TIMEOUT)
+}
+
 fn retry_of_routing(written: &file::Routing, retry: Retry) -> Retry {
     let initial_delay = written.retry_delay.value().map_or(retry.initial_delay, |pause| pause.0);
+    let listed = written.retry_on.value().map(|names| failures(names));
     Retry {
         retries: written.retry_attempts.value().map_or(retry.retries, |times| times.0),
-        on: written.retry_on.value().map_or(retry.on, |names| failures(names)),
+        insists_on_timeout: listed.as_ref().map_or(retry.insists_on_timeout, insists_on_timeout),
+        on: listed.unwrap_or(retry.on),
         initial_delay,
         max_delay: retry.max_delay.max(initial_delay),
         ..retry

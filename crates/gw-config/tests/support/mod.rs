@@ -195,10 +195,12 @@ fn target(target: &Target) -> String {
 }
 
 fn retry(retry: &Retry) -> String {
-    let Retry { retries, on, initial_delay, max_delay, multiplier, jitter, retry_after_max } = retry;
+    let Retry { retries, on, initial_delay, max_delay, multiplier, jitter, retry_after_max, insists_on_timeout } =
+        retry;
     let on = failures(on);
+    let insists = if *insists_on_timeout { ", timeouts too where others follow" } else { "" };
     format!(
-        "{retries} times after {on}, pausing {initial_delay:?} x {multiplier} up to {max_delay:?} with {jitter:?}, \
+        "{retries} times after {on}{insists}, pausing {initial_delay:?} x {multiplier} up to {max_delay:?} with {jitter:?}, \
          or up to {retry_after_max:?} as asked"
     )
 }

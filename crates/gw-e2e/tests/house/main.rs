@@ -72,6 +72,8 @@ mod routing_resumed;
 #[cfg(test)]
 mod routing_rules;
 #[cfg(test)]
+mod routing_standing;
+#[cfg(test)]
 mod routing_walk;
 #[cfg(test)]
 mod rubbish;

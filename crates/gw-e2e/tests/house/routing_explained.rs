@@ -215,7 +215,14 @@ async fn a_plan_says_who_would_be_asked_and_who_not_without_asking_anybody() {
 
     assert_eq!(gateway.chat(chat("chat")).await.status, 200);
     let plan = gateway.post("/gateway/plan?path=/v1/chat/completions", chat("chat")).await.json();
-    assert_eq!(plan["attempts"].as_array().unwrap().len(), 1, "{plan}");
+    let attempts = plan["attempts"].as_array().unwrap();
+    assert_eq!(
+        (attempts.len(), &attempts[0]["provider"], &attempts[0]["last_resort"]),
+        (2, &json!("second"), &json!(false))
+    );
+    assert_eq!((&attempts[1]["provider"], &attempts[1]["last_resort"]), (&json!("first"), &json!(true)), "{plan}");
+    assert_eq!(attempts[1]["why"], "it is left alone, and asked once as the last resort");
+    assert_eq!((&attempts[0]["fallback"][0]["attempt"], &attempts[1]["retry"]), (&json!(2), &json!({ "attempts": 0 })));
     assert_eq!(plan["left_out"][0]["provider"], "first");
     assert!(plan["left_out"][0]["why"].as_str().unwrap().starts_with("it has failed and is left alone"), "{plan}");
     let state = r#"ai_gateway_circuit_breaker_state{provider="first",state="open"}"#;

@@ -74,7 +74,8 @@ fn attempt(call: &Call<'_>, plan: &Plan<Rc<Resolved>>, index: usize, step: &Step
         "position": step.path.as_slice(),
         "why": step.why.to_string(),
         "credential": credential,
-        "retry": retry(target.retry()),
+        "last_resort": plan.is_last_resort(index),
+        "retry": if plan.is_last_resort(index) { json!({ "attempts": 0 }) } else { retry(target.retry()) },
         "fallback": fallback,
         "timeout": { "first_byte_ms": millis(first_byte), "total_ms": millis(provider.total_timeout) },
     })

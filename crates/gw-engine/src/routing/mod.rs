@@ -6,6 +6,7 @@ mod explain;
 mod facts;
 mod hedge;
 pub(crate) mod notice;
+mod queue;
 pub(crate) mod resume;
 pub mod rules;
 pub mod standing;

@@ -51,14 +51,19 @@ impl Notices {
 
 /// The first target that the request could have gone to, if targets are tried in their order and the plan has left it out.
 pub(crate) fn passed_over<'a>(way: &'a Way, plan: &Plan<Rc<Resolved>>) -> Option<&'a Rc<Resolved>> {
-    let in_order = plan.steps.first().is_some_and(|step| step.why == Reason::Chosen(Why::First));
+    let asked = plan.steps.first()?;
+    let in_order = match asked.why {
+        Reason::Chosen(Why::First) => true,
+        Reason::LastResort => way.node().is_in_order(),
+        _ => false,
+    };
     if !in_order || plan.left_out.is_empty() {
         return None;
     }
     let goes_to = |target: &Rc<Resolved>| plan.steps.iter().any(|step| Rc::ptr_eq(&step.target, target));
     let leaves_out = |target: &Rc<Resolved>| plan.left_out.iter().any(|left| Rc::ptr_eq(&left.target, target));
     let first = way.node().targets().into_iter().find(|target| goes_to(target) || leaves_out(target))?;
-    leaves_out(first).then_some(first)
+    (leaves_out(first) && !Rc::ptr_eq(first, &asked.target)).then_some(first)
 }
 
 /// The reply, with what there is to tell of who gave it.

@@ -63,7 +63,7 @@ impl Engine {
     /// Goes where a model's name leads, and keeps what is needed to go on elsewhere.
     pub(crate) async fn go_resumable(&self, walk: &Walk<'_>, way: &Way, meter: &mut Meter) -> Result<Reply, Error> {
         meter.allow_resuming();
-        let (reply, plan) = match way.only() {
+        let (reply, plan) = match way.only_unplanned() {
             Some(only) => match walk.first(only, meter).await {
                 Err(error) => (walk.again(only, error, meter).await?, None),
                 Ok(reply) => (reply, None),

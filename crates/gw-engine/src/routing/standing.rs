@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
 use gw_policy::breaker::{Admission, Breaker, Outcome, Phase, Settings};
+use gw_policy::failure::{Failure, Sign};
 use gw_policy::measure::{Measured, Preference, Samples, Tracking};
 use gw_policy::plan;
 use gw_policy::rate::{Cap, Used};
@@ -61,6 +62,8 @@ struct Seen {
     used: Used,
     latency: Samples,
     tokens_per_second: Samples,
+    /// When it last answered or failed.
+    heard_at: Option<Duration>,
 }
 
 /// A call at a provider, until its answer begins. If its end is not told, it says nothing about the provider: the client
@@ -91,7 +94,7 @@ impl Standing {
         {
             return plan::Standing::Resting(then.saturating_sub(now));
         }
-        match rules.cap.map(|cap| cap.wait(seen.used, now)) {
+        match rules.cap.map(|cap| cap.wait(&seen.used, now)) {
             Some(wait) if !wait.is_zero() => plan::Standing::Full(wait),
             Some(_) | None => plan::Standing::In,
         }
@@ -104,7 +107,8 @@ impl Standing {
         let seen = self.seen.lock();
         Measured {
             latency: seen.latency.expected(now, tracking).map(Duration::from_secs_f64),
-            measured_at: seen.latency.newest_at(),
+            heard_at: seen.heard_at,
+            stale_after: tracking.stale_after(),
             tokens_per_second: seen.tokens_per_second.expected(now, tracking),
             in_flight,
             price: None,
@@ -121,12 +125,18 @@ impl Standing {
         )
     }
 
-    /// A call begins.
-    pub fn attend<'a>(self: &'a Arc<Self>, rules: &'a Rules, now: Duration) -> Attending<'a> {
+    /// A call begins, if the cap has a place for it.
+    ///
+    /// # Errors
+    /// How long it is until it has.
+    pub fn attend<'a>(self: &'a Arc<Self>, rules: &'a Rules, now: Duration) -> Result<Attending<'a>, Duration> {
         if rules.cap.is_some() || self.troubled.load(Relaxed) {
             let mut seen = self.seen.lock();
             if let Some(cap) = rules.cap {
-                seen.used = cap.take(seen.used, now);
+                match cap.wait(&seen.used, now) {
+                    Duration::ZERO => seen.used = cap.take(&seen.used, now),
+                    wait => return Err(wait),
+                }
             }
             if let Some(settings) = &rules.breaker {
                 seen.breaker = seen.breaker.begin(now, settings);
@@ -136,7 +146,7 @@ impl Standing {
             self.in_flight.fetch_add(1, Relaxed);
             Place { standing: Arc::clone(self), tracking }
         });
-        Attending { standing: self, rules, began: now, place, told: false }
+        Ok(Attending { standing: self, rules, began: now, place, told: false })
     }
 
     /// Takes a call that no client waits for, if there is one to spare: the provider has had no trouble lately, and half
@@ -147,9 +157,9 @@ impl Standing {
         }
         let Some(cap) = rules.cap else { return true };
         let mut seen = self.seen.lock();
-        let is_spare = cap.taken(seen.used, now) < cap.calls / 2;
+        let is_spare = cap.taken(&seen.used, now) < cap.calls / 2;
         if is_spare {
-            seen.used = cap.take(seen.used, now);
+            seen.used = cap.take(&seen.used, now);
         }
         is_spare
     }
@@ -162,7 +172,7 @@ impl Standing {
             Some(Admission::NotBefore(then)) => Some(then.saturating_sub(now)),
             Some(Admission::Yes) | None => None,
         };
-        let cap = rules.cap.map(|cap| (cap, cap.taken(seen.used, now)));
+        let cap = rules.cap.map(|cap| (cap, cap.taken(&seen.used, now)));
         Shown { phase: seen.breaker.phase(now), open_for, measured, cap }
     }
 
@@ -198,13 +208,15 @@ impl Standing {
 
     fn observe(&self, rules: &Rules, outcome: Outcome, now: Duration) {
         let Some(settings) = &rules.breaker else { return };
-        let failed = match outcome {
+        // What shows that a provider is well is of interest only after trouble; of answers, a rate of failures counts all.
+        let counts = match outcome {
             Outcome::Failed(_) => true,
-            Outcome::Answered(took) => settings.slow.is_some_and(|slow| took >= slow),
-            Outcome::Neither => false,
+            Outcome::Answered(took) => {
+                settings.failure_rate.is_some() || settings.slow.is_some_and(|slow| took >= slow)
+            }
+            Outcome::Refused(_) | Outcome::Neither => false,
         };
-        // A rate of failures counts successes too.
-        if !failed && !self.troubled.load(Relaxed) && settings.failure_rate.is_none() {
+        if !counts && !self.troubled.load(Relaxed) {
             return;
         }
         let mut seen = self.seen.lock();
@@ -214,7 +226,9 @@ impl Standing {
 
     fn measure(&self, rules: &Rules, latency: Duration, now: Duration) {
         let Some(tracking) = rules.tracking else { return };
-        self.seen.lock().latency.push(now, latency.as_secs_f64(), tracking);
+        let mut seen = self.seen.lock();
+        seen.heard_at = Some(now);
+        seen.latency.push(now, latency.as_secs_f64(), tracking);
     }
 }
 
@@ -228,10 +242,32 @@ impl Attending<'_> {
         self.place.take()
     }
 
+    /// It came to this instead of an answer: what that shows of the provider is remembered.
+    pub fn ended(self, failure: &Failure, now: Duration) {
+        match failure.sign() {
+            Sign::Failing => self.failed(failure.retry_after, now),
+            Sign::Alive => self.refused(now),
+            Sign::Nothing => {}
+        }
+    }
+
     /// The provider failed.
-    pub fn failed(mut self, retry_after: Option<Duration>, now: Duration) {
+    pub fn failed(self, retry_after: Option<Duration>, now: Duration) {
+        self.heard(Outcome::Failed(retry_after), now);
+    }
+
+    /// The provider has answered that it does not serve the request.
+    pub fn refused(self, now: Duration) {
+        let took = now.saturating_sub(self.began);
+        self.heard(Outcome::Refused(took), now);
+    }
+
+    fn heard(mut self, outcome: Outcome, now: Duration) {
         self.told = true;
-        self.standing.observe(self.rules, Outcome::Failed(retry_after), now);
+        if self.rules.tracking.is_some() {
+            self.standing.seen.lock().heard_at = Some(now);
+        }
+        self.standing.observe(self.rules, outcome, now);
     }
 }
 
@@ -287,6 +323,8 @@ impl Standings {
 
 #[cfg(test)]
 mod tests {
+    use gw_core::{Error, ErrorCode};
+
     use super::*;
 
     fn s(seconds: u64) -> Duration {
@@ -302,13 +340,13 @@ mod tests {
         let (standing, rules) = (Arc::new(Standing::default()), rules());
         for _ in 0..5 {
             assert_eq!(standing.admits(&rules, s(1)), plan::Standing::In);
-            standing.attend(&rules, s(1)).failed(None, s(1));
+            standing.attend(&rules, s(1)).unwrap().failed(None, s(1));
         }
         assert_eq!(standing.admits(&rules, s(2)), plan::Standing::Resting(s(29)));
         assert_eq!(standing.phase(s(2)), Phase::Open);
         for _ in 0..2 {
             assert_eq!(standing.admits(&rules, s(31)), plan::Standing::In);
-            standing.attend(&rules, s(31)).answered(s(31));
+            standing.attend(&rules, s(31)).unwrap().answered(s(31));
         }
         assert_eq!(standing.phase(s(31)), Phase::Closed);
         assert!(!standing.troubled.load(Relaxed), "nobody asks the breaker any more");
@@ -322,7 +360,7 @@ mod tests {
         assert_eq!(spared, [true, true, false, false]);
         assert_eq!(standing.admits(&rules, s(1)), plan::Standing::In, "clients find the other half");
         let troubled = Arc::new(Standing::default());
-        troubled.attend(&rules, s(1)).failed(None, s(1));
+        troubled.attend(&rules, s(1)).unwrap().failed(None, s(1));
         assert!(!troubled.spare(&rules, s(120)));
     }
 
@@ -348,7 +386,7 @@ mod tests {
     fn a_check_that_goes_well_does_not_hide_requests_that_fail() {
         let (standing, rules) = (Arc::new(Standing::default()), rules());
         for _ in 0..5 {
-            standing.attend(&rules, s(1)).failed(None, s(1));
+            standing.attend(&rules, s(1)).unwrap().failed(None, s(1));
             let took = Duration::from_millis(5);
             standing.checked(&rules, Checked { state: State::Up, status: Some(200), took }, s(1));
         }
@@ -356,9 +394,43 @@ mod tests {
     }
 
     #[test]
+    fn requests_that_are_refused_do_not_rest_a_provider_and_prove_it_alive_after_it_rested() {
+        let (standing, rules) = (Arc::new(Standing::default()), rules());
+        let ends = |code: ErrorCode, at| {
+            standing.attend(&rules, s(at)).unwrap().ended(&Failure::from(&Error::new(code, "")), s(at));
+        };
+        for code in [
+            ErrorCode::ProviderRejected,
+            ErrorCode::ContextLengthExceeded,
+            ErrorCode::ContentFiltered,
+            ErrorCode::ProviderModelNotFound,
+            ErrorCode::UnsupportedParameter,
+            ErrorCode::InvalidRequest,
+        ] {
+            (0..20).for_each(|_| ends(code, 1));
+            assert_eq!(standing.phase(s(1)), Phase::Closed, "{code}");
+        }
+        (0..5).for_each(|_| ends(ErrorCode::ProviderCreditExhausted, 1));
+        assert_eq!(standing.phase(s(2)), Phase::Open, "an account without money is the provider's state");
+        (0..2).for_each(|_| ends(ErrorCode::ProviderRejected, 31));
+        assert_eq!(standing.phase(s(31)), Phase::Closed);
+    }
+
+    #[test]
+    fn answers_to_calls_made_while_it_rests_bring_a_provider_back() {
+        let (standing, rules) = (Arc::new(Standing::default()), rules());
+        (0..5).for_each(|_| standing.attend(&rules, s(1)).unwrap().failed(None, s(1)));
+        for _ in 0..2 {
+            assert_eq!(standing.phase(s(3)), Phase::Open);
+            standing.attend(&rules, s(2)).unwrap().answered(s(3));
+        }
+        assert_eq!(standing.admits(&rules, s(3)), plan::Standing::In);
+    }
+
+    #[test]
     fn a_client_that_leaves_says_nothing_about_the_provider() {
         let (standing, rules) = (Arc::new(Standing::default()), rules());
-        (0..50).for_each(|_| drop(standing.attend(&rules, s(1))));
+        (0..50).for_each(|_| drop(standing.attend(&rules, s(1)).unwrap()));
         assert_eq!(standing.admits(&rules, s(1)), plan::Standing::In);
         assert_eq!(standing.in_flight(), 0);
     }
@@ -368,8 +440,9 @@ mod tests {
         let cap = Cap { calls: 2, per: s(60) };
         let rules = Rules { cap: Some(cap), tracking: Some(Tracking::default()), ..Rules::default() };
         let standing = Arc::new(Standing::default());
-        let places: Vec<_> = (0..2).map(|_| standing.attend(&rules, s(1)).answered(s(1))).collect();
-        assert_eq!(standing.admits(&rules, s(1)), plan::Standing::Full(s(30)));
+        let places: Vec<_> = (0..2).map(|_| standing.attend(&rules, s(1)).unwrap().answered(s(1))).collect();
+        assert_eq!(standing.admits(&rules, s(1)), plan::Standing::Full(s(61)));
+        assert_eq!(standing.attend(&rules, s(2)).err(), Some(s(60)), "whoever comes all the same is not let through");
         assert_eq!(standing.in_flight(), 2);
         drop(places);
         assert_eq!(standing.in_flight(), 0);
@@ -378,14 +451,14 @@ mod tests {
     #[test]
     fn what_was_measured_is_known_to_all() {
         let (standing, rules) = (Arc::new(Standing::default()), rules());
-        standing.attend(&rules, s(1)).answered(s(3));
+        standing.attend(&rules, s(1)).unwrap().answered(s(3));
         assert_eq!(standing.measured(&rules, s(4)).latency, Some(s(2)));
     }
 
     #[test]
     fn how_fast_it_writes_is_measured_when_an_answer_has_ended() {
         let (standing, rules) = (Arc::new(Standing::default()), rules());
-        let place = standing.attend(&rules, s(1)).answered(s(2)).unwrap();
+        let place = standing.attend(&rules, s(1)).unwrap().answered(s(2)).unwrap();
         place.wrote(3, s(1), s(3));
         assert_eq!(standing.measured(&rules, s(4)).tokens_per_second, None, "too few to say anything");
         place.wrote(100, s(2), s(4));

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gw_core::Error;
-use gw_policy::failure::{Failure, Failures};
+use gw_policy::failure::{Failure, Failures, Sign};
 use gw_policy::plan::{Group, Member, Node};
 use gw_policy::retry::Retry;
 use gw_providers::parameters::Parameters;
@@ -79,22 +79,25 @@ impl PartialEq for TargetBreaker {
 impl TargetBreaker {
     /// A call at the target begins.
     pub(crate) fn attend(&self, now: Duration) -> AttendedTarget<'_> {
-        AttendedTarget { breaker: self, call: self.standing.attend(&self.rules, now) }
+        AttendedTarget { breaker: self, call: self.standing.attend(&self.rules, now).ok() }
     }
 }
 
 /// A call at a target that has a breaker of its own. If its end is not told, it says nothing about the target.
 pub(crate) struct AttendedTarget<'a> {
     breaker: &'a TargetBreaker,
-    call: Attending<'a>,
+    /// Never `None`, since a breaker of a target has no cap.
+    call: Option<Attending<'a>>,
 }
 
 impl AttendedTarget<'_> {
     /// It has ended: with an answer, or in this way.
     pub(crate) fn ended(self, error: Option<&Error>, now: Duration) {
+        let Some(call) = self.call else { return };
         match error.map(Failure::from) {
-            None => drop(self.call.answered(now)),
-            Some(failure) if self.breaker.failures.contains(&failure) => self.call.failed(None, now),
+            None => drop(call.answered(now)),
+            Some(failure) if self.breaker.failures.contains(&failure) => call.failed(None, now),
+            Some(failure) if failure.sign() == Sign::Alive => call.refused(now),
             Some(_) => {}
         }
     }

@@ -7,8 +7,8 @@ use gw_config::config::SlowAction;
 use gw_core::{Error, ErrorCode, Try};
 use gw_dialects::request::{self, Head};
 use gw_policy::dice::Dice;
-use gw_policy::failure::{Class, Failure};
-use gw_policy::plan::Plan;
+use gw_policy::failure::Failure;
+use gw_policy::plan::{Plan, Standing};
 use gw_providers::attempt::AttemptTimeouts;
 use tokio::time::{Instant, sleep};
 
@@ -18,6 +18,7 @@ use crate::engine::{Call, Ports, Resolved};
 use crate::meter::Meter;
 use crate::openrouter;
 use crate::reply::{Patience, Reply};
+use crate::routing::queue;
 use crate::snapshot::Snapshot;
 
 /// An attempt that others may follow gets no less of the request's time than this.
@@ -93,7 +94,10 @@ impl Walk<'_> {
             false => None,
         };
         let sent = others.as_deref().map_or((self.call, self.head), |(call, head)| (call, head));
-        let call = provider.standing.attend(&provider.standing_rules, self.ports.elapsed());
+        let call = provider
+            .standing
+            .attend(&provider.standing_rules, self.ports.elapsed())
+            .map_err(|wait| queue::full(provider, wait))?;
         let own_breaker = target.target_settings.breaker.as_deref().map(|own| own.attend(self.ports.elapsed()));
         let result = begun(&attempt, sent, patience, meter).await;
         let result = result.map_err(|error| self.in_its_time(error, chances));
@@ -103,11 +107,7 @@ impl Walk<'_> {
         }
         match &result {
             Ok(_) => meter.attended(call.answered(now)),
-            Err(error) => match Failure::from(error) {
-                // The client's mistake, or its own key, says nothing about the provider.
-                Failure { class: None, .. } => {}
-                failure => call.failed(failure.retry_after, now),
-            },
+            Err(error) => call.ended(&Failure::from(error), now),
         }
         result.map(|reply| cost::told_in(reply, meter))
     }
@@ -150,16 +150,14 @@ impl Walk<'_> {
     /// That of the last attempt.
     pub(crate) async fn along(&self, plan: &Plan<Rc<Resolved>>, meter: &mut Meter) -> Result<Reply, Error> {
         let mut dice = self.dice(meter);
-        if !plan.wait.is_zero() {
-            self.wait_for_place(plan.wait).await?;
-        }
-        let (mut at, mut retry) = (0, 0);
+        let mut at = if plan.wait.is_zero() { 0 } else { self.wait_for_place(plan).await? };
+        let mut retry = 0;
         let mut hedge = self.snapshot.slow.filter(|slow| slow.action == SlowAction::Hedge);
         loop {
             let Some(step) = plan.steps.get(at) else { return Err(nobody(plan)) };
             let began = Instant::now();
             let chances = self.chances(plan, at, retry);
-            let result = match (plan.after(at, &TIMEOUT), hedge) {
+            let result = match (beside(plan, at), hedge) {
                 (Some(next), Some(slow)) => {
                     let hedged = Box::pin(self.hedged(plan, (at, next), slow.after, chances, meter)).await;
                     if hedged.stands_at != at {
@@ -176,13 +174,16 @@ impl Walk<'_> {
             };
             meter.tried(told(&step.target, &error, began));
             retry += 1;
-            if !chances.gave_up(began, &error)
-                && let Some(pause) = self.pause(&step.target, retry, &error, &mut dice)
-            {
+            let failure = Failure::from(&error);
+            let is_over = plan.is_last_resort(at)
+                || chances.gave_up(began, &error)
+                || step.target.retry().yields(&failure, began.elapsed())
+                    && self.another_takes_calls(plan, at, &failure);
+            if !is_over && let Some(pause) = self.pause(&step.target, retry, &error, &mut dice) {
                 sleep(pause).await;
                 continue;
             }
-            match plan.after(at, &Failure::from(&error)) {
+            match plan.after(at, &failure) {
                 Some(next) if Instant::now() < self.deadline => {
                     (at, retry) = (next, 0);
                     meter.fell_back();
@@ -192,17 +193,27 @@ impl Walk<'_> {
         }
     }
 
+    /// Whether a failure leads to a target that takes calls now.
+    fn another_takes_calls(&self, plan: &Plan<Rc<Resolved>>, at: usize, failure: &Failure) -> bool {
+        let now = self.ports.elapsed();
+        let takes_calls = |step: usize| {
+            let target = plan.steps.get(step).map(|step| &step.target);
+            !plan.is_last_resort(step) && target.is_some_and(|target| target.standing(now) == Standing::In)
+        };
+        plan.chain(at, failure).skip(1).any(takes_calls)
+    }
+
     /// What may follow an attempt at a step.
     pub(super) fn chances(&self, plan: &Plan<Rc<Resolved>>, at: usize, retry: u32) -> Chances {
-        let next = plan.has_next(at);
+        // Nobody who serves is given up for the sake of one who rests.
+        let next = plan.has_other(at);
         let retries = plan.steps.get(at).map_or(0, |step| step.target.retry().retries);
         let slow = self.snapshot.slow.filter(|slow| slow.action == SlowAction::Cancel);
         Chances {
-            another: next || retry < retries,
+            another: plan.has_next(at) || retry < retries && !plan.is_last_resort(at),
             next,
-            slow: slow.filter(|_| plan.after(at, &TIMEOUT).is_some()).map(|slow| slow.after),
-            share: (next && self.snapshot.shares_time)
-                .then(|| share(self.deadline, plan.steps.len().saturating_sub(at))),
+            slow: slow.filter(|_| beside(plan, at).is_some()).map(|slow| slow.after),
+            share: (next && self.snapshot.shares_time).then(|| share(self.deadline, plan.usual_from(at))),
         }
     }
 
@@ -215,18 +226,17 @@ impl Walk<'_> {
     fn pause(&self, target: &Rc<Resolved>, retry: u32, error: &Error, dice: &mut Dice) -> Option<Duration> {
         let left = self.deadline.saturating_duration_since(Instant::now());
         let pause = target.retry().pause(retry, &Failure::from(error), left, dice)?;
-        // A breaker that will still be open then is not knocked at.
-        let standing = target.standing(self.ports.elapsed().saturating_add(pause));
-        matches!(standing, gw_policy::plan::Standing::In).then_some(pause)
+        // A breaker that will still be open then is not knocked at, and a place is not waited for longer than others are.
+        let now = self.ports.elapsed();
+        let is_full = matches!(target.standing(now), Standing::Full(wait) if wait > self.snapshot.queue_max_wait);
+        (!is_full && target.standing(now.saturating_add(pause)) == Standing::In).then_some(pause)
     }
 
-    async fn wait_for_place(&self, wait: Duration) -> Result<(), Error> {
-        if wait > self.snapshot.queue_max_wait || Instant::now() + wait >= self.deadline {
-            let message = "every provider that serves this has as many requests as it may have in a minute";
-            return Err(Error::new(ErrorCode::ProviderRateLimited, message).with_retry_after(wait));
-        }
-        sleep(wait).await;
-        Ok(())
+    /// Waits until a target of a plan has a place, and says at which step it stands.
+    async fn wait_for_place(&self, plan: &Plan<Rc<Resolved>>) -> Result<usize, Error> {
+        let until = self.deadline.min(Instant::now() + self.snapshot.queue_max_wait);
+        let standing = |target: &Rc<Resolved>| target.standing(self.ports.elapsed());
+        queue::place(plan, standing, until).await.map_err(queue::all_full)
     }
 
     /// What is left to chance is decided by the request's id, so that it can be told again.
@@ -257,8 +267,10 @@ fn share(deadline: Instant, steps: usize) -> Instant {
     now + share.max(SHARE_MIN).min(left)
 }
 
-/// A target that did not answer in time.
-pub(super) const TIMEOUT: Failure = Failure { class: Some(Class::Timeout), status: 504, retry_after: None };
+/// Who is asked in place of a step that is slow, or beside it.
+fn beside(plan: &Plan<Rc<Resolved>>, at: usize) -> Option<usize> {
+    plan.after(at, &Failure::TIMEOUT).filter(|next| !plan.is_last_resort(*next))
+}
 
 /// An attempt that failed, as it is remembered.
 pub(super) fn told(target: &Rc<Resolved>, error: &Error, began: Instant) -> Try {

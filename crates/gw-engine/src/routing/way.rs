@@ -60,6 +60,12 @@ impl Way {
         }
     }
 
+    /// The target, where it is the only one and has no cap: one with a cap is planned for, since a request may have to
+    /// wait for a place there.
+    pub(crate) fn only_unplanned(&self) -> Option<&Rc<Resolved>> {
+        self.only().filter(|only| only.choice.provider.standing_rules.cap.is_none())
+    }
+
     /// A request has come: it is the turn of the next.
     pub(crate) fn turn(&self) {
         self.turns.iter().for_each(|turn| turn.set(turn.get().wrapping_add(1)));

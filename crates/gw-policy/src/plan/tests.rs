@@ -11,6 +11,12 @@ use crate::failure::Class;
 
 type Tree = Node<&'static str>;
 
+const FULL: Standing = Standing::Full(Duration::from_millis(600));
+
+fn rests(seconds: u64) -> Standing {
+    Standing::Resting(Duration::from_secs(seconds))
+}
+
 struct World {
     standings: HashMap<&'static str, Standing>,
     request: Value,
@@ -170,31 +176,108 @@ fn each_step_knows_its_place_in_the_tree() {
 #[test]
 fn who_rests_or_is_full_is_left_out_while_there_are_others() {
     let tree = fallback(vec![t("a"), t("b"), t("c")]);
-    let resting = Standing::Resting(Duration::from_secs(1_030));
-    let full = Standing::Full(Duration::from_millis(600));
+    let capped = plan(&tree, &World::new().with("a", FULL).with("b", FULL));
+    assert_eq!(names(&capped), ["c"]);
+    assert_eq!(capped.left_out.len(), 2, "who is at its cap is no last resort: somebody forbade it");
+    let nobody = plan(&tree, &World::new().with("a", rests(30)).with("b", FULL).with("c", rests(20)));
+    assert_eq!((names(&nobody), nobody.wait), (vec!["b", "c"], Duration::from_millis(600)), "a cap is waited for");
+}
+
+#[test]
+fn the_last_resort_is_who_is_back_soonest_of_those_that_rest_after_all_others_have_failed() {
+    let tree = fallback(vec![t("a"), t("b"), t("c"), t("d")]);
+    let server_error = failed(Class::ServerError, 500);
+    let plan = plan(&tree, &World::new().with("a", rests(30)).with("c", rests(20)));
+    assert_eq!(walk(&plan, &server_error), ["b", "d", "c"]);
+    assert_eq!(walk(&plan, &failed(Class::Rejected, 400)), ["b"]);
+    assert_eq!((plan.steps[2].why, plan.steps[2].path.as_slice()), (Reason::LastResort, &[2][..]));
+    assert!(plan.is_last_resort(2) && !plan.is_last_resort(1));
+    assert!(plan.has_next(1) && !plan.has_other(1) && plan.has_other(0));
+    assert_eq!((plan.usual_from(0), plan.usual_from(1), plan.usual_from(2)), (2, 1, 0));
+    let left_out: Vec<_> = plan.left_out.iter().map(|left| left.target).collect();
+    assert_eq!(left_out, ["a", "c"]);
+}
+
+#[test]
+fn when_all_rest_one_is_asked_and_not_each_of_them() {
+    let tree = fallback(vec![t("a"), fallback(vec![t("b"), t("c")]), t("d")]);
+    let all = |b, c| World::new().with("a", rests(30)).with("b", rests(b)).with("c", rests(c)).with("d", rests(25));
     let plan_of = |world: &World| plan(&tree, world);
-    let two = plan_of(&World::new().with("a", resting).with("b", full));
-    assert_eq!(names(&two), ["c"]);
-    assert_eq!(two.left_out.len(), 2);
-    let nobody = plan_of(&World::new().with("a", resting).with("b", full).with("c", resting));
-    assert_eq!((names(&nobody), nobody.wait), (vec!["b"], Duration::from_millis(600)), "a cap is waited for");
-    let all_resting = plan_of(&World::new().with("a", resting).with("b", resting).with("c", resting));
-    assert_eq!(names(&all_resting), ["a", "b", "c"], "a pool that is all open still tries");
+    let nested = plan_of(&all(20, 10));
+    assert_eq!((names(&nested), nested.steps[0].why), (vec!["c"], Reason::LastResort));
+    assert_eq!(nested.left_out.len(), 3);
+    assert_eq!(names(&plan_of(&all(90, 80))), ["d"]);
+    let alone = plan(&t("a"), &all(1, 1));
+    assert_eq!((names(&alone), alone.steps[0].why), (vec!["a"], Reason::Only));
+}
+
+#[test]
+fn the_last_resort_is_reached_as_its_groups_lead() {
+    let on_429 = |members| group(Strategy::Balance(Balance::Priority), Failures::of_statuses(vec![429]), members);
+    let tree = fallback(vec![on_429(vec![t("a"), t("b")]), t("c")]);
+    let plan_of = |world: &World| plan(&tree, world);
+    let plan = plan_of(&World::new().with("a", rests(30)));
+    assert_eq!(walk(&plan, &failed(Class::RateLimit, 429)), ["b", "c", "a"]);
+    assert_eq!(walk(&plan, &failed(Class::ServerError, 500)), ["b", "c", "a"]);
+    // From its own group nothing leads to it but a 429.
+    let plan = plan_of(&World::new().with("a", rests(30)).with("c", Standing::Out("it has no credential")));
+    assert_eq!(walk(&plan, &failed(Class::RateLimit, 429)), ["b", "a"]);
+    assert_eq!(walk(&plan, &failed(Class::ServerError, 500)), ["b"]);
+}
+
+#[test]
+fn without_fallbacks_the_first_is_asked_however_it_stands_and_no_other() {
+    let server_error = failed(Class::ServerError, 500);
+    let tree = group(Strategy::Balance(Balance::Priority), Failures::NONE, vec![t("a"), t("b")]);
+    for (world, wait_ms) in
+        [(World::new().with("a", rests(30)), 0), (World::new().with("a", FULL), 600), (World::new().with("b", FULL), 0)]
+    {
+        let plan = plan(&tree, &world);
+        assert_eq!((walk(&plan, &server_error), plan.wait), (vec!["a"], Duration::from_millis(wait_ms)));
+    }
+    // Among those of which any may be taken, one that takes calls is.
+    let drawn = group(Strategy::Balance(Balance::Weighted), Failures::NONE, vec![t("a"), t("b")]);
+    let plan = plan(&drawn, &World::new().with("a", rests(30)));
+    assert_eq!(walk(&plan, &server_error), ["b"]);
+}
+
+#[test]
+fn a_weight_of_nothing_drains_a_target() {
+    let weighted = |strategy| {
+        let members = [("a", 0.0), ("b", 1.0), ("c", 3.0)];
+        let members = members.map(|(name, weight)| Member { node: t(name), weight }).into();
+        Node::Group(Group { id: 0, strategy, members, fallback: Failures::ELSEWHERE })
+    };
+    let rejected = failed(Class::Unavailable, 503);
+    for strategy in [Strategy::Balance(Balance::Weighted), Strategy::Sticky(Vec::new())] {
+        let tree = weighted(strategy);
+        let drained = plan(&tree, &World::new());
+        assert_eq!(walk(&drained, &rejected).len(), 2, "not even after a failure");
+        assert_eq!(drained.left_out[0].standing.to_string(), "its weight is 0");
+        let resting = plan(&tree, &World::new().with("b", rests(9)).with("c", rests(8)));
+        assert_eq!(names(&resting), ["c"]);
+        let out = Standing::Out("it has no credential");
+        assert_eq!(names(&plan(&tree, &World::new().with("b", out).with("c", out))), ["a"], "there is no other");
+    }
+    let in_order = weighted(Strategy::Balance(Balance::Priority));
+    assert_eq!(names(&plan(&in_order, &World::new())), ["a", "b", "c"], "weights mean nothing where none is drawn");
 }
 
 #[test]
 fn who_cannot_serve_is_left_out_even_if_nobody_else_is_there() {
     let plan = plan(&fallback(vec![t("a")]), &World::new().with("a", Standing::Out("it has no credential")));
     assert!(plan.steps.is_empty());
-    assert_eq!(plan.left_out, [LeftOut { target: "a", standing: Standing::Out("it has no credential") }]);
+    assert_eq!(
+        plan.left_out,
+        [LeftOut { target: "a", path: SmallVec::from_slice(&[0]), standing: Standing::Out("it has no credential") }]
+    );
 }
 
 #[test]
 fn a_group_whose_members_all_rest_rests_as_a_whole() {
     let inner = fallback(vec![t("a"), t("b")]);
-    let resting = Standing::Resting(Duration::from_secs(1_001));
-    let world = World::new().with("a", resting).with("b", resting);
-    assert_eq!(names(&plan(&fallback(vec![inner, t("c")]), &world)), ["c"]);
+    let world = World::new().with("a", rests(9)).with("b", rests(8));
+    assert_eq!(names(&plan(&fallback(vec![inner, t("c")]), &world)), ["c", "b"]);
 }
 
 #[test]
@@ -253,9 +336,15 @@ fn trees() -> impl Generator<Value = Tree> {
 
 proptest! {
     #[test]
-    fn a_walk_always_ends_and_never_goes_back(tree in trees(), seed in any::<u64>()) {
-        let plan = tree.plan(&World::new(), &mut Dice::new(seed)).unwrap();
+    fn a_walk_always_ends_and_never_goes_back(tree in trees(), seed in any::<u64>(), standings in any::<[u8; 4]>()) {
+        let mut world = World::new();
+        for (name, kind) in ["a", "b", "c", "d"].into_iter().zip(standings) {
+            world = world.with(name, [Standing::In, FULL, rests(u64::from(kind))][usize::from(kind % 3)]);
+        }
+        let plan = tree.plan(&world, &mut Dice::new(seed)).unwrap();
         prop_assert!(!plan.steps.is_empty());
+        let last_resorts = (0..plan.steps.len()).filter(|step| plan.is_last_resort(*step)).collect::<Vec<_>>();
+        prop_assert!(last_resorts.iter().all(|step| step + 1 == plan.steps.len()), "one, and at the end");
         for step in 0..plan.steps.len() {
             if let Some(next) = plan.after(step, &failed(Class::ServerError, 500)) {
                 prop_assert!(next > step && next < plan.steps.len());

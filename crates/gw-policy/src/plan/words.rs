@@ -24,6 +24,7 @@ impl fmt::Display for Reason {
             Self::Condition(Some(number)) => write!(f, "condition {} holds", number + 1),
             Self::Condition(None) => f.write_str("no condition holds, and it is the default"),
             Self::Follows => f.write_str("it follows if those before it fail"),
+            Self::LastResort => f.write_str("it is left alone, and asked once as the last resort"),
         }
     }
 }
@@ -56,6 +57,7 @@ mod tests {
             (Reason::Condition(Some(0)), "condition 1 holds"),
             (Reason::Condition(None), "no condition holds, and it is the default"),
             (Reason::Follows, "it follows if those before it fail"),
+            (Reason::LastResort, "it is left alone, and asked once as the last resort"),
         ] {
             assert_eq!(reason.to_string(), words);
         }

@@ -8,7 +8,7 @@ use gw_core::{Dimension, Rate};
 use gw_policy::balance::Balance;
 use gw_policy::breaker;
 use gw_policy::credentials::CredentialOrder;
-use gw_policy::failure::Failures;
+use gw_policy::failure::{Failure, Failures};
 use gw_policy::measure::Preference;
 use gw_policy::plan::Node;
 use gw_policy::retry::{Jitter, Retry};
@@ -247,9 +247,12 @@ impl RetryWish {
     /// The operator's way, changed by the wish.
     pub(crate) fn over(&self, usual: &Retry) -> Retry {
         let delay = self.delay.map(|delay| delay.min(PAUSE_MAX));
+        let listed = self.on_statuses.clone().map(Failures::of_statuses);
+        let insists = listed.as_ref().map(|listed| listed.contains(&Failure::TIMEOUT));
         Retry {
             retries: self.retries.map_or(usual.retries, |retries| retries.min(RETRIES_MAX)),
-            on: self.on_statuses.clone().map_or_else(|| usual.on.clone(), Failures::of_statuses),
+            on: listed.unwrap_or_else(|| usual.on.clone()),
+            insists_on_timeout: insists.unwrap_or(usual.insists_on_timeout),
             initial_delay: delay.unwrap_or(usual.initial_delay),
             max_delay: usual.max_delay,
             multiplier: self.multiplier.unwrap_or(usual.multiplier),

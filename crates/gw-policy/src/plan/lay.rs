@@ -1,0 +1,273 @@
+//! A tree laid for one request: who does not take calls is left out, the others are brought into their order.
+
+use std::time::Duration;
+
+use smallvec::SmallVec;
+
+use super::{Exit, Group, LeftOut, Member, NoMatch, Node, Reason, Standing, Step, Strategy, View};
+use crate::balance::{Balance, Candidate, Order};
+use crate::condition::Query;
+use crate::dice::Dice;
+use crate::failure::Failures;
+use crate::measure::{Measured, Preference};
+
+/// Why a member of weight 0 is left out.
+const DRAINED: Standing = Standing::Out("its weight is 0");
+
+/// Lays a tree; `None` if nobody in it takes the request.
+pub(super) fn lay<T: Clone>(
+    node: &Node<T>,
+    view: &dyn View<T>,
+    dice: &mut Dice,
+    left_out: &mut Vec<LeftOut<T>>,
+) -> Result<Option<WithStanding<T>>, NoMatch> {
+    Layer { view, left_out, dice }.lay(node, SmallVec::new(), Reason::Only)
+}
+
+/// A node whose members are in their order.
+pub(super) enum Laid<T> {
+    /// A target, and how it stands.
+    Step(Step<T>, Standing),
+    /// Members, and after which failures of one the next is tried.
+    Members(Vec<Laid<T>>, Failures),
+}
+
+/// A node that was laid.
+pub(super) struct WithStanding<T> {
+    pub(super) tree: Laid<T>,
+    /// How it stands as a whole.
+    pub(super) standing: Standing,
+    measured: Measured,
+}
+
+struct Layer<'a, T> {
+    view: &'a dyn View<T>,
+    left_out: &'a mut Vec<LeftOut<T>>,
+    dice: &'a mut Dice,
+}
+
+type Path = SmallVec<[u16; 4]>;
+
+impl<T: Clone> Layer<'_, T> {
+    /// Lays a node; `None` if nobody in it takes the request.
+    fn lay(&mut self, node: &Node<T>, path: Path, why: Reason) -> Result<Option<WithStanding<T>>, NoMatch> {
+        match node {
+            Node::Target(target) => {
+                let standing = self.view.standing(target);
+                if let Standing::Out(_) = standing {
+                    self.left_out.push(LeftOut { target: target.clone(), path, standing });
+                    return Ok(None);
+                }
+                let step = Step { target: target.clone(), path, why, exits: SmallVec::new() };
+                Ok(Some(WithStanding {
+                    tree: Laid::Step(step, standing),
+                    standing,
+                    measured: self.view.measured(target),
+                }))
+            }
+            Node::Group(group) => self.lay_group(group, &path),
+        }
+    }
+
+    fn lay_group(&mut self, group: &Group<T>, path: &Path) -> Result<Option<WithStanding<T>>, NoMatch> {
+        let chosen = match &group.strategy {
+            Strategy::Single => Some((0, Reason::Only)),
+            Strategy::Conditional(rules, default) => Some(self.condition(rules, *default)?),
+            Strategy::Balance(_) | Strategy::Preferring(..) | Strategy::Sticky(_) => None,
+        };
+        if let Some((index, why)) = chosen {
+            let Some(member) = group.members.get(index) else { return Err(NoMatch) };
+            return self.lay(&member.node, below(path, index), why);
+        }
+        let mut laid = Vec::with_capacity(group.members.len());
+        for (index, member) in group.members.iter().enumerate() {
+            // Another group's condition that does not hold leaves that group out.
+            if let Some(one) = self.lay(&member.node, below(path, index), Reason::Follows)? {
+                laid.push((one, member));
+            }
+        }
+        if group.is_drawn() && laid.iter().any(|(_, member)| member.weight > 0.0) {
+            let (drawn, drained) = laid.into_iter().partition(|(_, member)| member.weight > 0.0);
+            leave_out(drained, Some(DRAINED), self.left_out);
+            laid = drawn;
+        }
+        let Some(best) = laid.iter().map(|(one, _)| rank(one.standing)).min() else { return Ok(None) };
+        if !group.asks_first_alone() {
+            let (kept, rest) = laid.into_iter().partition(|(one, _)| rank(one.standing) == best);
+            leave_out(rest, None, self.left_out);
+            laid = kept;
+        }
+        Ok(Some(self.ordered(group, laid)))
+    }
+
+    fn ordered(&mut self, group: &Group<T>, kept: Vec<(WithStanding<T>, &Member<T>)>) -> WithStanding<T> {
+        let candidates: SmallVec<[Candidate; 8]> =
+            kept.iter().map(|(one, member)| Candidate { weight: member.weight, measured: one.measured }).collect();
+        let (order, why) = match &group.strategy {
+            Strategy::Sticky(fields) => {
+                let order = Balance::Weighted.order(&candidates, 0, self.view.now(), &mut self.stuck(fields));
+                (order, Reason::Sticks)
+            }
+            Strategy::Balance(balance) => {
+                let order = balance.order(&candidates, self.view.turn(group.id), self.view.now(), self.dice);
+                (order.clone(), Reason::Chosen(order.why))
+            }
+            Strategy::Preferring(balance, preference) => {
+                let order = balance.order(&candidates, self.view.turn(group.id), self.view.now(), self.dice);
+                self.preferred(&order, preference, &kept)
+            }
+            // These never come here: they have one member, which is laid alone.
+            Strategy::Conditional(..) | Strategy::Single => {
+                (Balance::Priority.order(&candidates, 0, self.view.now(), self.dice), Reason::Only)
+            }
+        };
+        let mut slots: Vec<Option<WithStanding<T>>> = kept.into_iter().map(|(one, _)| Some(one)).collect();
+        let in_order: Vec<WithStanding<T>> =
+            order.members.iter().filter_map(|index| slots.get_mut(*index)?.take()).collect();
+        // Where no failure leads to the next, the first is the group.
+        let asked = if group.fallback.is_empty() { 1 } else { in_order.len() };
+        let standings = in_order.iter().take(asked).map(|one| one.standing);
+        let standing = standings.min_by_key(|one| waiting(*one)).unwrap_or(Standing::In);
+        let measured = in_order.first().map(|one| one.measured).unwrap_or_default();
+        let mut trees: Vec<Laid<T>> = in_order.into_iter().map(|one| one.tree).collect();
+        if let Some(first) = trees.first_mut() {
+            first.explain(why);
+        }
+        WithStanding { tree: Laid::Members(trees, group.fallback.clone()), standing, measured }
+    }
+
+    /// Puts those that are slower than is preferred behind the others; nobody is left out by it.
+    fn preferred(
+        &self,
+        order: &Order,
+        preference: &Preference,
+        members: &[(WithStanding<T>, &Member<T>)],
+    ) -> (Order, Reason) {
+        let meets = |index: &usize| {
+            let targets = members.get(*index).map(|(_, member)| member.node.targets()).unwrap_or_default();
+            targets.into_iter().any(|target| self.view.meets(target, preference))
+        };
+        let first = order.members.first().copied();
+        let (mut quick, slow): (SmallVec<[usize; 8]>, SmallVec<[usize; 8]>) =
+            order.members.iter().copied().partition(|index| meets(index));
+        quick.extend(slow);
+        let why = if quick.first().copied() == first { Reason::Chosen(order.why) } else { Reason::Preferred };
+        (Order { members: quick, why: order.why }, why)
+    }
+
+    /// The dice of requests that agree in these facts; of all if there are none.
+    fn stuck(&self, fields: &[Box<str>]) -> Dice {
+        let facts = self.view.facts();
+        let text: String = fields
+            .iter()
+            .map(|field| facts.fact(field).map_or_else(String::new, |fact| format!("{fact}\u{1f}")))
+            .collect();
+        Dice::of(text.as_bytes())
+    }
+
+    fn condition(&self, rules: &[(Query, usize)], default: Option<usize>) -> Result<(usize, Reason), NoMatch> {
+        let facts = self.view.facts();
+        let held = rules.iter().enumerate().find(|(_, (query, _))| query.holds(facts));
+        match (held, default) {
+            (Some((number, (_, member))), _) => Ok((*member, Reason::Condition(Some(number)))),
+            (None, Some(member)) => Ok((member, Reason::Condition(None))),
+            (None, None) => Err(NoMatch),
+        }
+    }
+}
+
+impl<T> Group<T> {
+    /// Whether weights decide who is asked. Who has none of it is drained: it gets nothing while another could be drawn,
+    /// not even after a failure.
+    fn is_drawn(&self) -> bool {
+        matches!(self.strategy, Strategy::Sticky(_) | Strategy::Balance(Balance::Weighted))
+    }
+
+    /// Whether the first member is asked however it stands: the next would be a fallback, and there is to be none.
+    fn asks_first_alone(&self) -> bool {
+        self.fallback.is_empty() && matches!(self.strategy, Strategy::Balance(Balance::Priority))
+    }
+}
+
+impl<T> Laid<T> {
+    /// The first step below.
+    pub(super) fn first_mut(&mut self) -> Option<&mut Step<T>> {
+        match self {
+            Self::Step(step, _) => Some(step),
+            Self::Members(members, _) => members.first_mut()?.first_mut(),
+        }
+    }
+
+    /// Says why the first step below stands first, if nothing nearer to it has.
+    fn explain(&mut self, why: Reason) {
+        if let Some(step) = self.first_mut().filter(|step| step.why == Reason::Follows) {
+            step.why = why;
+        }
+    }
+
+    /// Leaves out every target of it: for this reason, or because of how it stands.
+    pub(super) fn leave_out(self, why: Option<Standing>, left_out: &mut Vec<LeftOut<T>>) {
+        match self {
+            Self::Step(Step { target, path, .. }, standing) => {
+                left_out.push(LeftOut { target, path, standing: why.unwrap_or(standing) });
+            }
+            Self::Members(members, _) => members.into_iter().for_each(|member| member.leave_out(why, left_out)),
+        }
+    }
+
+    fn steps(&self) -> usize {
+        match self {
+            Self::Step(..) => 1,
+            Self::Members(members, _) => members.iter().map(Self::steps).sum(),
+        }
+    }
+}
+
+/// Lays a tree flat.
+pub(super) fn flatten<T>(tree: Laid<T>, exits: &mut SmallVec<[Exit; 2]>, out: &mut SmallVec<[Step<T>; 4]>) {
+    match tree {
+        Laid::Step(step, _) => out.push(Step { exits: exits.clone(), ..step }),
+        Laid::Members(members, on) => {
+            let last = members.len().saturating_sub(1);
+            for (index, member) in members.into_iter().enumerate() {
+                let has_exit = index < last && !on.is_empty();
+                if has_exit {
+                    exits.push(Exit { on: on.clone(), to: out.len() + member.steps() });
+                }
+                flatten(member, exits, out);
+                if has_exit {
+                    exits.pop();
+                }
+            }
+        }
+    }
+}
+
+/// Leaves out members: for this reason, or because of how each of their targets stands.
+fn leave_out<T>(members: Vec<(WithStanding<T>, &Member<T>)>, why: Option<Standing>, left_out: &mut Vec<LeftOut<T>>) {
+    for (one, _) in members {
+        one.tree.leave_out(why, left_out);
+    }
+}
+
+fn below(path: &Path, index: usize) -> Path {
+    let mut path = path.clone();
+    path.push(u16::try_from(index).unwrap_or(u16::MAX));
+    path
+}
+
+fn rank(standing: Standing) -> u8 {
+    match standing {
+        Standing::In => 0,
+        Standing::Full(_) => 1,
+        Standing::Resting(_) => 2,
+        Standing::Out(_) => 3,
+    }
+}
+
+fn waiting(standing: Standing) -> (u8, Duration) {
+    match standing {
+        Standing::In | Standing::Out(_) => (rank(standing), Duration::ZERO),
+        Standing::Full(wait) | Standing::Resting(wait) => (rank(standing), wait),
+    }
+}
