@@ -42,7 +42,7 @@ pub(crate) fn explain(options: &Options, question: Question) -> anyhow::Result<S
         &engine,
         &published.current(),
         &HeaderMap::new(),
-        None,
+        (None, None),
         RequestIds::default().next(Clock::system().now()),
     )?;
     Ok(serde_json::to_string_pretty(&plan)?)

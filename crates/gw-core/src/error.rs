@@ -164,12 +164,14 @@ pub struct Error {
     pub retry_after: Option<Duration>,
     /// The provider's own error, where it is passed on as it came.
     pub upstream: Option<Box<UpstreamError>>,
+    /// The status of the provider's refusal, whatever the client is told of it.
+    pub provider_status: Option<u16>,
 }
 
 impl Error {
     /// An error with a message and nothing else.
     pub fn new(code: ErrorCode, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, message: message.into(), param: None, retry_after: None, upstream: None }
+        Self { code, message: message.into(), param: None, retry_after: None, upstream: None, provider_status: None }
     }
 
     /// Names the request field that is at fault.

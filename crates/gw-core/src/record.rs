@@ -47,7 +47,7 @@ pub struct Timings {
 /// Losses that are remembered of a request, at most.
 pub const LOSSES_MAX: usize = 64;
 
-/// An attempt that failed.
+/// An attempt whose answer nobody got: it failed, or was cancelled because another was faster.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Try {
     /// The configured provider's name.
@@ -56,12 +56,31 @@ pub struct Try {
     pub model: Arc<str>,
     /// Whether it was asked with the caller's own key.
     pub callers_key: bool,
-    /// What went wrong.
-    pub error: ErrorCode,
+    /// Which of the request's targets it was at, numbered as they were come to. The same target tried again has the same
+    /// number; another account at the same provider has another.
+    pub target: u32,
+    /// What went wrong; `None` if nothing did, and another attempt was faster.
+    pub error: Option<ErrorCode>,
     /// The provider's status, if it answered with one.
     pub status: Option<u16>,
     /// How long it took, in microseconds.
     pub duration_us: u64,
+}
+
+impl Try {
+    /// How it ended, in logs and metrics: the name of the error, or that it was cancelled.
+    pub fn outcome_name(&self) -> &'static str {
+        self.error.map_or(Outcome::Cancelled.name(), ErrorCode::name)
+    }
+}
+
+/// A target that would have been asked first, and was not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PassedOver {
+    /// The configured provider's name.
+    pub provider: Arc<str>,
+    /// Why: `resting` after failures, or `rate_cap` where it has as many requests as it may have.
+    pub reason: &'static str,
 }
 
 /// What an attempt used whose answer nobody got, or not to its end: it failed after its provider had begun to work, another
@@ -138,11 +157,17 @@ pub struct RequestRecord {
     pub attempts: u32,
     /// What the provider could not be told, or was told in another way; of many, the first [`LOSSES_MAX`].
     pub losses: Vec<Loss>,
-    /// The attempts that failed, in their order.
+    /// The number of the target that was come to last, as in [`Try::target`]; 0 if there was none.
+    pub target: u32,
+    /// The attempts whose answers nobody got, in the order in which they ended.
     pub tries: Vec<Try>,
+    /// Whether the last attempt is one of those: no other was begun since.
+    pub last_is_told: bool,
+    /// Who would have been asked first, but did not take calls.
+    pub passed_over: Option<PassedOver>,
     /// What attempts used besides the one that answered.
     pub unused: Vec<Unused>,
-    /// Whether another target was asked than the first.
+    /// Whether another target was asked than the first, which had failed or did not take calls.
     pub fallback: bool,
     /// The rollout whose shadow this is, where it is one: a copy of a client's request, whose answer nobody gets. It has
     /// the id of that request, and is nobody's: no key is named.
@@ -186,7 +211,10 @@ impl RequestRecord {
             response_bytes: 0,
             attempts: 0,
             losses: Vec::new(),
+            target: 0,
             tries: Vec::new(),
+            last_is_told: false,
+            passed_over: None,
             unused: Vec::new(),
             fallback: false,
             shadow: None,
@@ -201,12 +229,13 @@ impl RequestRecord {
         std::mem::replace(self, blank)
     }
 
-    /// Who was tried after the attempts that failed, and which model there; `None` if they were all there were.
-    pub fn next_after_tries(&self) -> Option<(&Arc<str>, Option<&Arc<str>>)> {
-        let last = self.tries.last();
-        let was_last = self.outcome == Outcome::Failed
-            && last
-                .is_some_and(|last| Some(&last.provider) == self.provider.as_ref() && Some(last.error) == self.error);
-        self.provider.as_ref().filter(|_| !was_last).map(|provider| (provider, self.model_used.as_ref()))
+    /// Who was asked after one of `tries` had failed, and whether it was the same target again; `None` if nobody was, or
+    /// if it had been asked beside and not because of it.
+    pub fn after_try(&self, index: usize) -> Option<(&Arc<str>, bool)> {
+        let failed = self.tries.get(index).filter(|failed| failed.error.is_some())?;
+        let next = self.tries.get(index + 1).map(|next| (&next.provider, next.target));
+        let last = || Some((self.provider.as_ref().filter(|_| !self.last_is_told)?, self.target));
+        let (provider, target) = next.or_else(last)?;
+        (target >= failed.target).then_some((provider, target == failed.target))
     }
 }

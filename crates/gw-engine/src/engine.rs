@@ -30,7 +30,7 @@ use crate::openrouter;
 use crate::relay::Homes;
 use crate::reply::Reply;
 use crate::routing::control::{self, Guests, Places};
-use crate::routing::{Read, RequestFacts, Said, Seen, Walk, Way, notice, resume};
+use crate::routing::{Asker, RequestFacts, Seen, Walk, Way, notice, resume};
 use crate::snapshot::{Handle, Settings, Snapshot};
 
 /// Resolved names kept by a worker for each operation; beyond, all are forgotten and found again.
@@ -215,9 +215,13 @@ impl Engine {
 
         custom_cost::priced_by_caller(call.headers, snapshot, meter)?;
         if !snapshot.rules.is_empty() {
-            let said = Said::default();
-            let facts = RequestFacts { call, head: &head, path: call.path, said: &said, read: Read::default() };
+            let facts = RequestFacts::of(call, &head)?;
             snapshot.rules.judge(&facts, &self.ports.bank)?;
+        }
+        if let Some(prefer) = &head.prefer_provider
+            && snapshot.models.meant(prefer).providers.is_empty()
+        {
+            meter.warn_of_request("prefer_provider: no provider of this name or type is configured here; ignored");
         }
         if control::is_spoken(call, &head, &snapshot.presets) {
             // Rarer, and larger: it does not weigh on the future of other requests.
@@ -230,7 +234,8 @@ impl Engine {
             self.shadow(&walk, &way, meter);
         }
         if !snapshot.canaries.is_empty()
-            && let Some(target) = self.canary(&walk, &way, meter)
+            && let asker = Asker::of(meter)
+            && let Some((_, target)) = self.canary(snapshot, (call, &head), &way, &asker)
             && let Some(reply) = Box::pin(self.try_canary(&walk, &target, meter)).await
         {
             return Ok(reply);
@@ -262,8 +267,8 @@ impl Engine {
     ) -> Result<(Reply, Plan<Rc<Resolved>>), Error> {
         way.turn();
         let plan = self.plan(walk.snapshot, way, (walk.call, walk.head), meter.request_id(), 0)?;
-        if let Some(first) = notice::passed_over(way, &plan) {
-            meter.passed_over(first);
+        if let Some((first, standing)) = notice::passed_over(way, &plan) {
+            meter.passed_over(first, standing);
         }
         let reply = walk.along(&plan, meter).await?;
         Ok((notice::told(reply, walk.snapshot, walk.call.dialect, meter), plan))
@@ -278,7 +283,7 @@ impl Engine {
         request_id: RequestId,
         turns_ahead: u64,
     ) -> Result<Plan<Rc<Resolved>>, Error> {
-        let facts = RequestFacts { call, head, path: call.path, said: way.said(), read: Read::default() };
+        let facts = RequestFacts::of(call, head)?.saying(way.said());
         let has_foreign_key = call.foreign_key.is_some();
         let seen = Seen { way, facts: &facts, now: self.ports.elapsed(), has_foreign_key, turns_ahead };
         let mut dice = Dice::of(request_id.as_str().as_bytes());

@@ -1,8 +1,9 @@
 //! The request path. Read [`engine`] first: one function tells the whole story. Then its steps, in order: [`identity`]
 //! (who calls), [`models`] (what the model's name stands for), [`pricing`] (what it can do and costs), `routing` (the plan
-//! and its walk), [`dispatch`] (the attempt), `outgoing` and `sending` (what the provider gets), `refusal`, `whole` and [`reply`] (the way back), [`meter`]
-//! (what is remembered). Where the provider speaks another dialect: `translate`, and `unary` for embeddings and reranking. Where a stream breaks off: `routing/resume`, `prefill` (how somebody is
-//! asked to go on) and `begun` (how the rest is joined).
+//! and its walk), [`dispatch`] (the attempt), `outgoing` and `sending` (what the provider gets), `refusal`, `masking`,
+//! `whole` and [`reply`] (the way back), [`meter`] (what is remembered). Where the provider speaks another dialect:
+//! `translate`, and `unary` for embeddings and reranking. Where a stream breaks off: `routing/resume`, `prefill` (how
+//! somebody is asked to go on) and `begun` (how the rest is joined).
 //! [`snapshot`] is the configuration as running. Beside it: [`relay`] and [`realtime`] (what is carried), [`state`] and
 //! [`conversations`] (what is kept), [`checks`] (health checks), [`trials`] (canaries) and [`shadow`] (copies whose
 //! answers are compared).
@@ -28,6 +29,7 @@ pub mod dispatch;
 pub mod engine;
 mod gathering;
 pub mod identity;
+mod masking;
 pub mod media;
 mod media_type;
 pub mod meter;

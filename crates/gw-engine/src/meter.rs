@@ -4,6 +4,7 @@
 mod beside;
 mod marks;
 mod resumed;
+mod tries;
 mod unused;
 mod words;
 
@@ -11,7 +12,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use gw_core::record::KeyHash;
-use gw_core::{Cost, Error, ErrorCode, Operation, Outcome, RequestId, RequestRecord, ServiceTier, Try, Usage};
+use gw_core::{Cost, Error, ErrorCode, Operation, Outcome, RequestId, RequestRecord, ServiceTier, Usage};
 use http::HeaderMap;
 use tokio::time::Instant;
 
@@ -176,11 +177,6 @@ impl Meter {
         }
     }
 
-    /// Who would have been asked first, but does not take calls.
-    pub(crate) fn passed_over(&mut self, first: &Rc<Resolved>) {
-        self.notices.first_choice = Some(Rc::clone(first));
-    }
-
     /// What there is to tell of who answered.
     pub(crate) fn notices(&self) -> &Notices {
         &self.notices
@@ -208,6 +204,7 @@ impl Meter {
 
     /// A target is tried: what an earlier one said and was not told is forgotten.
     pub(crate) fn begin_attempt(&mut self, target: &Rc<Resolved>) {
+        self.come_to(target);
         if self.resolved.is_some() {
             if self.record.usage.is_some() {
                 self.set_aside();
@@ -237,11 +234,6 @@ impl Meter {
         self.marks.attempt_began()
     }
 
-    /// An attempt has failed, and something is done about it, or the client is told.
-    pub(crate) fn tried(&mut self, failed: Try) {
-        self.record.tries.push(failed);
-    }
-
     /// Another target is asked than the first.
     pub(crate) fn fell_back(&mut self) {
         self.record.fallback = true;
@@ -252,11 +244,6 @@ impl Meter {
         self.record.fallback
     }
 
-    /// The attempts that failed.
-    pub fn tries(&self) -> &[Try] {
-        &self.record.tries
-    }
-
     /// The answer's head is told in these words, too.
     pub(crate) fn tell_in(&mut self, told: Told) {
         self.told = Some(told);
@@ -265,7 +252,8 @@ impl Meter {
     /// Writes what the request's own words of routing want to hear.
     pub fn write_told(&self, headers: &mut HeaderMap) {
         if let Some(told) = &self.told {
-            told.write(headers, self.resolved(), self.tries(), self.record.error.is_some());
+            let (used, failures) = (self.resolved(), self.failures_of_last_target());
+            told.write(headers, used, failures, self.record.error.is_some());
         }
     }
 

@@ -56,6 +56,12 @@ pub(crate) fn is(provider: &Provider) -> bool {
     provider.entry.id == TYPE
 }
 
+/// What is told of a member that nobody else than OpenRouter is sent.
+pub(crate) fn ignored(name: &'static str) -> Loss {
+    let why = MEMBERS.iter().find(|(member, _)| *member == name).map_or("only OpenRouter knows it", |(_, why)| why);
+    Loss::ignored(name, why)
+}
+
 /// The model that is tried first, where a request gives a list of them and nothing else.
 pub(crate) fn first_of_models(head: &Head, body: &[u8]) -> Option<Box<str>> {
     let models = body.get(head.fields.get(body, MODELS)?.value())?;

@@ -11,25 +11,38 @@ use http::Response;
 
 use crate::dispatch::{Attempt, AttemptCredential};
 use crate::engine::Call;
+use crate::masking::Shown;
 use crate::snapshot::Provider;
 
 /// The most that is read of a provider's error.
-const ERROR_BYTES_MAX: usize = 64 << 10;
+pub(crate) const ERROR_BYTES_MAX: usize = 64 << 10;
 
 impl Attempt<'_> {
     /// A refusal of a provider that was asked in the client's own dialect.
     pub(crate) async fn refused(&self, entry: &DialectEntry, call: &Call<'_>, response: Response<Answer>) -> Error {
-        let refusal = self.refusal(response).await;
         let own = || chat::egress(call.dialect.chat()).filter(|_| !call.dialect.is_plain_openai());
-        self.explained(match (entry.envelope.and_then(Envelope::refuses_in), own()) {
+        self.refusal(response, |refusal| match (entry.envelope.and_then(Envelope::refuses_in), own()) {
             (Some(stranger), _) => stranger.decode_error(refusal),
             (None, Some(egress)) => refused_in_own_words(call.dialect, egress, refusal),
             (None, None) => dialect_error::decode_error(refusal),
         })
+        .await
     }
 
-    /// The provider refused: what it says.
-    pub(crate) async fn refusal(&self, response: Response<Answer>) -> dialect_error::Refusal<'_> {
+    /// The provider refused: what that means, as somebody reads it who knows its words.
+    pub(crate) async fn refusal(
+        &self,
+        response: Response<Answer>,
+        decode: impl FnOnce(dialect_error::Refusal<'_>) -> Error,
+    ) -> Error {
+        let status = response.status().as_u16();
+        let mut error = self.explained(decode(self.said(response).await));
+        error.provider_status = Some(status);
+        error
+    }
+
+    /// What a refusal says, without our credential.
+    async fn said(&self, response: Response<Answer>) -> dialect_error::Refusal<'_> {
         let (parts, mut answer) = response.into_parts();
         let mut body = BytesMut::new();
         while body.len() < ERROR_BYTES_MAX {
@@ -39,10 +52,11 @@ impl Attempt<'_> {
                 Some(Err(_)) | None => break,
             }
         }
+        let masked = parts.extensions.get::<Shown>().and_then(|shown| shown.masked(&body));
         dialect_error::Refusal {
             status: parts.status,
             headers: parts.headers,
-            body: body.freeze(),
+            body: masked.unwrap_or_else(|| body.freeze()),
             provider: &self.resolved.choice.provider.name,
             credential_is_callers: matches!(self.credential, AttemptCredential::Client(..)),
             now: self.ports.clock.now(),

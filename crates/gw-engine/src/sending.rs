@@ -106,9 +106,19 @@ impl Attempt<'_> {
     ) -> Result<Exchanged, Error> {
         let provider = &self.resolved.choice.provider;
         let sending = attempt::send(&provider.destination, &self.ports.pools, request, self.timeouts, self.deadline);
-        let response = sending.await.map_err(|error| self.failed(&error))?;
+        let mut response = sending.await.map_err(|error| self.failed(&error))?;
+        self.mask(&mut response, used.as_ref());
         let is_accepted = self.accepted(used, response.status(), response.headers());
         Ok(if is_accepted { Exchanged::Final(response) } else { Exchanged::Outdated(response) })
+    }
+
+    /// Takes out of the head of a refusal whatever repeats the credential; its body is searched when it is read.
+    pub(crate) fn mask(&self, response: &mut Response<Answer>, used: Option<&(&Authenticator, Used)>) {
+        if !response.status().is_success() {
+            let shown = self.shown(used);
+            shown.mask_headers(response.headers_mut());
+            response.extensions_mut().insert(shown);
+        }
     }
 
     /// Learns from an answer whether the credential was accepted. Of one that was not, says so if the next is another.

@@ -115,8 +115,8 @@ impl Attempt<'_> {
         let response = self.send(sent, meter).await?;
         if !response.status().is_success() {
             let stranger = spoken.entry.envelope.and_then(Envelope::refuses_in);
-            let error = stranger.unwrap_or(spoken.egress).decode_error(self.refusal(response).await);
-            return Err(self.explained(error));
+            let egress = stranger.unwrap_or(spoken.egress);
+            return Err(self.refusal(response, |refusal| egress.decode_error(refusal)).await);
         }
         let origin = Origin {
             provider: Rc::from(&*provider.name),

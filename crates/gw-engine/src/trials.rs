@@ -198,7 +198,8 @@ impl Trial {
     }
 
     fn note(&self, state: &mut State, record: &RequestRecord, now: Duration) {
-        let tries = record.tries.iter().filter(|one| self.is_of(&one.provider, &one.model) && is_failure(one.error));
+        let failed = |one: &&gw_core::Try| self.is_of(&one.provider, &one.model) && one.error.is_some_and(is_failure);
+        let tries = record.tries.iter().filter(failed);
         for _ in tries {
             self.count(state, true, now);
         }
@@ -356,7 +357,8 @@ mod tests {
             provider: Arc::from(provider),
             model: Arc::from("m"),
             callers_key: false,
-            error,
+            target: 1,
+            error: Some(error),
             status: None,
             duration_us: 1,
         }

@@ -161,7 +161,7 @@ impl Attempt<'_> {
     async fn exchange(&self, dialect: DialectId, request: Box<Request<RequestBody>>) -> Result<Received, Error> {
         let response = self.exchanged(request).await?;
         if !response.status().is_success() {
-            return Err(self.explained(unary::refused(dialect, self.refusal(response).await)));
+            return Err(self.refusal(response, |refusal| unary::refused(dialect, refusal)).await);
         }
         let (parts, answer) = response.into_parts();
         let (body, held) = self.collect(answer, || {}).await?;

@@ -2,7 +2,7 @@
 //! nothing of what a provider said.
 
 use bytes::Bytes;
-use gw_core::Error;
+use gw_core::{Error, Try};
 use gw_dialects::scan;
 use gw_engine::Meter;
 use http::{HeaderValue, StatusCode};
@@ -10,20 +10,22 @@ use serde_json::{Value, json};
 
 /// The header is at most this long.
 const HEADER_BYTES_MAX: usize = 2 << 10;
-/// Of more attempts that failed, an error names the last.
+/// Of more attempts that came to nothing, an error names the last.
 const IN_ERROR_MAX: usize = 16;
 
 /// The value of `X-Gateway-Attempts`: every attempt, the last included, which ended in an answer of this status or in
 /// this error.
 pub(crate) fn header(meter: &Meter, end: Result<StatusCode, &Error>) -> Option<HeaderValue> {
-    let mut told: Vec<Value> = meter.tries().iter().map(|failed| failure(failed, false)).collect();
-    let is_told = end.is_err_and(|error| meter.tries().last().is_some_and(|last| last.error == error.code));
-    if let (Some(resolved), true, false) = (meter.resolved(), meter.attempts() > 0, is_told) {
+    let mut told: Vec<Value> = meter.tries().iter().map(|one| attempt(one, false)).collect();
+    if let (Some(resolved), true, false) = (meter.resolved(), meter.attempts() > 0, meter.last_is_told()) {
         let mut last = json!({ "provider": &*resolved.choice.provider.name, "model": &*resolved.choice.model });
         last["credential"] = credential(meter.uses_callers_key());
-        match end {
-            Ok(status) => last["status"] = status.as_u16().into(),
-            Err(error) => last["code"] = error.code.name().into(),
+        let status = end.map_or_else(|error| error.provider_status, |status| Some(status.as_u16()));
+        if let Some(status) = status {
+            last["status"] = status.into();
+        }
+        if let Err(error) = end {
+            last["code"] = error.code.name().into();
         }
         last["ms"] = (meter.attempt_us() / 1_000).into();
         told.push(last);
@@ -39,21 +41,24 @@ pub(crate) fn in_error(body: Bytes, meter: &Meter) -> Bytes {
     }
     let Some(at) = inside_error(&body) else { return body };
     let last = &tries[tries.len().saturating_sub(IN_ERROR_MAX)..];
-    let told: Value = last.iter().map(|failed| failure(failed, true)).collect();
+    let told: Value = last.iter().map(|one| attempt(one, true)).collect();
     // What an error object holds already follows, so that there is always something behind the comma.
     Bytes::from([&body[..at], format!("\"attempts\":{told},").as_bytes(), &body[at..]].concat())
 }
 
-fn failure(failed: &gw_core::Try, with_reason: bool) -> Value {
-    let mut told = json!({ "provider": &*failed.provider, "model": &*failed.model });
-    told["credential"] = credential(failed.callers_key);
-    if let Some(status) = failed.status {
+fn attempt(one: &Try, with_reason: bool) -> Value {
+    let mut told = json!({ "provider": &*one.provider, "model": &*one.model });
+    told["credential"] = credential(one.callers_key);
+    if let Some(status) = one.status {
         told["status"] = status.into();
     }
-    told["code"] = failed.error.name().into();
-    told["ms"] = (failed.duration_us / 1_000).into();
-    if with_reason {
-        told["reason"] = failed.error.headline().into();
+    match one.error {
+        Some(error) => told["code"] = error.name().into(),
+        None => told["outcome"] = one.outcome_name().into(),
+    }
+    told["ms"] = (one.duration_us / 1_000).into();
+    if let Some(error) = one.error.filter(|_| with_reason) {
+        told["reason"] = error.headline().into();
     }
     told
 }

@@ -25,6 +25,7 @@ pub mod routes;
 pub mod standing;
 mod state;
 mod universal;
+mod waiting;
 
 pub use control::Control;
 pub use handle::Api;

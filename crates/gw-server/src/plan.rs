@@ -57,7 +57,8 @@ impl Asked {
         Ok(Self { path: own_path.to_owned(), headers, body: Bytes::from(body.to_string()) })
     }
 
-    /// The plan, as JSON. `around` are the headers of whoever asks; those of the question come before them.
+    /// The plan, as JSON. `around` are the headers of whoever asks; those of the question come before them. Who asks is
+    /// known by the name of a key, or by a key that is not ours.
     ///
     /// # Errors
     /// What the request itself would be answered with before anything is sent.
@@ -66,7 +67,7 @@ impl Asked {
         engine: &Engine,
         snapshot: &Snapshot,
         around: &HeaderMap,
-        foreign_key: Option<&str>,
+        (key_name, foreign_key): (Option<&str>, Option<&str>),
         request_id: RequestId,
     ) -> Result<Value, Error> {
         let path = self.path.split('?').next().unwrap_or_default();
@@ -92,7 +93,7 @@ impl Asked {
             body: self.body.clone(),
             held: engine.ports().held_bytes.nothing(),
         };
-        engine.explain(snapshot, &call, request_id)
+        engine.explain(snapshot, &call, key_name, request_id)
     }
 }
 
@@ -128,7 +129,8 @@ impl Api {
         let (body, _held) = body::read(incoming, &parts.headers, limits, &ports.held_bytes).await?;
         let foreign_key = presented.usual.as_deref().filter(|_| identified.foreign_key);
         let asked = Asked::read(body, path_in(parts.uri.query()))?;
-        asked.explain(&self.engine, snapshot, &parts.headers, foreign_key, request_id)
+        let keys = (identified.caller.key_name.as_deref(), foreign_key);
+        asked.explain(&self.engine, snapshot, &parts.headers, keys, request_id)
     }
 }
 

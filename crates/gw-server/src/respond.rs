@@ -14,7 +14,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 
 use crate::attempts;
 use crate::control::ControlAnswer;
-use crate::openrouter;
+use crate::{openrouter, waiting};
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const X_GATEWAY_REQUEST_ID: HeaderName = HeaderName::from_static("x-gateway-request-id");
@@ -111,6 +111,9 @@ impl From<DialectId> for Voice {
 fn reply(reply: Reply, dialect: DialectId, mut meter: Box<Meter>) -> Response<ReplyBody> {
     let Reply { status, headers, content } = reply;
     let mut headers = forwardable(headers);
+    if !status.is_success() {
+        waiting::keep_valid(&mut headers);
+    }
     told_by_meter(&mut headers, &meter);
     told_in_dialect(&mut headers, dialect, &meter);
     told_attempts(&mut headers, Ok(status), &meter);
@@ -232,6 +235,7 @@ fn render(error: &Error, voice: Voice, request_id: RequestId) -> (StatusCode, He
         None => HeaderMap::new(),
     };
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    waiting::keep_valid(&mut headers);
     if let Some(after) = error.retry_after {
         let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
         headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));

@@ -96,11 +96,11 @@ metrics! {
     CONTRADICTED, Kind::Counter, "contradicted_costs_total", ["provider", "model"],
         "Requests that cost something else as the provider tells it: more than a hundredth more or less.";
     ATTEMPTS, Kind::Counter, "provider_attempts_total", ["provider", "outcome"],
-        "Attempts at providers of requests that are over, by how they ended: completed, cancelled, or the code of the error.";
+        "Attempts at providers of requests that are over, by how they ended: completed, cancelled (the client left, or another attempt was faster), or the code of the error.";
     RETRIES, Kind::Counter, "provider_retries_total", ["provider", "reason"],
-        "Times that the same provider was asked for the same model again, by the code of the error before.";
+        "Times that the same target was asked again, by the code of the error before.";
     FAILOVERS, Kind::Counter, "provider_failover_total", ["provider", "fallback_provider", "reason"],
-        "Times that another provider was asked after one had failed, by the code of its error.";
+        "Times that another target was asked than one before it: after it had failed, by the code of its error, or because it took no calls (resting, rate_cap).";
     RULES, Kind::Counter, "rule_matches_total", ["rule", "action", "effect"],
         "Requests that a rule has refused (effect done), or would have refused or led elsewhere if it did more than show itself (effect logged).";
     RESUMED, Kind::Counter, "streams_resumed_total", ["provider"],

@@ -297,8 +297,8 @@ fn show_walks(page: &mut Page, totals: &Totals) {
         }
     }
     for (fact, count) in &totals.walks {
-        if let Fact::Failed(provider, code) = fact {
-            *ended.entry((provider, code)).or_default() += count;
+        if let Fact::Ended(provider, outcome) = fact {
+            *ended.entry((provider, outcome)).or_default() += count;
         }
     }
     let mut attempts = page.family(names::ATTEMPTS);

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::time::Duration;
 
 use gw_core::chat::Loss;
-use gw_core::{Blame, Cost, CostSource, Outcome, RequestRecord, Try, Unused};
+use gw_core::{Blame, Cost, CostSource, ErrorCode, Outcome, RequestRecord, Try, Unused};
 use tracing::Level;
 
 use crate::redact::redact;
@@ -15,7 +15,7 @@ use crate::story::{self, Named};
 
 /// Longer texts, which come from elsewhere, are cut.
 const TEXT_BYTES_MAX: usize = 256;
-/// Of more attempts that failed, the first are told.
+/// Of more attempts that came to nothing, the first are told.
 pub(crate) const TRIES_MAX: usize = 32;
 
 /// How important a request is to those who look after the gateway.
@@ -70,6 +70,10 @@ pub(crate) fn push_json(line: &mut Vec<u8>, record: &RequestRecord) {
     fields.raw("fallback", if record.fallback { b"true" } else { b"false" });
     if record.resumed > 0 {
         fields.number("resumed", u64::from(record.resumed));
+    }
+    if let Some(passed) = &record.passed_over {
+        fields.text("passed_over", &passed.provider);
+        fields.text("passed_over_reason", passed.reason);
     }
     fields.tries(&record.tries);
     fields.unused(&record.unused);
@@ -210,21 +214,24 @@ impl Fields<'_> {
         let _ = serde_json::to_writer(&mut *self.0, &losses);
     }
 
-    /// The attempts that failed.
+    /// The attempts whose answers nobody got.
     fn tries(&mut self, tries: &[Try]) {
         if tries.is_empty() {
             return;
         }
-        let told = |failed: &Try| {
+        let told = |attempt: &Try| {
             let mut told = serde_json::json!({
-                "provider": &*failed.provider,
-                "model": redact(cut(&failed.model)),
-                "error": failed.error.name(),
-                "status": failed.status,
-                "ms": failed.duration_us / 1_000,
+                "provider": &*attempt.provider,
+                "model": redact(cut(&attempt.model)),
+                "error": attempt.error.map(ErrorCode::name),
+                "status": attempt.status,
+                "ms": attempt.duration_us / 1_000,
             });
-            if failed.callers_key {
+            if attempt.callers_key {
                 told["callers_key"] = true.into();
+            }
+            if attempt.error.is_none() {
+                told["outcome"] = attempt.outcome_name().into();
             }
             told
         };
@@ -304,7 +311,7 @@ fn cut(text: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use gw_core::ErrorCode;
+    use gw_core::PassedOver;
     use serde_json::{Value, json};
 
     use super::*;
@@ -356,24 +363,29 @@ mod tests {
     }
 
     #[test]
-    fn attempts_that_failed_are_on_the_line_in_their_order() {
+    fn attempts_that_came_to_nothing_are_on_the_line_in_their_order() {
         let failed = |provider: &str, error, status| Try {
             provider: provider.into(),
             model: "m".into(),
             callers_key: provider == "a",
+            target: 1,
             error,
             status,
             duration_us: 12_345,
         };
         let tries = vec![
-            failed("a", ErrorCode::ProviderAuthentication, Some(401)),
-            failed("b", ErrorCode::ProviderTimeout, None),
+            failed("a", Some(ErrorCode::ProviderAuthentication), Some(401)),
+            failed("b", Some(ErrorCode::ProviderTimeout), None),
+            failed("c", None, None),
         ];
-        let line = json_line(&RequestRecord { tries, fallback: true, ..record() });
+        let passed_over = Some(PassedOver { provider: "z".into(), reason: "resting" });
+        let line = json_line(&RequestRecord { tries, passed_over, fallback: true, ..record() });
+        assert_eq!((&line["passed_over"], &line["passed_over_reason"]), (&"z".into(), &"resting".into()));
         let expected = json!([
             { "provider": "a", "model": "m", "error": "provider_authentication", "status": 401, "ms": 12,
               "callers_key": true },
             { "provider": "b", "model": "m", "error": "provider_timeout", "status": null, "ms": 12 },
+            { "provider": "c", "model": "m", "error": null, "status": null, "ms": 12, "outcome": "cancelled" },
         ]);
         assert_eq!((&line["tries"], &line["fallback"]), (&expected, &true.into()));
     }

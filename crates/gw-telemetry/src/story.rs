@@ -7,14 +7,16 @@ use crate::request_line::{TRIES_MAX, push as say, push_word};
 /// What people call a provider of this name: `OpenAI`; `None` if it has no other name.
 pub type Named = fn(&str) -> Option<&'static str>;
 
-/// Appends the lines of a request of which at least one attempt failed.
+/// Appends the lines of a request of which at least one attempt came to nothing.
 pub(crate) fn push(line: &mut Vec<u8>, record: &RequestRecord, named: Named) {
-    for (index, failed) in record.tries.iter().enumerate().take(TRIES_MAX) {
+    for (index, attempt) in record.tries.iter().enumerate().take(TRIES_MAX) {
         say(line, "[Gateway] ");
-        push_word(line, named(&failed.provider).unwrap_or(&failed.provider));
-        say(line, format_args!(" request failed: {}\n", failed.error.headline()));
-        let next = record.tries.get(index + 1).map(|next| &next.provider);
-        if let Some(provider) = next.or_else(|| record.next_after_tries().map(|(provider, _)| provider)) {
+        push_word(line, named(&attempt.provider).unwrap_or(&attempt.provider));
+        match attempt.error {
+            Some(error) => say(line, format_args!(" request failed: {}\n", error.headline())),
+            None => say(line, " request cancelled: another answered first\n"),
+        }
+        if let Some((provider, _)) = record.after_try(index) {
             say(line, "[Gateway] Retrying with ");
             push_word(line, provider);
             say(line, "...\n");
@@ -41,7 +43,8 @@ mod tests {
             provider: provider.into(),
             model: "gpt-4o".into(),
             callers_key: false,
-            error,
+            target: 1,
+            error: Some(error),
             status: None,
             duration_us: 1,
         }
@@ -58,6 +61,7 @@ mod tests {
         let request = RequestRecord {
             provider: Some("anthropic".into()),
             model_used: Some("claude-3-5-sonnet-20241022".into()),
+            target: 2,
             tries: vec![failed("openai", ErrorCode::ProviderAuthentication)],
             ..record()
         };
@@ -76,7 +80,9 @@ mod tests {
             provider: Some("mine".into()),
             outcome: Outcome::Failed,
             error: Some(timeout),
+            target: 1,
             tries: vec![failed("mine", timeout), failed("mine", timeout)],
+            last_is_told: true,
             ..record()
         };
         assert_eq!(
@@ -87,8 +93,18 @@ mod tests {
     }
 
     #[test]
+    fn the_slower_of_two_has_not_failed() {
+        let slower = Try { error: None, ..failed("openai", ErrorCode::ProviderTimeout) };
+        let request = RequestRecord { provider: Some("mine".into()), target: 2, tries: vec![slower], ..record() };
+        assert_eq!(
+            told(&request),
+            "[Gateway] OpenAI request cancelled: another answered first\n[Gateway] Success with mine (gpt-5-mini)\n"
+        );
+    }
+
+    #[test]
     fn a_name_cannot_forge_a_line() {
-        let request = RequestRecord { tries: vec![failed("a\nb", ErrorCode::ProviderTimeout)], ..record() };
+        let request = RequestRecord { target: 1, tries: vec![failed("a\nb", ErrorCode::ProviderTimeout)], ..record() };
         assert_eq!(told(&request).lines().count(), 3);
     }
 }

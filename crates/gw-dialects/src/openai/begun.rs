@@ -8,37 +8,46 @@ use crate::sse;
 /// Values of a member that say nothing.
 const EMPTY: [&[u8]; 4] = [b"null", b"\"\"", b"[]", b"{}"];
 
-/// Whether one of these whole events is a part of an answer, or its end. Comments, the assistant's role, empty texts,
-/// chunks without choices and errors are not; what is not known is.
+/// How an answer begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Beginning {
+    /// With a part of it, or with its end.
+    Answer,
+    /// With an error, whatever follows.
+    Error,
+}
+
+/// What the first of these whole events says that says anything. Comments, the assistant's role, empty texts and chunks
+/// without choices say nothing; what is not known does.
 ///
 /// # Errors
 /// What stands before any part of an answer is not JSON: no client could read it.
-pub fn says_something(events: &[u8]) -> Result<bool, FaultKind> {
+pub fn beginning(events: &[u8]) -> Result<Option<Beginning>, FaultKind> {
     for event in sse::events(events) {
-        let is_silent = match event.data.clone() {
-            Some(range) if event.data_lines == 1 => is_silent(&events[range])?,
-            Some(_) => is_silent(&sse::data(events, &event))?,
-            None => true,
+        let begins = match event.data.clone() {
+            Some(range) if event.data_lines == 1 => said(&events[range])?,
+            Some(_) => said(&sse::data(events, &event))?,
+            None => None,
         };
-        if !is_silent {
-            return Ok(true);
+        if begins.is_some() {
+            return Ok(begins);
         }
     }
-    Ok(false)
+    Ok(None)
 }
 
-fn is_silent(data: &[u8]) -> Result<bool, FaultKind> {
+fn said(data: &[u8]) -> Result<Option<Beginning>, FaultKind> {
     let text = std::str::from_utf8(data).map_err(|_| FaultKind::NotUtf8)?.trim();
     if text.starts_with("[DONE]") {
-        return Ok(false);
+        return Ok(Some(Beginning::Answer));
     }
     let chunk = Object::parse(text).map_err(|_| FaultKind::NotJson)?;
     if super::error::said(&chunk).is_some() {
-        return Ok(true);
+        return Ok(Some(Beginning::Error));
     }
     let mut is_silent = true;
     let choices = chunk.elements("choices", |choice| is_silent &= is_silent_choice(choice));
-    Ok(choices.is_some() && is_silent)
+    Ok((choices.is_none() || !is_silent).then_some(Beginning::Answer))
 }
 
 fn is_silent_choice(choice: &str) -> bool {
@@ -53,7 +62,11 @@ fn is_silent_choice(choice: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
+    use crate::DialectId;
+    use crate::stream::{StreamScan, StreamScanOptions};
 
     #[test]
     fn what_comes_before_the_first_word_says_nothing() {
@@ -64,9 +77,35 @@ mod tests {
             "data: {\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\"},\"finish_reason\":null}]}\n\n",
             "data: {\"choices\":[{\"delta\":{\"role\":\"assistant\",\"content\":\"\",\"refusal\":null,\"tool_calls\":[]}}]}\n\n",
             "data: {\"choices\":[{\"text\":\"\",\"finish_reason\":null}]}\n\n",
-            "data: {\"error\":{\"message\":\"overloaded\"}}\n\n",
         ] {
-            assert_eq!(says_something(silent.as_bytes()), Ok(false), "{silent}");
+            assert_eq!(beginning(silent.as_bytes()), Ok(None), "{silent}");
+        }
+    }
+
+    #[test]
+    fn an_error_before_the_first_word_is_one_wherever_the_stream_is_cut() {
+        let (role, error, word, done) = (
+            "data: {\"choices\":[{\"delta\":{\"role\":\"assistant\",\"content\":\"\"}}]}\n\n",
+            "data: {\"error\":{\"message\":\"overloaded\"}}\n\n",
+            "data: {\"choices\":[{\"delta\":{\"content\":\"h\"}}]}\n\n",
+            "data: [DONE]\n\n",
+        );
+        for (events, begins) in [
+            (vec![error], Beginning::Error),
+            (vec![error, done], Beginning::Error),
+            (vec![role, error, word, done], Beginning::Error),
+            (vec![role, word, error, done], Beginning::Answer),
+            (vec![role, done], Beginning::Answer),
+            (vec![done], Beginning::Answer),
+        ] {
+            let stream = Bytes::from(events.concat());
+            for cut in 0..=stream.len() {
+                let options = StreamScanOptions { dialect: DialectId::OpenAiChat, withhold_usage_chunk: true };
+                let mut scan = StreamScan::new(options);
+                let pieces = [stream.slice(..cut), stream.slice(cut..)].map(|piece| scan.feed(piece).unwrap());
+                let found = pieces.iter().flatten().find_map(|piece| beginning(piece).unwrap());
+                assert_eq!(found, Some(begins), "{events:?} cut at {cut}");
+            }
         }
     }
 
@@ -83,7 +122,7 @@ mod tests {
             "data: [DONE]\n\n",
             ": ping\n\ndata: {\"choices\":[{\"delta\":{\"role\":\"assistant\"}}]}\n\ndata: {\"choices\":[{\"delta\":{\"content\":\"h\"}}]}\n\n",
         ] {
-            assert_eq!(says_something(telling.as_bytes()), Ok(true), "{telling}");
+            assert_eq!(beginning(telling.as_bytes()), Ok(Some(Beginning::Answer)), "{telling}");
         }
     }
 
@@ -91,8 +130,8 @@ mod tests {
     fn what_is_no_json_is_no_beginning() {
         const ROLE: &str = "data: {\"choices\":[{\"delta\":{\"role\":\"assistant\"}}]}\n\n";
         for rubbish in ["data: {\"a\n\n", "data: {} {}\n\n", "data: {\"a\":}\n\n"] {
-            assert_eq!(says_something(rubbish.as_bytes()), Err(FaultKind::NotJson), "{rubbish}");
-            assert_eq!(says_something([ROLE, rubbish].concat().as_bytes()), Err(FaultKind::NotJson), "{rubbish}");
+            assert_eq!(beginning(rubbish.as_bytes()), Err(FaultKind::NotJson), "{rubbish}");
+            assert_eq!(beginning([ROLE, rubbish].concat().as_bytes()), Err(FaultKind::NotJson), "{rubbish}");
         }
     }
 }

@@ -74,6 +74,16 @@ pub fn decode_error(refusal: Refusal<'_>) -> Error {
     error
 }
 
+/// Whether a `Retry-After` says how long.
+pub fn is_retry_after(text: &str) -> bool {
+    seconds(text, 1.0).is_some() || httpdate::parse_http_date(text).is_ok()
+}
+
+/// Whether a `retry-after-ms` does.
+pub fn is_retry_after_ms(text: &str) -> bool {
+    seconds(text, 1000.0).is_some()
+}
+
 /// Whether a limit of the rate is in truth an account without money, which waiting does not help.
 fn is_about_credit(body: &[u8]) -> bool {
     let body = std::str::from_utf8(body).ok().and_then(|text| Object::parse(text.trim()).ok());
@@ -212,9 +222,6 @@ pub(crate) fn line(text: &str) -> String {
 /// How long a provider asks to wait: milliseconds (OpenAI's), seconds, or until a date (RFC 9110 §10.2.3).
 pub(crate) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
-    let seconds = |number: &str, unit: f64| {
-        number.parse::<f64>().ok().and_then(|number| Duration::try_from_secs_f64(number / unit).ok())
-    };
     if let Some(wait) = text(RETRY_AFTER_MS).and_then(|number| seconds(number, 1000.0)) {
         return Some(wait);
     }
@@ -223,4 +230,8 @@ pub(crate) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Durati
         let date = httpdate::parse_http_date(value).ok()?;
         Some(date.duration_since(now).unwrap_or_default())
     })
+}
+
+fn seconds(number: &str, unit: f64) -> Option<Duration> {
+    Duration::try_from_secs_f64(number.parse::<f64>().ok()? / unit).ok()
 }

@@ -7,6 +7,8 @@
 mod harness;
 
 #[cfg(test)]
+mod attempts_told;
+#[cfg(test)]
 mod byok;
 #[cfg(test)]
 mod canary;
@@ -75,6 +77,8 @@ mod routing_rules;
 mod routing_standing;
 #[cfg(test)]
 mod routing_walk;
+#[cfg(test)]
+mod routing_words;
 #[cfg(test)]
 mod rubbish;
 #[cfg(test)]

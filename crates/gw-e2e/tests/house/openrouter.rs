@@ -110,9 +110,9 @@ async fn a_list_of_models_may_stand_for_the_model() {
 }
 
 #[tokio::test]
-async fn elsewhere_than_under_api_v1_nothing_of_that_is_touched() {
+async fn elsewhere_than_under_api_v1_nothing_is_touched_that_others_may_know() {
     let (upstream, gateway) = house(json_answer(CHAT_ANSWER)).await;
-    let body = with("priced", r#""transforms":["middle-out"]"#);
+    let body = with("priced", r#""session_id":"s","trace":{},"include_reasoning":true"#);
     let answer = gateway.chat(body.clone()).await;
     assert_eq!((answer.text(), answer.header("x-generation-id")), (CHAT_ANSWER, None));
     assert_eq!(upstream.only_request().text(), body);

@@ -2,9 +2,9 @@
 
 use std::rc::Rc;
 
-use gw_core::RequestRecord;
+use gw_core::{RequestRecord, Try};
 
-use super::{Meter, Words};
+use super::Meter;
 use crate::routing::notice::Notices;
 
 impl Meter {
@@ -17,7 +17,7 @@ impl Meter {
             outcome: None,
             marks: self.marks.clone(),
             streams: false,
-            words: Words::default(),
+            words: self.words.lasting(),
             tells_cost: false,
             looks_for_id: self.looks_for_id,
             custom_cost: self.custom_cost.clone(),
@@ -31,12 +31,16 @@ impl Meter {
         })
     }
 
-    /// The attempts of a meter beside this one count, and what they used; nothing else of it. An attempt that was asked
-    /// and given up has used something, whether its provider has told or not.
-    pub(crate) fn count_beside(&mut self, other: &mut Self, given_up: bool) {
+    /// The attempts of a meter beside this one count, what became of them, and what they used; nothing else of it. An
+    /// attempt that was asked and given up has used something, whether its provider has told or not.
+    pub(crate) fn count_beside(&mut self, other: &mut Self, failed: Option<Try>) {
         self.record.attempts += other.asked_beside();
-        if other.asked_beside() > 0 && (given_up || other.record.usage.is_some()) {
+        if other.asked_beside() > 0 && (failed.is_none() || other.record.usage.is_some()) {
             other.set_aside();
+        }
+        match failed {
+            Some(failed) => self.tried_beside(other, failed),
+            None => self.record.tries.extend(other.cancelled().filter(|_| other.asked_beside() > 0)),
         }
         self.record.unused.append(&mut other.record.unused);
     }
@@ -45,6 +49,9 @@ impl Meter {
     pub(crate) fn become_beside(&mut self, mut other: Box<Self>, given_up: bool) {
         if given_up || self.record.usage.is_some() {
             self.set_aside();
+        }
+        if given_up {
+            self.record.tries.extend(self.cancelled());
         }
         other.record.attempts = self.record.attempts + other.asked_beside();
         other.record.tries = std::mem::take(&mut self.record.tries);

@@ -82,6 +82,11 @@ impl Marks {
         }
     }
 
+    /// Whether the present attempt was sent.
+    pub(super) fn is_sent(&self) -> bool {
+        self.sent.is_some()
+    }
+
     /// How long the present attempt has taken so far; `None` if nothing was sent.
     pub(super) fn attempt_took(&self) -> Option<Duration> {
         self.sent.map(|sent| sent.elapsed())

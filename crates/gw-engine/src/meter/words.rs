@@ -13,12 +13,20 @@ const BYTES_MAX: usize = 2 << 10;
 pub(super) struct Words {
     dropped: String,
     warnings: String,
+    /// So many bytes of the warnings are about the request itself, whoever is asked.
+    lasting: usize,
 }
 
 impl Words {
     pub(super) fn clear(&mut self) {
         self.dropped.clear();
-        self.warnings.clear();
+        self.warnings.truncate(self.lasting);
+    }
+
+    /// What is told whoever is asked.
+    pub(super) fn lasting(&self) -> Self {
+        let warnings = self.warnings.get(..self.lasting).unwrap_or_default().to_owned();
+        Self { warnings, lasting: self.lasting, ..Self::default() }
     }
 
     /// Names may be the client's, and as long and as strange as it likes.
@@ -64,6 +72,12 @@ impl Meter {
     /// Something that the client should know. What is not ASCII is left out: it stands in a header.
     pub(crate) fn warn(&mut self, warning: &str) {
         self.words.warn(warning);
+    }
+
+    /// Something that the client should know of its request, whoever is asked in the end.
+    pub(crate) fn warn_of_request(&mut self, warning: &str) {
+        self.words.warn(warning);
+        self.words.lasting = self.words.warnings.len();
     }
 
     fn remember(&mut self, mut loss: Loss) {

@@ -76,11 +76,12 @@ impl Engine {
         let timeouts = AttemptTimeouts { first_byte, ..provider.timeouts };
         let asked = attempt::converse(origin, &self.ports().pools, request, timeouts, deadline).await;
         match asked.map_err(|error| attempt.failed(&error))? {
-            Conversation::Refused(response)
+            Conversation::Refused(mut response)
                 if response.status().is_client_error() || response.status().is_server_error() =>
             {
+                attempt.mask(&mut response, used.as_ref());
                 attempt.accepted(used, response.status(), response.headers());
-                Err(attempt.explained(dialect_error::decode_error(attempt.refusal(response).await)))
+                Err(attempt.refusal(response, dialect_error::decode_error).await)
             }
             Conversation::Refused(_) => {
                 let message = format!("provider \"{}\" does not speak WebSocket there", provider.name);

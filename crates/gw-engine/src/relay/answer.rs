@@ -1,5 +1,7 @@
 //! What becomes of a provider's answer to a request that was carried: it flows, but for what says where things are kept.
 
+use std::collections::VecDeque;
+
 use bytes::{Bytes, BytesMut};
 use gw_core::{Error, ErrorCode, Operation, Usage};
 use gw_dialects::carried_usage::Learner;
@@ -13,8 +15,10 @@ use super::target::object_id;
 use super::{Asked, RelayCall};
 use crate::budget::Taken;
 use crate::dispatch::{Attempt, AttemptCredential};
+use crate::masking::Shown;
 use crate::media_type::is_json;
 use crate::meter::Meter;
+use crate::refusal::ERROR_BYTES_MAX;
 use crate::reply::{Content, Reply};
 
 /// An answer that says where things are kept: a list of them is the longest.
@@ -39,7 +43,7 @@ pub(crate) async fn reply(
 ) -> Result<Reply, Error> {
     let status = response.status();
     if is_refusal(status) && (matches!(call.asked, Asked::Operation(_)) || is_about_our_credential(attempt, status)) {
-        return Err(dialect_error::decode_error(attempt.refusal(response).await));
+        return Err(attempt.refusal(response, dialect_error::decode_error).await);
     }
     let (parts, answer) = response.into_parts();
     let headers = forwardable(parts.headers);
@@ -64,10 +68,12 @@ pub(crate) async fn reply(
     }
     if is_refusal(status) {
         meter.interrupted(code_of(status));
+        let shown = parts.extensions.get::<Shown>();
+        return Ok(Reply { status, headers, content: refusal(attempt, answer, shown, meter).await? });
     }
     let content_type = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
     let mut learner = Box::new(Learner::new(content_type));
-    if let (Some(used), Asked::Operation(carried), false) = (used, call.asked, is_refusal(status)) {
+    if let (Some(used), Asked::Operation(carried)) = (used, call.asked) {
         if used != Usage::default() {
             // A client that leaves before the answer is over is billed for it.
             meter.used(Some(used));
@@ -75,6 +81,29 @@ pub(crate) async fn reply(
         *learner = learner.billed(carried.dialect.operation(), used);
     }
     Ok(Reply { status, headers, content: Content::Carried(answer, learner) })
+}
+
+/// What a refusal says, our credential masked. It is searched before it flows, as far as errors are read.
+async fn refusal(
+    attempt: &Attempt<'_>,
+    mut answer: Answer,
+    shown: Option<&Shown>,
+    meter: &mut Meter,
+) -> Result<Content, Error> {
+    let mut body = BytesMut::new();
+    let mut has_ended = false;
+    while body.len() < ERROR_BYTES_MAX && !has_ended {
+        match answer.data().await {
+            Some(piece) => body.extend_from_slice(&piece.map_err(|error| attempt.failed(&error))?),
+            None => has_ended = true,
+        }
+        meter.received();
+    }
+    let body = shown.and_then(|shown| shown.masked(&body)).unwrap_or_else(|| body.freeze());
+    Ok(match has_ended {
+        true => Content::Whole(body, None),
+        false => Content::Flowing(VecDeque::from([body]), answer),
+    })
 }
 
 fn is_refusal(status: StatusCode) -> bool {

@@ -155,7 +155,10 @@ impl Engine {
             (_, Some(broken)) => return Err(broken),
             (Err(AttemptError::Interrupted), None) => return Err(interrupted()),
             (Err(error), None) => return Err(attempt.failed(&error)),
-            (Ok(response), None) => response,
+            (Ok(mut response), None) => {
+                attempt.mask(&mut response, credentials.as_ref());
+                response
+            }
         };
         attempt.accepted(credentials, response.status(), response.headers());
         drop(held);

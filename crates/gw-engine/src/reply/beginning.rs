@@ -6,7 +6,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use gw_core::{Error, ErrorCode};
-use gw_dialects::begun::says_something;
+use gw_dialects::begun::{Beginning, beginning};
 use gw_dialects::stream::FaultKind;
 use gw_providers::attempt::{Answer, AttemptError};
 use tokio::time::Instant;
@@ -85,7 +85,7 @@ impl Attempt<'_> {
             Ended::Wrong(error) if error.code == ErrorCode::ProviderStreamInterrupted => {
                 self.failed(&AttemptError::Disconnected(error.message.into_owned()))
             }
-            Ended::Wrong(error) => error,
+            Ended::Wrong(error) => self.shown(None).masked_in(error),
             Ended::Begun => Error::new(ErrorCode::InternalError, "the stream has begun"),
         }
     }
@@ -130,12 +130,14 @@ impl Events {
                 Ok(pieces) => pieces,
                 Err(fault) => return Poll::Ready(Ended::Wrong(fault.into_error())),
             };
-            let has_begun = pieces.iter().try_fold(false, |begun, piece| Ok(begun || says_something(piece)?));
-            let has_begun = match has_begun {
-                Ok(has_begun) => has_begun,
+            let mut pieces_begin = pieces.iter().map(|piece| beginning(piece)).filter(|begins| *begins != Ok(None));
+            let begins = match pieces_begin.next().unwrap_or(Ok(None)) {
+                Ok(begins) => begins,
                 Err(fault) => return Poll::Ready(Ended::Wrong(FaultKind::into_error(fault))),
             };
+            let has_begun = begins == Some(Beginning::Answer);
             self.ready.extend(pieces);
+            // Whatever has come with it: an end mark behind an error is no answer.
             if !has_begun && self.scan.error().is_some() {
                 return Poll::Ready(self.refused());
             }

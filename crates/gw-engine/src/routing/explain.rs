@@ -4,13 +4,14 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use gw_core::{Error, RequestId};
+use gw_policy::failure::Failures;
 use gw_policy::plan::{LeftOut, Plan, Step};
 use gw_policy::retry::{Jitter, Retry};
 use serde_json::{Value, json};
 
 use crate::dispatch;
 use crate::engine::{self, Call, Engine, Resolved};
-use crate::routing::{Read, RequestFacts, Said, Way, control};
+use crate::routing::{Asker, RequestFacts, Way, control};
 use crate::snapshot::{Credential, Provider, Snapshot};
 
 /// Providers without a credential that are told of, at most.
@@ -22,22 +23,31 @@ impl Engine {
     ///
     /// # Errors
     /// What the request itself would be answered with before anything is sent.
-    pub fn explain(&self, snapshot: &Snapshot, call: &Call<'_>, request_id: RequestId) -> Result<Value, Error> {
+    pub fn explain(
+        &self,
+        snapshot: &Snapshot,
+        call: &Call<'_>,
+        key_name: Option<&str>,
+        request_id: RequestId,
+    ) -> Result<Value, Error> {
         let head = engine::head(call)?;
-        let said = Said::default();
-        let facts = RequestFacts { call, head: &head, path: call.path, said: &said, read: Read::default() };
-        let rules = snapshot.rules.told(&facts)?;
+        let rules = snapshot.rules.told(&RequestFacts::of(call, &head)?)?;
         let (controlled, resolved);
-        let way = if control::is_spoken(call, &head, &snapshot.presets) {
+        let (way, canary) = if control::is_spoken(call, &head, &snapshot.presets) {
             controlled = self.controlled(snapshot, call, &head)?;
-            &controlled.way
+            (&controlled.way, None)
         } else {
             resolved = self.resolve(snapshot, call, head.model.as_deref(), head.prefer_provider.as_deref())?;
-            &*resolved
+            (&*resolved, self.canary(snapshot, (call, &head), &resolved, &Asker { key_name, request_id }))
         };
         let plan = self.plan(snapshot, way, (call, &head), request_id, 1)?;
-        let attempts: Vec<_> =
-            plan.steps.iter().enumerate().map(|(index, step)| attempt(call, &plan, index, step)).collect();
+        let first = canary.map(|(canary, target)| {
+            let target = self.prepared(snapshot, &target, call.dialect.operation(), head.model.as_deref());
+            of_canary(call, &canary.trial.subject.name, &target)
+        });
+        let before = usize::from(first.is_some());
+        let steps = plan.steps.iter().enumerate().map(|(index, step)| attempt(call, &plan, (before, index), step));
+        let attempts: Vec<_> = first.into_iter().chain(steps).collect();
         let model = head.model.as_deref();
         Ok(json!({
             "object": "gateway.plan",
@@ -54,10 +64,36 @@ impl Engine {
     }
 }
 
-fn attempt(call: &Call<'_>, plan: &Plan<Rc<Resolved>>, index: usize, step: &Step<Rc<Resolved>>) -> Value {
-    let target = &step.target;
+/// The attempt at a canary, which comes before the plan of all others.
+fn of_canary(call: &Call<'_>, name: &str, target: &Resolved) -> Value {
+    let why = format!("it is the canary \"{name}\", and the caller is one of those that it takes");
+    let fallback = vec![json!({ "on": Failures::ANY.names(), "attempt": 2 })];
+    told_attempt(call, target, (1, &[], why), (false, json!({ "attempts": 0 }), fallback))
+}
+
+/// A step of the plan, behind so many attempts.
+fn attempt(
+    call: &Call<'_>,
+    plan: &Plan<Rc<Resolved>>,
+    (before, index): (usize, usize),
+    step: &Step<Rc<Resolved>>,
+) -> Value {
+    let exits = plan.exits(index);
+    let fallback = exits.map(|(on, to)| json!({ "on": on.names(), "attempt": before + to + 1 })).collect();
+    let place = (before + index + 1, step.path.as_slice(), step.why.to_string());
+    let is_last_resort = plan.is_last_resort(index);
+    let retry = if is_last_resort { json!({ "attempts": 0 }) } else { retry(step.target.retry()) };
+    told_attempt(call, &step.target, place, (is_last_resort, retry, fallback))
+}
+
+/// Who would be asked, and why; what would follow a failure.
+fn told_attempt(
+    call: &Call<'_>,
+    target: &Resolved,
+    (number, position, why): (usize, &[u16], String),
+    (is_last_resort, retry, fallback): (bool, Value, Vec<Value>),
+) -> Value {
     let provider = &target.choice.provider;
-    let fallback: Vec<_> = plan.exits(index).map(|(on, to)| json!({ "on": on.names(), "attempt": to + 1 })).collect();
     let credential = match (provider.credential, dispatch::credential(&target.choice, call.foreign_key)) {
         _ if provider.is_callers() => "the caller's",
         (Credential::NotNeeded, _) => "none",
@@ -67,15 +103,15 @@ fn attempt(call: &Call<'_>, plan: &Plan<Rc<Resolved>>, index: usize, step: &Step
     };
     let first_byte = target.target_settings.first_byte_timeout.unwrap_or(provider.timeouts.first_byte);
     json!({
-        "attempt": index + 1,
+        "attempt": number,
         "provider": &*provider.name,
         "provider_type": &*provider.type_id,
         "model": &*target.choice.model,
-        "position": step.path.as_slice(),
-        "why": step.why.to_string(),
+        "position": position,
+        "why": why,
         "credential": credential,
-        "last_resort": plan.is_last_resort(index),
-        "retry": if plan.is_last_resort(index) { json!({ "attempts": 0 }) } else { retry(target.retry()) },
+        "last_resort": is_last_resort,
+        "retry": retry,
         "fallback": fallback,
         "timeout": { "first_byte_ms": millis(first_byte), "total_ms": millis(provider.total_timeout) },
     })

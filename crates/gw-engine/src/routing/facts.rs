@@ -3,9 +3,10 @@
 use std::borrow::Cow;
 use std::cell::OnceCell;
 
+use gw_core::{Error, ErrorCode, Operation};
 use gw_dialects::head::Head;
 use gw_policy::condition::Facts;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 use serde_json::{Map, Value};
 
 use crate::engine::Call;
@@ -18,25 +19,43 @@ const BATCH_SIZE: &str = "x-gateway-batch-size";
 /// Metadata of a request, as a JSON object.
 const METADATA: [&str; 3] = ["x-gateway-metadata", "x-portkey-metadata", "cf-aig-metadata"];
 
+/// What a request says of itself that brings no routing.
+static NOTHING: Said = Said { user: None, tags: None };
+
 /// A request as conditions see it.
 pub(crate) struct RequestFacts<'a> {
     pub(crate) call: &'a Call<'a>,
     pub(crate) head: &'a Head,
-    /// The path that was asked.
-    pub(crate) path: &'a str,
     /// What the routing that it brings says of it.
-    pub(crate) said: &'a Said,
-    pub(crate) read: Read,
+    said: &'a Said,
+    read: Read,
 }
 
 /// What has been read for conditions so far.
 #[derive(Default)]
-pub(crate) struct Read {
+struct Read {
     metadata: OnceCell<Map<String, Value>>,
     body: OnceCell<Value>,
 }
 
-impl RequestFacts<'_> {
+impl<'a> RequestFacts<'a> {
+    /// The facts of a request.
+    ///
+    /// # Errors
+    /// `invalid_request` if a header says no fact that it could say.
+    pub(crate) fn of(call: &'a Call<'a>, head: &'a Head) -> Result<Self, Error> {
+        let is_number = |value: &HeaderValue| value.to_str().is_ok_and(|text| text.trim().parse::<u64>().is_ok());
+        if call.headers.get(BATCH_SIZE).is_some_and(|value| !is_number(value)) {
+            return Err(Error::new(ErrorCode::InvalidRequest, "`x-gateway-batch-size` must be a whole number"));
+        }
+        Ok(Self { call, head, said: &NOTHING, read: Read::default() })
+    }
+
+    /// The same, with what the routing that the request brings says of it.
+    pub(crate) fn saying(self, said: &'a Said) -> Self {
+        Self { said, ..self }
+    }
+
     fn metadata(&self) -> &Map<String, Value> {
         self.read.metadata.get_or_init(|| {
             let mut metadata = match self.body().get("metadata") {
@@ -58,21 +77,35 @@ impl RequestFacts<'_> {
         self.read.body.get_or_init(|| serde_json::from_slice(&self.call.body).unwrap_or_default())
     }
 
-    /// Tags of the header, else of the request's routing, else of the metadata.
+    /// Tags of the header, else of the request's routing, else of the metadata, whose values may be texts only (OpenAI's).
     fn tags(&self) -> Option<Cow<'_, Value>> {
+        let list = |text: &str| text.split(',').map(str::trim).filter(|tag| !tag.is_empty()).collect::<Value>();
         if let Some(text) = header(self.call.headers, TAGS) {
-            let tags = text.split(',').map(str::trim).filter(|tag| !tag.is_empty());
-            return Some(Cow::Owned(tags.collect()));
+            return Some(Cow::Owned(list(text)));
         }
-        self.said.tags.as_ref().or_else(|| self.metadata().get("tags")).map(Cow::Borrowed)
+        if let Some(tags) = &self.said.tags {
+            return Some(Cow::Borrowed(tags));
+        }
+        match self.metadata().get("tags")? {
+            Value::String(text) => Some(Cow::Owned(list(text))),
+            tags => Some(Cow::Borrowed(tags)),
+        }
     }
 
-    /// The number that the header says, else that of the inputs, else of the metadata, else one.
+    /// The number that the header says, else the metadata, else that of the inputs, else one.
     fn batch_size(&self) -> Value {
-        let said = header(self.call.headers, BATCH_SIZE).and_then(|text| text.trim().parse::<u64>().ok());
-        let inputs = || self.body().get("input").and_then(Value::as_array).map(|inputs| inputs.len() as u64);
-        let metadata = || self.metadata().get("batch_size").and_then(Value::as_u64);
-        Value::from(said.or_else(inputs).or_else(metadata).unwrap_or(1))
+        let number = |value: &Value| value.as_u64().or_else(|| value.as_str()?.trim().parse().ok());
+        let said = header(self.call.headers, BATCH_SIZE).and_then(|text| text.trim().parse().ok());
+        let metadata = || self.metadata().get("batch_size").and_then(number);
+        Value::from(said.or_else(metadata).or_else(|| self.inputs()).unwrap_or(1))
+    }
+
+    /// How many inputs there are. A conversation in the Responses API is one, of however many items.
+    fn inputs(&self) -> Option<u64> {
+        let is_conversation = self.call.dialect.operation() == Operation::Chat;
+        let inputs = self.body().get("input").filter(|_| !is_conversation)?.as_array()?;
+        // A list of numbers is one input, in tokens.
+        Some(if inputs.first().is_some_and(Value::is_number) { 1 } else { inputs.len() as u64 })
     }
 
     /// Who asks, for what sticks to a caller: what the request says, else its key.
@@ -98,7 +131,7 @@ impl Facts for RequestFacts<'_> {
                 found.map(Cow::Borrowed)
             }
             ("headers", name) => header(self.call.headers, name).map(|text| Cow::Owned(Value::from(text))),
-            ("url", "pathname") => Some(Cow::Owned(Value::from(self.path))),
+            ("url", "pathname") => Some(Cow::Owned(Value::from(self.call.path))),
             ("tags", "") => self.tags(),
             ("batch_size", "") => Some(Cow::Owned(self.batch_size())),
             ("user", "") => self.caller(),

@@ -79,10 +79,8 @@ impl Walk<'_> {
         }
         match race {
             Race { won: Some((reply, false)), second, .. } => {
-                if let Some(error) = &second {
-                    meter.tried(told(&beside.target, error, began + after));
-                }
-                meter.count_beside(&mut other, second.is_none());
+                let failed = second.map(|error| told(&beside.target, &error, began + after));
+                meter.count_beside(&mut other, failed);
                 Hedged { stands_at: at, reply: Ok(reply) }
             }
             Race { won: Some((reply, true)), .. } => {

@@ -15,6 +15,7 @@ pub(crate) mod trial;
 mod walk;
 mod way;
 
-pub(crate) use facts::{Read, RequestFacts};
-pub(crate) use walk::Walk;
+pub(crate) use facts::RequestFacts;
+pub(crate) use trial::Asker;
+pub(crate) use walk::{Walk, told};
 pub(crate) use way::{Said, Seen, Way};

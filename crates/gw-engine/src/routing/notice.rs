@@ -7,8 +7,8 @@ use std::rc::Rc;
 use bytes::{Bytes, BytesMut};
 use gw_dialects::edit::{self, Edit, Edits};
 use gw_dialects::{DialectId, scan};
-use gw_policy::balance::Why;
-use gw_policy::plan::{Plan, Reason};
+use gw_policy::balance::Balance;
+use gw_policy::plan::{Node, Plan, Standing, Strategy};
 use gw_providers::catalog::models::Tier;
 use serde_json::json;
 
@@ -49,21 +49,36 @@ impl Notices {
     }
 }
 
-/// The first target that the request could have gone to, if targets are tried in their order and the plan has left it out.
-pub(crate) fn passed_over<'a>(way: &'a Way, plan: &Plan<Rc<Resolved>>) -> Option<&'a Rc<Resolved>> {
-    let asked = plan.steps.first()?;
-    let in_order = match asked.why {
-        Reason::Chosen(Why::First) => true,
-        Reason::LastResort => way.node().is_in_order(),
-        _ => false,
+/// The target that the request would have gone to first, and how it stands, if the plan has left it out. A member that
+/// its group chose by a measure or by chance stands in for nobody.
+pub(crate) fn passed_over<'a>(way: &'a Way, plan: &Plan<Rc<Resolved>>) -> Option<(&'a Rc<Resolved>, Standing)> {
+    let first = &plan.steps.first()?.target;
+    (!plan.left_out.is_empty()).then(|| before(way.node(), first, plan)).flatten()
+}
+
+/// The same, of the targets before this one in a tree that holds it.
+fn before<'a>(
+    node: &'a Node<Rc<Resolved>>,
+    chosen: &Rc<Resolved>,
+    plan: &Plan<Rc<Resolved>>,
+) -> Option<(&'a Rc<Resolved>, Standing)> {
+    let Node::Group(group) = node else { return None };
+    let leaves_out = |target: &&'a Rc<Resolved>| {
+        let left = plan.left_out.iter().find(|left| Rc::ptr_eq(&left.target, target))?;
+        Some((*target, left.standing))
     };
-    if !in_order || plan.left_out.is_empty() {
-        return None;
+    for member in &group.members {
+        let targets = member.node.targets();
+        if targets.iter().any(|target| Rc::ptr_eq(target, chosen)) {
+            return before(&member.node, chosen, plan);
+        }
+        if matches!(group.strategy, Strategy::Balance(Balance::Priority))
+            && let Some(left) = targets.iter().find_map(leaves_out)
+        {
+            return Some(left);
+        }
     }
-    let goes_to = |target: &Rc<Resolved>| plan.steps.iter().any(|step| Rc::ptr_eq(&step.target, target));
-    let leaves_out = |target: &Rc<Resolved>| plan.left_out.iter().any(|left| Rc::ptr_eq(&left.target, target));
-    let first = way.node().targets().into_iter().find(|target| goes_to(target) || leaves_out(target))?;
-    (leaves_out(first) && !Rc::ptr_eq(first, &asked.target)).then_some(first)
+    None
 }
 
 /// The reply, with what there is to tell of who gave it.

@@ -272,15 +272,16 @@ fn beside(plan: &Plan<Rc<Resolved>>, at: usize) -> Option<usize> {
     plan.after(at, &Failure::TIMEOUT).filter(|next| !plan.is_last_resort(*next))
 }
 
-/// An attempt that failed, as it is remembered.
-pub(super) fn told(target: &Rc<Resolved>, error: &Error, began: Instant) -> Try {
+/// An attempt that failed, as it is remembered. At which of the request's targets, its meter knows.
+pub(crate) fn told(target: &Rc<Resolved>, error: &Error, began: Instant) -> Try {
     let choice = &target.choice;
     Try {
         provider: choice.provider.name.clone(),
         model: choice.model.clone(),
         callers_key: choice.uses_callers_key(),
-        error: error.code,
-        status: error.upstream.as_ref().map(|upstream| upstream.status.as_u16()),
+        target: 0,
+        error: Some(error.code),
+        status: error.provider_status,
         duration_us: u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX),
     }
 }

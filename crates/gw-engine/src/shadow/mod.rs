@@ -25,7 +25,7 @@ use tokio::sync::watch;
 use crate::engine::{Call, Engine, Ports};
 use crate::meter::Meter;
 use crate::models::Target;
-use crate::routing::{Walk, Way, trial};
+use crate::routing::{Asker, Walk, Way, trial};
 use crate::snapshot::Credential;
 use crate::trials::Canary;
 use recorder::Heard;
@@ -54,10 +54,11 @@ impl Shadows {
 impl Engine {
     /// Sends copies of a request to the shadows whose it is, in tasks of their own, and has its answer heard.
     pub(crate) fn shadow(&self, walk: &Walk<'_>, way: &Way, meter: &mut Meter) {
-        if !trial::leaves_the_provider_open(walk) || may_use_own_key(walk.call, way) {
+        let Walk { snapshot, call, head, .. } = *walk;
+        if !trial::leaves_the_provider_open(snapshot, call, head) || may_use_own_key(call, way) {
             return;
         }
-        let (caller, now) = (trial::caller(walk, meter), self.ports().elapsed());
+        let (caller, now) = (trial::caller(call, head, &Asker::of(meter)), self.ports().elapsed());
         let shadows = &walk.snapshot.shadows;
         let taken = shadows.list.iter().filter(|shadow| shadow.trial.shadows(&caller, now));
         let taken: Vec<_> = taken.filter_map(|shadow| Some((shadow, trial::target(shadow, way)?))).collect();

@@ -107,6 +107,22 @@ impl Authenticator {
         }
     }
 
+    /// Tells the secrets that a request was authenticated with: they must not come back to anybody.
+    pub fn secrets(&self, used: &Used, mut each: impl FnMut(&str)) {
+        let mut header = |value: &HeaderValue| value.to_str().into_iter().for_each(&mut each);
+        match (&self.0, &used.0) {
+            (Method::Token { beside, .. }, Secret::Token(token)) => {
+                header(token);
+                beside.iter().for_each(|(_, value)| header(value));
+            }
+            (Method::Query { value, .. }, _) => each(value),
+            (Method::Aws(_), Secret::Keys(keys)) => {
+                keys.session_token.iter().chain([&keys.secret_access_key]).for_each(|secret| each(secret));
+            }
+            _ => {}
+        }
+    }
+
     /// What a person should know where the provider refuses the credential.
     pub fn hint(&self) -> Option<String> {
         match &self.0 {

@@ -61,10 +61,13 @@ struct Reader {
     headers: &'static [&'static str],
     /// Headers that begin so and say nothing of routing, or something else with each request.
     beside: &'static [&'static str],
-    /// Its members of the body, and the first bytes of values that are meant. `null` is meant, too.
+    /// Its members of the body, and the first bytes of values that are meant ([`ANY`]). `null` is meant, too.
     members: &'static [(&'static str, &'static [u8])],
     read: fn(&Asked<'_>, &mut Wish) -> Result<(), Error>,
 }
+
+/// The first bytes of all values: what is not as it must be is a mistake, and no other's member.
+const ANY: &[u8] = b"{[\"tf-0123456789";
 
 /// Every form. Of two that say the same, the later one counts.
 const READERS: [Reader; 5] = [openrouter::READER, vercel::READER, cloudflare::READER, portkey::READER, ours::READER];

@@ -11,15 +11,21 @@ use serde_json::Value;
 
 use super::value::{Members, wrong};
 use super::wish::{Need, Wish};
-use super::{Asked, Reader, member};
+use super::{ANY, Asked, Reader, member};
 
 /// By throughput, by price, and for nothing.
 pub(super) const SUFFIXES: [&str; 3] = [":nitro", ":floor", ":free"];
 /// More models are refused.
 const MODELS_MAX: usize = 16;
 
-pub(super) const READER: Reader =
-    Reader { headers: &[], beside: &[], members: &[("provider", b"{"), ("models", b"["), ("route", b"\"")], read };
+pub(super) const READER: Reader = Reader {
+    headers: &[],
+    beside: &[],
+    members: &[("provider", ANY), ("models", b"["), ("route", b"\""), ("transforms", b"["), ("plugins", b"[")],
+    read,
+};
+/// What OpenRouter does with a conversation, and nobody else.
+const ITS_OWN: [&str; 2] = ["transforms", "plugins"];
 
 fn read(asked: &Asked<'_>, wish: &mut Wish) -> Result<(), Error> {
     if let Some(json) = member(asked, "provider")? {
@@ -30,6 +36,11 @@ fn read(asked: &Asked<'_>, wish: &mut Wish) -> Result<(), Error> {
     }
     // It says what happens anyway.
     member(asked, "route")?;
+    for name in ITS_OWN {
+        if member(asked, name)?.is_some_and(|list| !list[1..].trim_ascii_start().starts_with(b"]")) {
+            wish.openrouters_own.push(name);
+        }
+    }
     Ok(())
 }
 
@@ -44,9 +55,9 @@ pub(super) fn models(json: &[u8]) -> Result<Vec<Box<str>>, Error> {
 
 /// Preferences of providers.
 pub(super) fn provider(mut members: Members, wish: &mut Wish) -> Result<(), Error> {
-    wish.order = members.names("order")?.unwrap_or_default();
-    wish.only = members.names("only")?;
-    wish.ignore = members.names("ignore")?.unwrap_or_default();
+    wish.order = members.list("order")?.unwrap_or_default();
+    wish.only = members.list("only")?;
+    wish.ignore = members.list("ignore")?.unwrap_or_default();
     wish.no_fallbacks = members.flag("allow_fallbacks")? == Some(false);
     wish.needs_parameters = members.flag("require_parameters")? == Some(true);
     (wish.sort, wish.sorts_across_models) = sort(&mut members)?;
@@ -66,7 +77,7 @@ pub(super) fn provider(mut members: Members, wish: &mut Wish) -> Result<(), Erro
     if members.flag("enforce_distillable_text")? == Some(true) {
         wish.needs.push(Need::Any(vec!["distillable-text".into()]));
     }
-    if let Some(names) = members.names("quantizations")? {
+    if let Some(names) = members.list("quantizations")? {
         let named = |name: Box<str>| format!("quantization:{name}").into_boxed_str();
         wish.needs.push(Need::Any(names.into_iter().map(named).collect()));
     }

@@ -4,6 +4,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use gw_core::Error;
+use gw_core::chat::Loss;
 use gw_dialects::head::Head;
 use gw_dialects::{DialectId, request};
 use serde_json::Value;
@@ -14,6 +15,7 @@ use super::{Asked, pieces, presets, read, strip};
 use crate::engine::{Call, Engine};
 use crate::meter::Meter;
 use crate::models::Target;
+use crate::openrouter;
 use crate::reply::Reply;
 use crate::routing::{Said, Walk, Way};
 use crate::snapshot::Snapshot;
@@ -23,6 +25,8 @@ pub(crate) struct Controlled {
     pub(crate) way: Way,
     /// What was said and does nothing.
     idle: Vec<String>,
+    /// What OpenRouter alone could do, and is not asked for.
+    ignored: Vec<Loss>,
     needs_parameters: bool,
     total_timeout: Option<Duration>,
     /// Whether OpenRouter's own members go to OpenRouter.
@@ -62,6 +66,7 @@ impl Engine {
         let reply = self.go(&walk, &controlled.way, meter).await;
         // Not before: each attempt begins with nothing told.
         meter.dropped(controlled.idle.iter().map(String::as_str));
+        meter.lost(&controlled.ignored);
         reply
     }
 
@@ -86,7 +91,7 @@ impl Engine {
             return Ok(known);
         }
         let mut wish = read(&asked)?;
-        let mut idle = wish.take_idle();
+        let (mut idle, own) = (wish.take_idle(), std::mem::take(&mut wish.openrouters_own));
         let named = head.model.as_deref();
         let requested = wish.model.as_ref().map_or(named, |model| model.as_deref());
         let prefer = head.prefer_provider.as_deref();
@@ -110,6 +115,7 @@ impl Engine {
         let controlled = Rc::new(Controlled {
             way: Way::new(node.map(&mut prepared), self.begin()).saying(Said { user, tags }),
             idle,
+            ignored: own.into_iter().filter(|_| !is_openrouters).map(openrouter::ignored).collect(),
             needs_parameters: wish.needs_parameters,
             total_timeout: wish.total_timeout,
             is_openrouters,

@@ -161,6 +161,29 @@ fn a_key_goes_where_the_operator_has_the_provider_unless_it_says_where_it_is_goo
 }
 
 #[test]
+fn what_openrouter_alone_does_is_told_if_it_says_anything() {
+    let wish = in_body(r#"{"transforms":["middle-out"],"plugins":[ ]}"#);
+    assert_eq!(wish.openrouters_own, ["transforms"]);
+}
+
+#[test]
+fn a_member_of_the_wrong_kind_is_a_mistake_that_names_it() {
+    for (body, place) in [
+        (r#"{"provider":"SECRET"}"#, "`provider`"),
+        (r#"{"provider":["SECRET"]}"#, "`provider`"),
+        (r#"{"provider":{"order":"SECRET"}}"#, "`provider.order`"),
+        (r#"{"provider":{"only":"SECRET"}}"#, "`provider.only`"),
+        (r#"{"providerOptions":7}"#, "`providerOptions`"),
+        (r#"{"providerOptions":{"gateway":{"order":"SECRET"}}}"#, "`providerOptions.gateway.order`"),
+    ] {
+        let Err(error) = wish(&[], body) else { panic!("{body} is no mistake") };
+        assert_eq!(error.code, ErrorCode::InvalidRequest, "{body}");
+        assert!(error.message.contains(place) && !error.message.contains("SECRET"), "{error}");
+    }
+    assert!(in_body(r#"{"provider":null}"#).order.is_empty());
+}
+
+#[test]
 fn headers_say_how_often_and_how_long() {
     let headers = [
         ("cf-aig-max-attempts", "3"),
@@ -266,7 +289,10 @@ fn only_what_is_meant_is_taken_out_of_a_body() {
     let body = r#"{"model":"m","provider":{},"models":[],"gateway":null,"n":1}"#;
     assert_eq!(stripped(body, false).as_deref(), Some(r#"{"model":"m","n":1}"#));
     assert_eq!(stripped(body, true).as_deref(), Some(r#"{"model":"m","provider":{},"models":[],"n":1}"#));
-    assert_eq!(stripped(r#"{"model":"m","provider":"a text","models":"b"}"#, false), None);
+    let body = r#"{"model":"m","transforms":["middle-out"],"plugins":[]}"#;
+    assert_eq!(stripped(body, false).as_deref(), Some(r#"{"model":"m"}"#));
+    assert_eq!(stripped(body, true), None);
+    assert_eq!(stripped(r#"{"model":"m","models":"b","transforms":"a text"}"#, false), None);
 }
 
 #[test]

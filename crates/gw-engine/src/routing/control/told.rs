@@ -1,6 +1,5 @@
 //! What clients of other gateways look for in an answer: told to those that spoke like them.
 
-use gw_core::Try;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::{cloudflare, portkey};
@@ -41,12 +40,13 @@ impl Told {
         Self { step: Some(step), cloudflare: true, ..self }
     }
 
-    /// Writes the headers. `used` is who answered, after these failures; `has_failed` if nobody did in the end.
-    pub fn write(&self, headers: &mut HeaderMap, used: Option<&Resolved>, tries: &[Try], has_failed: bool) {
+    /// Writes the headers. `used` is who answered, after it had failed so many times; `has_failed` if nobody did in the
+    /// end.
+    pub fn write(&self, headers: &mut HeaderMap, used: Option<&Resolved>, failures: usize, has_failed: bool) {
         if self.portkey {
             let option = used.and_then(|used| used.target_settings.option.as_deref()).unwrap_or("config");
             headers.insert(OPTION_INDEX, HeaderValue::try_from(option).unwrap_or(HeaderValue::from_static("config")));
-            headers.insert(RETRY_COUNT, HeaderValue::from(retries(used, tries, has_failed)));
+            headers.insert(RETRY_COUNT, HeaderValue::from(retries(failures, has_failed)));
             headers.insert(CACHE_STATUS, HeaderValue::from_static("DISABLED"));
             headers.insert(TRACE_ID, self.trace_id.clone().unwrap_or(HeaderValue::from_static("")));
             if let Some(used) = used {
@@ -66,17 +66,10 @@ impl Told {
 }
 
 /// How often the last target was tried again, as Portkey counts: -1 if that was in vain.
-fn retries(used: Option<&Resolved>, tries: &[Try], has_failed: bool) -> i64 {
-    let Some(used) = used else { return 0 };
-    let choice = &used.choice;
-    let is_same = |one: &&Try| {
-        (&*one.provider, &*one.model, one.callers_key)
-            == (&*choice.provider.name, &*choice.model, choice.uses_callers_key())
-    };
-    let failed = tries.iter().rev().take_while(is_same).count();
-    match (has_failed, failed) {
+fn retries(failures: usize, has_failed: bool) -> i64 {
+    match (has_failed, failures) {
         (true, 2..) => -1,
         (true, _) => 0,
-        (false, failed) => i64::try_from(failed).unwrap_or(i64::MAX),
+        (false, failures) => i64::try_from(failures).unwrap_or(i64::MAX),
     }
 }

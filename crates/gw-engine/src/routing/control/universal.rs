@@ -156,6 +156,9 @@ impl Engine {
                 meter.fell_back();
             }
             let result = self.step(snapshot, (index, step), addressed, meter).await;
+            if let Err(error) = &result {
+                meter.gave_up(error);
+            }
             // The client's mistake in one step may be none in the next; that it has gone is final.
             let is_over = match &result {
                 Ok(_) => true,

@@ -160,10 +160,20 @@ impl Members {
 
     /// A list of names; one name stands for a list of one.
     pub(super) fn names(&mut self, name: &str) -> Result<Option<Vec<Box<str>>>, Error> {
-        let list = match self.take(name) {
+        let list = self.take(name).map(|value| if value.is_string() { Value::Array(vec![value]) } else { value });
+        self.listed(name, list)
+    }
+
+    /// A list of names, which one name is not.
+    pub(super) fn list(&mut self, name: &str) -> Result<Option<Vec<Box<str>>>, Error> {
+        let list = self.take(name);
+        self.listed(name, list)
+    }
+
+    fn listed(&self, name: &str, list: Option<Value>) -> Result<Option<Vec<Box<str>>>, Error> {
+        let list = match list {
             None => return Ok(None),
             Some(Value::Array(list)) if list.len() <= LIST_MAX => list,
-            Some(one @ Value::String(_)) => vec![one],
             Some(_) => return Err(self.wrong(name, "must be a list of at most 64 names")),
         };
         let named = |value: Value| match value {

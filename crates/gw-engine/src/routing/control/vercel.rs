@@ -6,10 +6,10 @@ use serde_json::Value;
 
 use super::value::Members;
 use super::wish::{Need, Wish};
-use super::{Asked, Reader, byok, member, openrouter};
+use super::{ANY, Asked, Reader, byok, member, openrouter};
 
 pub(super) const OPTIONS: &str = "providerOptions";
-pub(super) const READER: Reader = Reader { headers: &[], beside: &[], members: &[(OPTIONS, b"{")], read };
+pub(super) const READER: Reader = Reader { headers: &[], beside: &[], members: &[(OPTIONS, ANY)], read };
 
 /// Says where a provider is at home.
 const HEADQUARTERS: &str = "headquarters:";
@@ -46,11 +46,11 @@ fn gateway(mut members: Members, wish: &mut Wish) -> Result<(), Error> {
         wish.credential_order = wish.credential_order.or(Some(CredentialOrder::ProviderFirst));
     }
     byok::take_timeouts(&mut members, wish)?;
-    if let Some(order) = members.names("order")? {
+    if let Some(order) = members.list("order")? {
         wish.order = order;
     }
-    wish.only = members.names("only")?.or(wish.only.take());
-    if let Some(models) = members.names("models")? {
+    wish.only = members.list("only")?.or(wish.only.take());
+    if let Some(models) = members.list("models")? {
         wish.models = models;
     }
     if let Some(name) = members.text("sort")? {
@@ -63,7 +63,7 @@ fn gateway(mut members: Members, wish: &mut Wish) -> Result<(), Error> {
     if members.flag("disallowPromptTraining")? == Some(true) {
         wish.needs.push(Need::Any(vec!["no-training".into(), "no-data-collection".into()]));
     }
-    if let Some(countries) = members.names("headquarters")? {
+    if let Some(countries) = members.list("headquarters")? {
         let (not, plain): (Vec<&str>, Vec<&str>) =
             countries.iter().map(|name| &**name).partition(|country| country.starts_with('!'));
         let named = |country: &str| format!("{HEADQUARTERS}{}", country.trim_start_matches('!')).into();
@@ -77,7 +77,7 @@ fn gateway(mut members: Members, wish: &mut Wish) -> Result<(), Error> {
             wish.needs.push(Need::Other(HEADQUARTERS, not.into_iter().map(named).collect()));
         }
     }
-    for wanted in members.names("has")?.unwrap_or_default() {
+    for wanted in members.list("has")?.unwrap_or_default() {
         let capability = CAPABILITIES.iter().find(|(name, _)| *name == &*wanted);
         wish.needs.push(match (wanted.strip_prefix('!'), capability) {
             (Some(not), _) => Need::Without(not.into()),

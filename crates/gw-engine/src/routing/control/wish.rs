@@ -76,6 +76,8 @@ pub(crate) struct Wish {
     pub(crate) has_preset_member: bool,
     /// Whether it names a preset that is none of ours. A provider may have one of that name.
     pub(crate) has_unknown_preset: bool,
+    /// Members of OpenRouter's that are none of routing: nobody else is sent them.
+    pub(super) openrouters_own: Vec<&'static str>,
     /// Whether what is being read was written by the operator.
     pub(super) is_operators: bool,
     /// What was not understood, or does nothing here.
