@@ -139,7 +139,7 @@ async fn live(
 /// What models can do and cost: read ahead of the requests, and asked for now and then where there is an address.
 fn models(tasks: &Tasks, config: &Config, published: &Published, house: &House, newest: Arc<Newest>) {
     let snapshot = published.current();
-    let usable = snapshot.providers().iter().filter(|provider| provider.is_usable());
+    let usable = snapshot.all().flat_map(|one| one.providers()).filter(|provider| provider.is_usable());
     let types = usable.map(|provider| provider.entry.id.as_str()).collect();
     tasks.spawn_until_stop("models", catalog::read_ahead(types));
     if let (Some(url), None) = (&config.catalog.url, &config.catalog.file) {

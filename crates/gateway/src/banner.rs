@@ -17,6 +17,10 @@ pub(crate) fn banner(config: &Config, snapshot: &Snapshot, addresses: &[SocketAd
         text.push_str(&format!("🚀 AI Gateway running on {scheme}://{}\n", shown(*address)));
     }
     text.push_str(&format!("   configuration  {source}\n"));
+    let beside: Vec<_> = snapshot.beside().filter_map(|one| one.environment.as_deref()).collect();
+    if !beside.is_empty() {
+        text.push_str(&format!("   served beside  {}\n", beside.join(", ")));
+    }
     let (usable, keyless): (Vec<_>, Vec<_>) =
         snapshot.providers().iter().partition(|provider| provider.credential != Credential::Missing);
     let names = |list: &[&std::sync::Arc<gw_engine::snapshot::Provider>]| {

@@ -63,8 +63,8 @@ impl Metrics {
     fn breakers(&self) -> Vec<(Arc<str>, &'static str)> {
         let (snapshot, now) = (self.published.current(), self.epoch.elapsed());
         let guarded = snapshot
-            .providers()
-            .iter()
+            .all()
+            .flat_map(|one| one.providers())
             .filter(|provider| provider.is_usable() && provider.standing_rules.breaker.is_some());
         guarded.map(|provider| (Arc::clone(&provider.name), provider.standing.phase(now).name())).collect()
     }

@@ -76,17 +76,14 @@ impl Rounds {
         loop {
             timer.tick().await;
             let snapshot = self.checkup.published.current();
-            let Some(checks) = &snapshot.checks else {
-                self.due.borrow_mut().clear();
-                self.checkup.report(&[]);
-                continue;
-            };
-            let is_configured = |name: &Arc<str>| checks.list.iter().any(|check| check.provider.name == *name);
+            let checks: Vec<_> = snapshot.all().filter_map(|one| one.checks.as_ref()).collect();
+            let list: Vec<_> = checks.iter().flat_map(|checks| &checks.list).map(Arc::clone).collect();
+            let is_configured = |name: &Arc<str>| list.iter().any(|check| check.provider.name == *name);
             self.due.borrow_mut().retain(|name, _| is_configured(name));
-            for check in &checks.list {
-                self.ask_if_due(check, checks);
+            for checks in checks {
+                checks.list.iter().for_each(|check| self.ask_if_due(check, checks));
             }
-            self.checkup.report(&checks.list);
+            self.checkup.report(&list);
             self.pools.sweep();
         }
     }

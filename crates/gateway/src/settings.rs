@@ -59,7 +59,11 @@ pub(crate) fn read(options: &Options, environment: &Environment) -> Result<Setti
         environment: options.environment.as_deref(),
     };
     let Loaded { config, mut warnings } = gw_config::load(&found.path, environment, &load)?;
-    warnings.extend(gw_config::downgrades(&config, |model| tier(catalog, model)));
+    for one in std::iter::once(&config).chain(&config.environments.beside) {
+        let lesser = gw_config::downgrades(one, |model| tier(catalog, model));
+        let new: Vec<_> = lesser.into_iter().filter(|found| !warnings.contains(found)).collect();
+        warnings.extend(new);
+    }
     Ok(Settings { config, warnings, found: Some(found) })
 }
 
@@ -98,6 +102,10 @@ pub(crate) fn check(options: &Options, environment: &Environment) -> Result<Stri
     }
     let source = describe(&settings);
     report.push_str(&format!("{source}: fine, {} providers", snapshot.providers().len()));
+    for beside in snapshot.beside() {
+        let name = beside.environment.as_deref().unwrap_or_default();
+        report.push_str(&format!("; beside it environment {name}, {} providers", beside.providers().len()));
+    }
     Ok(report)
 }
 

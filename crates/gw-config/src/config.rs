@@ -16,7 +16,7 @@ use crate::diagnostic::Place;
 use crate::secret::Secret;
 pub use routing::{
     Canary, Denial, FromRequests, HealthCheck, HealthChecks, NamedTarget, Notice, Preset, ProviderRouting, Resume,
-    Route, RouteGroup, RouteNode, RouteStrategy, Routing, Rule, ShadowLimits, Slow, SlowAction, Target,
+    Route, RouteGroup, RouteNode, RouteStrategy, Routing, Rule, ShadowLimits, Slow, SlowAction, StandIns, Target,
 };
 
 pub use provider::{
@@ -38,6 +38,8 @@ pub struct Spanned<T> {
 pub struct Config {
     /// The environment whose keys are in force, such as `production`; none if `None`.
     pub environment: Option<String>,
+    /// All environments of the file.
+    pub environments: Environments,
     /// Files that were read for it: the configuration itself and every `${file:…}`. A change in any is a reload.
     pub files: Vec<PathBuf>,
     /// What kind of place this gateway runs in.
@@ -202,6 +204,18 @@ pub struct NamedKey {
     pub name: Spanned<String>,
     /// What the application presents.
     pub key: Secret,
+    /// The environments that may serve its requests, the usual one first; the one in force if empty.
+    pub environments: Vec<Spanned<String>>,
+}
+
+/// The environments of a file.
+#[derive(Debug, Clone, Default)]
+pub struct Environments {
+    /// The names of all of them, in the order of the file.
+    pub names: Vec<String>,
+    /// Those that serve requests beside the one in force: each a configuration whose `environment` is its name. What is
+    /// the process's own (who may call, listeners, logs) is that of the one in force.
+    pub beside: Vec<Config>,
 }
 
 /// A price in place of the catalogue's.
@@ -268,6 +282,7 @@ impl Config {
     pub fn local() -> Self {
         Self {
             environment: None,
+            environments: Environments::default(),
             files: Vec::new(),
             profile: Profile::Local,
             listen: vec![SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8787)],

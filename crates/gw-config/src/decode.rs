@@ -12,6 +12,15 @@ use crate::scalar::{Fault, Scalar};
 use crate::shape::{Presence, Section, Shape};
 use crate::text::{nearest, one_of, quote};
 
+/// Words that people write for a choice and that have a section of their own; a word of the choice that is meant; and
+/// where they stand.
+const ELSEWHERE: [(&str, &str, &str); 1] = [(
+    "canary",
+    "round-robin",
+    "a canary is configured beside it: \"canary: { enabled: true, rollouts: [{ name: …, provider: …, \
+     traffic_percentage: 5, duration: 24h }] }\"",
+)];
+
 /// What can be read from a node.
 pub(crate) trait Decode: Sized {
     /// What may stand there.
@@ -159,7 +168,11 @@ impl<'a> Decoder<'a> {
         if found.is_none() {
             // What came from elsewhere must not be guessed at: the guess would tell it.
             let near = if resolved.literal { nearest(&resolved.text, words.iter().copied()) } else { None };
-            let help = near.map(|word| format!("did you mean {}?", quote(word)));
+            let elsewhere = ELSEWHERE.iter().find(|(word, beside, _)| *word == written && words.contains(beside));
+            let help = match elsewhere.filter(|_| resolved.literal) {
+                Some((_, _, where_else)) => Some((*where_else).to_owned()),
+                None => near.map(|word| format!("did you mean {}?", quote(word))),
+            };
             self.mistake(&node.place, format_args!("must be {expected}, not {}", resolved.shown), help.as_deref());
         }
         found.copied()

@@ -164,6 +164,13 @@ impl Report {
         self.failed |= other.failed;
     }
 
+    /// Adds what another report holds and this one does not.
+    pub(crate) fn append_new(&mut self, other: Self) {
+        let Self { told, untold, failed } = other;
+        let new: Vec<_> = told.into_iter().filter(|diagnostic| !self.told.contains(diagnostic)).collect();
+        self.append(Self { told: new, untold, failed });
+    }
+
     /// Whether there is a mistake among it.
     pub(crate) fn has_failed(&self) -> bool {
         self.failed

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::config::{Config, Profile};
+use crate::config::{AuthMode, Config, Profile};
 use crate::decode::{Decode, Decoder};
 use crate::diagnostic::{Diagnostic, Diagnostics, Place, Report};
 use crate::environment::Environment;
@@ -85,13 +85,55 @@ pub fn load_str(
             .add(Diagnostic::error(&Place::whole(path), "the file is larger than 4 MiB").with_help("make it smaller"));
         Config::local()
     } else {
-        read(text, path, environment, options, &mut report)
+        let mut config = read(text, path, environment, options, None, &mut report);
+        if !report.has_failed() {
+            read_beside(&mut config, &mut report, |name, report| {
+                read(text, path, environment, options, Some(name), report)
+            });
+        }
+        config
     };
     report.finish().map(|warnings| Loaded { config, warnings })
 }
 
-/// Reads a configuration. It is only to be used if the report holds no mistake afterwards.
-fn read(text: &str, path: &Path, environment: &Environment, options: &LoadOptions<'_>, report: &mut Report) -> Config {
+/// Reads the environments that serve requests beside the one in force: those that keys name, and on a laptop that asks for
+/// no keys all that can be read.
+fn read_beside(config: &mut Config, report: &mut Report, read: impl Fn(&str, &mut Report) -> Config) {
+    let named: Vec<&str> = config.auth.keys.iter().flat_map(|key| &key.environments).map(|name| &*name.value).collect();
+    let is_free = config.profile == Profile::Local && config.auth.mode != AuthMode::Required;
+    let mut beside = Vec::new();
+    for name in config.environments.names.iter().filter(|name| Some(*name) != config.environment.as_ref()) {
+        let is_named = named.contains(&name.as_str());
+        if !is_named && !is_free {
+            continue;
+        }
+        let mut own = Report::default();
+        let read = read(name, &mut own);
+        if own.has_failed() && !is_named {
+            continue;
+        }
+        beside.push(read);
+        if is_named {
+            report.append_new(own);
+        }
+    }
+    for file in beside.iter().flat_map(|other| &other.files) {
+        if !config.files.contains(file) {
+            config.files.push(file.clone());
+        }
+    }
+    config.environments.beside = beside;
+}
+
+/// Reads a configuration, that of the environment in force or of one beside it. It is only to be used if the report holds no mistake afterwards.
+fn read(
+    text: &str,
+    path: &Path,
+    environment: &Environment,
+    options: &LoadOptions<'_>,
+    beside: Option<&str>,
+    report: &mut Report,
+) -> Config {
     let origin = Origin::Text { file: Some(Arc::new(path.to_owned())), lines_above: 0, columns_left: 0 };
     let directory = path.parent().unwrap_or(Path::new(""));
     let references = References { environment, directory, files: BTreeSet::new() };
@@ -100,7 +142,7 @@ fn read(text: &str, path: &Path, environment: &Environment, options: &LoadOption
         // An empty file is a configuration in which nothing is set.
         None => (File::default(), Place::whole(path), None),
         Some(mut node) => {
-            let active = overlay::lay(&mut node, options.environment, &mut decoder);
+            let active = overlay::lay(&mut node, options.environment, beside, &mut decoder);
             (File::decode(&node, &mut decoder).unwrap_or_default(), node.place, active)
         }
     };

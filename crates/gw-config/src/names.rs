@@ -62,7 +62,7 @@ impl Scalar for KeyName {
 }
 
 /// An environment's name, such as `production`.
-pub(crate) struct EnvironmentName;
+pub(crate) struct EnvironmentName(pub(crate) String);
 
 impl Scalar for EnvironmentName {
     const NAME: &'static str = "the name of an environment";
@@ -72,7 +72,7 @@ impl Scalar for EnvironmentName {
         let fits = |letter: u8| letter.is_ascii_alphanumeric() || matches!(letter, b'.' | b'_' | b'-');
         let begins = text.bytes().next().is_some_and(|first| first.is_ascii_alphanumeric());
         if begins && text.len() <= 64 && text.bytes().all(fits) {
-            return Ok(Self);
+            return Ok(Self(text.to_owned()));
         }
         Err(Fault::new(
             "is not the name of an environment",

@@ -30,8 +30,17 @@ struct Named {
     place: Place,
 }
 
-/// Lays the environment in force over the file; its name.
-pub(crate) fn lay(node: &mut Node, argument: Option<&str>, decoder: &mut Decoder<'_>) -> Option<String> {
+/// Keys that are the process's own: they are those of the environment in force, whichever serves a request.
+const OF_PROCESS: [&str; 7] = ["profile", "listen", "server", "auth", "catalog", "logging", "metrics"];
+
+/// Lays the environment in force over the file; its name. With `beside`, it is another one's configuration that is made,
+/// which serves requests in the same process.
+pub(crate) fn lay(
+    node: &mut Node,
+    argument: Option<&str>,
+    beside: Option<&str>,
+    decoder: &mut Decoder<'_>,
+) -> Option<String> {
     let place = node.place.clone();
     let Value::Map(entries) = &mut node.value else {
         return None;
@@ -52,18 +61,32 @@ pub(crate) fn lay(node: &mut Node, argument: Option<&str>, decoder: &mut Decoder
         let help = "set GATEWAY_ENV, or write which one is usual: \"environment: development\"";
         decoder.report.add(Diagnostic::warning(&first.key_place, message).with_help(help));
     }
-    let chosen = named.and_then(|named| choose(environments, &named, decoder));
+    let in_force = named.and_then(|named| choose(environments, &named, decoder));
+    let beside = beside.and_then(|name| environments.iter().position(|entry| entry.key == name));
+    let chosen = beside.or(in_force);
     for (index, environment) in environments.iter().enumerate() {
         decoder.within(KEY, |decoder| {
             decoder.within(&environment.key, |decoder| check(decoder, environment, chosen == Some(index)));
         });
     }
-    let chosen = environments.get_mut(chosen?)?;
-    let name = chosen.key.clone();
-    if let Value::Map(over) = std::mem::replace(&mut chosen.value.value, Value::Map(Vec::new())) {
-        merge(entries, over.into_iter().filter(|entry| !is_about_environments(entry)).collect());
-    }
+    let name = environments.get(chosen?)?.key.clone();
+    let own = taken(environments.get_mut(chosen?)?);
+    let of_process = in_force.filter(|_| beside.is_some()).and_then(|index| environments.get_mut(index)).map(taken);
+    merge(entries, of_process.into_iter().flatten().filter(is_of_process).collect());
+    merge(entries, own.into_iter().filter(|entry| beside.is_none() || !is_of_process(entry)).collect());
     Some(name)
+}
+
+/// The keys of an environment, taken out of it.
+fn taken(environment: &mut Entry) -> Vec<Entry> {
+    match std::mem::replace(&mut environment.value.value, Value::Map(Vec::new())) {
+        Value::Map(entries) => entries.into_iter().filter(|entry| !is_about_environments(entry)).collect(),
+        Value::Scalar(_) | Value::List(_) => Vec::new(),
+    }
+}
+
+fn is_of_process(entry: &Entry) -> bool {
+    OF_PROCESS.contains(&entry.key.as_str())
 }
 
 /// The environment that is to be taken: the command line's, else a variable's, else the file's.

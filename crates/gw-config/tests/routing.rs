@@ -22,6 +22,15 @@ fn strategy_of(word: &str) -> Result<RouteStrategy, Diagnostics> {
 }
 
 #[test]
+fn who_takes_a_canary_for_a_strategy_is_told_where_canaries_are() {
+    let told = load("routing: { strategy: canary }").unwrap_err().to_string();
+    assert!(told.contains("canary: { enabled: true, rollouts:"), "{told}");
+    // What is told there can be used.
+    load("canary: { enabled: true, rollouts: [{ name: n, provider: openai, traffic_percentage: 5, duration: 24h }] }")
+        .unwrap();
+}
+
+#[test]
 fn a_strategy_has_one_meaning_under_all_of_its_names() {
     let balances = [
         (Balance::Priority, &["priority", "fallback", "Fallback"][..]),

@@ -119,6 +119,8 @@ pub struct RequestRecord {
     pub dialect: &'static str,
     /// The name of the caller's key.
     pub key_name: Option<Arc<str>>,
+    /// The environment that served it; `None` where the configuration has none.
+    pub environment: Option<Arc<str>>,
     /// What tells callers apart that present keys of their own.
     pub foreign_key: Option<KeyHash>,
     /// Whether the provider was asked with the caller's own key.
@@ -192,6 +194,7 @@ impl RequestRecord {
             operation,
             dialect,
             key_name: None,
+            environment: None,
             foreign_key: None,
             callers_key: false,
             model_requested: None,

@@ -181,7 +181,21 @@ pub struct Engine {
 #[derive(Default)]
 struct Known {
     generation: u64,
-    by_name: [HashMap<Box<str>, Rc<Way>>; Operation::ALL.len()],
+    /// For each environment's snapshot, by its slot.
+    by_slot: Vec<[HashMap<Box<str>, Rc<Way>>; Operation::ALL.len()]>,
+}
+
+impl Known {
+    /// What is known of an operation under a snapshot.
+    fn of(&mut self, snapshot: &Snapshot, operation: Operation) -> &mut HashMap<Box<str>, Rc<Way>> {
+        if self.generation != snapshot.generation {
+            *self = Self { generation: snapshot.generation, ..Self::default() };
+        }
+        if self.by_slot.len() <= snapshot.slot {
+            self.by_slot.resize_with(snapshot.slot + 1, Default::default);
+        }
+        &mut self.by_slot[snapshot.slot][operation as usize]
+    }
 }
 
 impl Engine {
@@ -308,10 +322,7 @@ impl Engine {
             return self.prepare(snapshot, operation, requested, prefer);
         };
         let mut known = self.resolved.borrow_mut();
-        if known.generation != snapshot.generation {
-            *known = Known { generation: snapshot.generation, ..Known::default() };
-        }
-        let by_name = &mut known.by_name[operation as usize];
+        let by_name = known.of(snapshot, operation);
         if let Some(resolved) = by_name.get(name) {
             return Ok(Rc::clone(resolved));
         }
@@ -330,7 +341,11 @@ impl Engine {
         requested: Option<&str>,
         prefer: Option<&str>,
     ) -> Result<Rc<Way>, Error> {
-        let tree = snapshot.models.resolve(requested, prefer)?;
+        let tree = match operation {
+            // Anything but words is of no use from another model.
+            Operation::Chat | Operation::Completion => snapshot.models.resolve_with_stand_ins(requested, prefer)?,
+            _ => snapshot.models.resolve(requested, prefer)?,
+        };
         let mut prepared = |target: &Target| Rc::new(self.prepared(snapshot, target, operation, requested));
         Ok(Rc::new(Way::new(tree.map(&mut prepared), self.begin)))
     }

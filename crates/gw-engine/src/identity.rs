@@ -151,6 +151,7 @@ mod tests {
         let key = |name: &str, key: &str| NamedKey {
             name: Spanned { value: name.to_owned(), place: place.clone() },
             key: Secret::new(key.to_owned()),
+            environments: Vec::new(),
         };
         let keys = KeyTable::new(&[key("app", OURS), key("other", "sk-gateway-other-56789")]);
         Identity { mode, keys, own_keys: false }

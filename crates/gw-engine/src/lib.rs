@@ -27,6 +27,7 @@ mod counting;
 mod custom_cost;
 pub mod dispatch;
 pub mod engine;
+pub mod environments;
 mod gathering;
 pub mod identity;
 mod masking;

@@ -156,6 +156,11 @@ impl Meter {
         self.record.foreign_key = foreign_key;
     }
 
+    /// The environment that serves the request.
+    pub fn serve_in(&mut self, environment: Option<Arc<str>>) {
+        self.record.environment = environment;
+    }
+
     /// The name of the key that the caller presented.
     pub fn key_name(&self) -> Option<&Arc<str>> {
         self.record.key_name.as_ref()

@@ -2,18 +2,20 @@
 //!
 //! A name is, in this order: a route or alias of the configuration; a model that a provider's `models` lists (so that
 //! `deepseek/deepseek-chat` listed at an aggregator is found as it stands); `provider/model`, where the provider is
-//! found by name and then by type; a model that the catalogue knows; and if it has a slash, one that OpenRouter may know,
-//! where that is configured.
+//! found by name and then by type; a model that the catalogue knows; and one that somebody may know of whose models nothing
+//! is known here: OpenRouter, if the name has a slash, and servers without a list of models.
 //!
 //! It stands for a tree of targets. Most trees are one target; where several providers serve a model, they are a group
 //! that is tried as `routing` says.
 
 mod references;
+mod serving;
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use gw_config::config::StandIns;
 use gw_core::{Error, ErrorCode};
 use gw_policy::balance::Balance;
 use gw_policy::condition::Query;
@@ -66,6 +68,10 @@ pub struct Choosing {
     pub fallback: Failures,
     /// Which requests go to which providers, whatever their model.
     pub rules: Vec<Rule>,
+    /// Whether a provider that does not serve the model may be the last fallback.
+    pub stand_ins: StandIns,
+    /// Whether the providers are those of the configuration, and not those that the environment has keys for.
+    pub is_written: bool,
 }
 
 /// A name that a client may use.
@@ -85,9 +91,14 @@ pub struct Models {
     routes: HashMap<Box<str>, Node<RouteTarget>>,
     /// By their ids.
     targets: HashMap<Box<str>, RouteTarget>,
+    /// Names and types of providers that could not be made: that they are missing has its reason elsewhere.
+    unready: HashSet<Box<str>>,
+    /// What stands before the names that this environment has in the process.
+    prefix: Box<str>,
     choosing: Choosing,
     plain: Arc<TargetSettings>,
-    listed: HashMap<Arc<str>, Vec<ProviderIndex>>,
+    /// What the lists of providers have.
+    listed: HashSet<Arc<str>>,
     default_route: Option<Box<str>>,
     default_overrides: bool,
     catalog: &'static Catalog,
@@ -107,18 +118,17 @@ pub struct Routes {
 impl Models {
     /// The models of these providers, without routes and rules. Providers are ordered by priority, then as configured.
     pub fn new(providers: Vec<Arc<Provider>>, catalog: &'static Catalog, choosing: Choosing) -> Self {
-        let by_name = providers.iter().enumerate().map(|(index, one)| (Arc::clone(&one.name), index)).collect();
-        let mut listed: HashMap<Arc<str>, Vec<ProviderIndex>> = HashMap::new();
-        for index in by_priority(&providers, 0..providers.len()) {
-            for model in &providers[index].models {
-                listed.entry(Arc::clone(model)).or_default().push(index);
-            }
-        }
+        let names =
+            |(index, one): (usize, &Arc<Provider>)| [&one.known_as, &one.name].map(|name| (Arc::clone(name), index));
+        let by_name = providers.iter().enumerate().flat_map(names).collect();
+        let listed = providers.iter().flat_map(|provider| &provider.models).map(Arc::clone).collect();
         Self {
             by_name,
             listed,
             routes: HashMap::new(),
             targets: HashMap::new(),
+            unready: HashSet::new(),
+            prefix: Box::default(),
             choosing,
             plain: Arc::default(),
             default_route: None,
@@ -157,8 +167,8 @@ impl Models {
     /// Whether the configuration writes out this name: a route, an alias, or a model that a provider lists.
     pub fn is_written(&self, name: &str) -> bool {
         self.routes.contains_key(name)
-            || self.listed.contains_key(name)
-            || name.split_once('/').is_some_and(|(_, model)| self.listed.contains_key(model))
+            || self.listed.contains(name)
+            || name.split_once('/').is_some_and(|(_, model)| self.listed.contains(model))
     }
 
     /// Whether the operator has said what becomes of requests for this name, whoever serves a model of that name.
@@ -185,16 +195,31 @@ impl Models {
     /// `model_required` if the request names none and the configuration supplies none; `model_not_found` if nobody
     /// serves it, naming near matches; `provider_credential_missing` if who serves it has no credential.
     pub fn resolve(&self, requested: Option<&str>, prefer: Option<&str>) -> Result<Node<Target>, Error> {
-        let name = match (requested, self.default_route.as_deref()) {
-            (_, Some(default)) if self.default_overrides => default,
-            (Some(name), _) => name,
-            (None, Some(default)) => default,
+        let name = self.name_of(requested)?;
+        self.ruled(name, prefer, self.unruled(name, requested, prefer))
+    }
+
+    /// The same, and behind whoever serves the model those who stand in for them with another one.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn resolve_with_stand_ins(&self, requested: Option<&str>, prefer: Option<&str>) -> Result<Node<Target>, Error> {
+        let name = self.name_of(requested)?;
+        let found = self.unruled(name, requested, prefer).map(|node| self.with_stand_ins(name, node));
+        self.ruled(name, prefer, found)
+    }
+
+    /// The name that counts.
+    fn name_of<'n>(&'n self, requested: Option<&'n str>) -> Result<&'n str, Error> {
+        match (requested, self.default_route.as_deref()) {
+            (_, Some(default)) if self.default_overrides => Ok(default),
+            (Some(name), _) => Ok(name),
+            (None, Some(default)) => Ok(default),
             (None, None) => {
                 let message = "the request names no model; set \"model\", or configure a default_model";
-                return Err(Error::new(ErrorCode::ModelRequired, message).with_param("model"));
+                Err(Error::new(ErrorCode::ModelRequired, message).with_param("model"))
             }
-        };
-        self.ruled(name, prefer, self.unruled(name, requested, prefer))
+        }
     }
 
     /// What a name stands for where no rule says otherwise.
@@ -285,7 +310,7 @@ impl Models {
             names.extend(provider.models.iter().map(|model| listed(model.to_string(), model)));
             if provider.models.is_empty() {
                 let known = provider.known_models().into_iter();
-                names.extend(known.map(|model| listed(format!("{}/{model}", provider.name), model)));
+                names.extend(known.map(|model| listed(format!("{}/{model}", provider.known_as), model)));
             }
         }
         names.sort_by(|one, other| (&one.name, &one.owner).cmp(&(&other.name, &other.owner)));
@@ -294,11 +319,9 @@ impl Models {
     }
 
     fn find(&self, name: &str, prefer: Option<&str>, settings: &Arc<TargetSettings>) -> Result<Node<Target>, Error> {
-        if let Some(indices) = self.listed.get(name) {
-            return self.pick(indices, name, prefer, false, settings);
-        }
         if let Some((provider, model)) = name.split_once('/')
             && !model.is_empty()
+            && !self.listed.contains(name)
         {
             let named = self.named(provider);
             if !named.is_empty() {
@@ -311,29 +334,12 @@ impl Models {
                 };
             }
         }
-        let owners = self.catalog.known_model(name);
-        let candidates = (0..self.providers.len()).filter(|index| {
-            let provider = &self.providers[*index];
-            provider.models.is_empty() && owners.iter().any(|owner| owner.id == provider.entry.id)
-        });
-        // Of two with the same priority, the one more likely to have made the model comes first.
-        let likeliest = |index: usize| owners.iter().position(|owner| owner.id == self.providers[index].entry.id);
-        let mut candidates = by_priority(&self.providers, candidates);
-        candidates.sort_by_key(|index| (self.providers[*index].priority, likeliest(*index)));
-        if candidates.is_empty() {
-            // Who serves the models of others under their makers' names may know it.
-            let routers = (0..self.providers.len()).filter(|index| self.is_open_router(*index));
-            candidates = by_priority(&self.providers, routers.filter(|_| name.contains('/')));
-        }
+        let serving = self.serving(name);
+        let candidates = if serving.is_empty() { self.perhaps_serving(name) } else { serving };
         if candidates.is_empty() {
             return Err(self.not_found(name));
         }
         self.pick(&candidates, name, prefer, false, settings)
-    }
-
-    fn is_open_router(&self, index: ProviderIndex) -> bool {
-        let provider = &self.providers[index];
-        openrouter::is(provider) && provider.is_usable() && provider.models.is_empty()
     }
 
     /// The providers that a reference means: the one of that name, else all of that type, by priority.

@@ -97,7 +97,7 @@ impl Pricing {
     }
 
     fn overriding(&self, provider: &Provider, model: &str) -> Option<&Rates> {
-        let by_name = self.overrides.iter().filter(|one| *one.provider.value == *provider.name);
+        let by_name = self.overrides.iter().filter(|one| *one.provider.value == *provider.known_as);
         let by_type = self.overrides.iter().filter(|one| self.is_type(&one.provider.value, provider));
         let mut all = by_name.chain(by_type);
         let exact = all.clone().find(|one| one.model.value == model);
@@ -107,7 +107,7 @@ impl Pricing {
     }
 
     fn means(&self, reference: &str, provider: &Provider) -> bool {
-        *reference == *provider.name || self.is_type(reference, provider)
+        *reference == *provider.known_as || self.is_type(reference, provider)
     }
 
     fn is_type(&self, reference: &str, provider: &Provider) -> bool {

@@ -37,6 +37,8 @@ pub struct Canary {
 pub struct Subject {
     /// Its name.
     pub name: Arc<str>,
+    /// The environment whose requests it gets.
+    pub environment: Option<Arc<str>>,
     /// The new provider's name.
     pub provider: Arc<str>,
     /// The model there; the one that was asked for if `None`.
@@ -175,7 +177,10 @@ impl Trial {
     /// Learns from finished requests; the stage that it has come to, if that is another one.
     fn learn(&self, records: &[RequestRecord], now: Duration) -> Option<Stage> {
         let mut state = self.state.lock();
-        for record in records.iter().filter(|record| record.operation == Operation::Chat) {
+        let is_here = |record: &&RequestRecord| {
+            record.operation == Operation::Chat && record.environment == self.subject.environment
+        };
+        for record in records.iter().filter(is_here) {
             match (&record.shadow, self.subject.shadow) {
                 (None, false) => self.note(&mut state, record, now),
                 (Some(rollout), true) if *rollout == self.subject.name => self.note_ended(&mut state, record, now),
@@ -324,6 +329,7 @@ mod tests {
         let criterion = |what, text| Criterion::read(what, text).unwrap();
         Subject {
             name: Arc::from("next"),
+            environment: None,
             provider: Arc::from("new"),
             model: model.map(Arc::from),
             rollout: Rollout {

@@ -69,7 +69,10 @@ impl Service for Api {
             let mut response = if parts.method == Method::OPTIONS && allowed_origin.is_some() {
                 self.preflight(&parts)
             } else {
-                self.answer(&snapshot, &parts, incoming, &connection).await
+                match self.serving(&snapshot, &parts) {
+                    Ok(serving) => self.answer(serving, &parts, incoming, &connection).await,
+                    Err(error) => self.unserved(&snapshot, &parts, *error),
+                }
             };
             if let Some(origin) = allowed_origin {
                 let headers = response.headers_mut();
@@ -202,6 +205,7 @@ impl Api {
             meter.dropped(std::iter::once(UNUSED_KEY));
         }
         meter.caller(identified.caller.key_name, identified.foreign_hash);
+        meter.serve_in(snapshot.environment.clone());
         meter.occupy(self.engine.ports().in_flight.take(1)?);
         Ok(identified.foreign_key)
     }

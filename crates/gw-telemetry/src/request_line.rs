@@ -45,6 +45,7 @@ pub(crate) fn push_json(line: &mut Vec<u8>, record: &RequestRecord) {
     fields.foreign("trace_id", record.trace_id.as_deref());
     fields.known("shadow", record.shadow.as_deref());
     fields.known("key", record.key_name.as_deref());
+    fields.known("environment", record.environment.as_deref());
     fields.text("operation", record.operation.name());
     fields.text("dialect", record.dialect);
     fields.foreign("model_requested", record.model_requested.as_deref());

@@ -30,6 +30,8 @@ pub struct Provider {
     pub descriptions: Vec<ModelDescription>,
     /// Lower comes first where several providers serve a model.
     pub priority: i64,
+    /// Whether the priority was written.
+    pub has_priority: bool,
     /// How long it may take.
     pub timeouts: ProviderTimeouts,
     /// Further headers for each request to it.
@@ -70,6 +72,7 @@ impl Provider {
             stream_only: Vec::new(),
             descriptions: Vec::new(),
             priority: 0,
+            has_priority: false,
             timeouts: ProviderTimeouts::default(),
             headers: Vec::new(),
             variables: Vec::new(),

@@ -49,8 +49,22 @@ pub struct Routing {
     pub allow_downgrade: bool,
     /// Which keys come first where a request brings some of its own.
     pub credential_order: CredentialOrder,
+    /// Whether a provider that does not serve the model may be the last fallback.
+    pub stand_ins: StandIns,
     /// What requests may bring along.
     pub from_requests: FromRequests,
+}
+
+/// Whether a provider with a priority of its own is the last fallback for models that it does not serve.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum StandIns {
+    /// It is not.
+    #[default]
+    Never,
+    /// It is, since `strategy: priority` is written and nothing else is said: the operator is warned of it.
+    Warned,
+    /// It is meant to be.
+    Meant,
 }
 
 /// What becomes of an answer that takes long to begin, while another provider could be tried.
@@ -312,6 +326,7 @@ impl Default for Routing {
             notice: Notice::default(),
             allow_downgrade: false,
             credential_order: CredentialOrder::default(),
+            stand_ins: StandIns::Never,
             from_requests: FromRequests::default(),
         }
     }

@@ -1,8 +1,11 @@
 //! `auth`: who may call, as written.
 
 use crate::config::{AuthMode, Spanned};
-use crate::names::KeyName;
+use crate::decode::{Decode, Decoder};
+use crate::names::{EnvironmentName, KeyName};
+use crate::node::{Node, Value};
 use crate::section::{choices, section};
+use crate::shape::Shape;
 use crate::values::SecretText;
 
 section! {
@@ -23,6 +26,24 @@ section! {
         /// What the application presents: at least 16 characters, given by reference (`${APP_KEY}`,
         /// `${file:/run/secrets/app}`). In the server profile a key that stands in the file is refused.
         key: SecretText, required;
+        /// The environment that serves its requests, in place of the one in force: a name of `environments`, or several.
+        /// The first serves them; a request chooses another of them by the header `x-gateway-env`.
+        environment or "environments": EnvironmentNames;
+    }
+}
+
+/// One environment or several.
+pub(crate) struct EnvironmentNames(pub(crate) Vec<Spanned<EnvironmentName>>);
+
+impl Decode for EnvironmentNames {
+    const SHAPE: &'static Shape = &Shape::Either(EnvironmentName::SHAPE, &Shape::List(EnvironmentName::SHAPE));
+
+    fn decode(node: &Node, decoder: &mut Decoder<'_>) -> Option<Self> {
+        if matches!(node.value, Value::List(_)) {
+            return Vec::decode(node, decoder).map(Self);
+        }
+        let value = EnvironmentName::decode(node, decoder)?;
+        Some(Self(vec![Spanned { value, place: node.place.clone() }]))
     }
 }
 

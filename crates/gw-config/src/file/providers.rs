@@ -125,16 +125,19 @@ section! {
     }
 }
 
+/// No proxy, whatever the environment says.
+const DIRECT: &str = "direct";
+
 impl Decode for Proxy {
     const SHAPE: &'static Shape = &Shape::Scalar(Kind {
         name: "direct or a URL",
         json: Json::Pattern("^(direct|http://.+)$"),
-        check: check_proxy_url,
+        check: |text| if text == DIRECT { Ok(()) } else { check_proxy_url(text) },
     });
 
     fn decode(node: &Node, decoder: &mut Decoder<'_>) -> Option<Self> {
         let resolved = decoder.text(node, "direct or a URL")?;
-        if resolved.text.as_str() == "direct" {
+        if resolved.text.as_str() == DIRECT {
             return Some(Self::Direct);
         }
         // The text is not shown: there may be a password in it.

@@ -54,6 +54,10 @@ section! {
         resume: Resume, default "off";
         /// Whether fallbacks to lesser models are meant, so that nobody is warned of them.
         allow_downgrade: bool, default "false";
+        /// Whether a provider with a `priority` of its own and a list of `models` is the last fallback for chats of models
+        /// that it does not serve: it is asked for the first of its list, if its `priority` comes after those of who
+        /// serves the model. If left out: where `strategy: priority` is written, with a warning.
+        fallback_to_other_models: bool;
         /// What the client is told when a lesser model answered, in place of the usual words.
         downgrade_notice: String;
         /// What stands as `provider` in the body of an answer that is not from the first target. Nothing is added if

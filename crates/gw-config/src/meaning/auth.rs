@@ -59,12 +59,15 @@ impl Meaning<'_> {
             }
         }
         let name = Spanned { value: name.value.0.clone(), place: name.place.clone() };
-        Some(NamedKey { name, key: key.value.secret.clone() })
+        let environments = written.environment.value().map(|names| names.0.as_slice()).unwrap_or_default();
+        let environments =
+            environments.iter().map(|one| Spanned { value: one.value.0.clone(), place: one.place.clone() }).collect();
+        Some(NamedKey { name, key: key.value.secret.clone(), environments })
     }
 
     fn refuse_equal_keys(&mut self, keys: &[NamedKey]) {
         let mut seen: HashMap<&str, &Spanned<String>> = HashMap::new();
-        for NamedKey { name, key } in keys {
+        for NamedKey { name, key, .. } in keys {
             let Some(other) = seen.insert(key.expose(), name) else { continue };
             let message = format!(
                 "the keys {} and {} are the same",

@@ -20,12 +20,12 @@ mod watching;
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 
-use crate::config::{Config, LogFormat, Logging, Profile, Spanned};
+use crate::config::{Config, Environments, LogFormat, Logging, NamedKey, Profile, Spanned};
 use crate::decode::Shown;
 use crate::diagnostic::{Diagnostic, Place, Report};
 use crate::file::File;
 use crate::load::LoadOptions;
-use crate::text::quote;
+use crate::text::{nearest, quote};
 
 /// What every rule needs.
 pub(crate) struct Meaning<'a> {
@@ -76,7 +76,6 @@ pub(crate) fn mean(file: &File, files: Vec<PathBuf>, meaning: &mut Meaning<'_>) 
         metrics: meaning.metrics(file.metrics.value(), &listen),
         logging: logging(file, profile),
         listen,
-        auth,
         providers,
         routes,
         default_route,
@@ -85,6 +84,8 @@ pub(crate) fn mean(file: &File, files: Vec<PathBuf>, meaning: &mut Meaning<'_>) 
         presets: meaning.presets(file),
         routing,
         environment: meaning.environment(file),
+        environments: meaning.environments(file, &auth.keys),
+        auth,
     };
     meaning.refuse_strangers(file, &config);
     config
@@ -114,6 +115,22 @@ impl Meaning<'_> {
             self.mistake(&name.place, message, "add them, or remove it");
         }
         self.active.clone()
+    }
+
+    /// The environments that there are. Those that keys name must be among them.
+    fn environments(&mut self, file: &File, keys: &[NamedKey]) -> Environments {
+        let written = file.environments.value().map(|pairs| pairs.0.as_slice()).unwrap_or_default();
+        let names: Vec<String> = written.iter().map(|(name, _)| name.value.clone()).collect();
+        for name in keys.iter().flat_map(|key| &key.environments).filter(|name| !names.contains(&name.value)) {
+            let shown = self.show(&name.value, &name.place);
+            let message = format!("the key's environment {shown} is not under \"environments\"");
+            let help = match nearest(&name.value, names.iter().map(String::as_str)) {
+                Some(near) if shown == quote(&name.value) => format!("did you mean {}?", quote(near)),
+                _ => "add it, or name another".to_owned(),
+            };
+            self.mistake(&name.place, message, &help);
+        }
+        Environments { names, beside: Vec::new() }
     }
 
     /// A value as messages show it: as it is written, if references are in it.

@@ -66,6 +66,7 @@ impl Meaning<'_> {
             stream_only,
             descriptions,
             priority: written.priority.value().copied().unwrap_or(0),
+            has_priority: written.priority.given().is_some(),
             timeouts: written.timeout.value().map_or_else(ProviderTimeouts::default, timeouts),
             headers,
             variables,

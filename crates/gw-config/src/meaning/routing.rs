@@ -10,7 +10,7 @@ use gw_policy::rate::Cap;
 use gw_policy::retry::Retry;
 
 use super::Meaning;
-use crate::config::{FromRequests, Notice, ProviderRouting, Routing, Slow, SlowAction, Spanned};
+use crate::config::{FromRequests, Notice, ProviderRouting, Routing, Slow, SlowAction, Spanned, StandIns};
 use crate::file::{self, File, Mode};
 use crate::free::FailureName;
 use crate::quantities::Status;
@@ -42,6 +42,7 @@ impl Meaning<'_> {
             always_tracks: written.latency_tracking.value().is_some_and(|one| one.enabled.value() != Some(&false)),
             slow: self.slow(written, &fallback),
             shares_time: written.share_time.value().copied().unwrap_or(default.shares_time),
+            stand_ins: stand_ins(written, &fallback),
             fallback,
             queue_max_wait: written
                 .queue
@@ -235,6 +236,17 @@ impl Meaning<'_> {
         }
         let action = action.map_or(SlowAction::Cancel, |action| action.value);
         threshold.map(|threshold| Slow { after: threshold.value, action })
+    }
+}
+
+/// Priorities that were written are an order of fallbacks, whatever the models; priorities that nobody wrote are none.
+fn stand_ins(written: &file::Routing, fallback: &Failures) -> StandIns {
+    let is_written = written.strategy.value() == Some(&Mode::Balance(Balance::Priority));
+    match written.fallback_to_other_models.value() {
+        _ if fallback.is_empty() => StandIns::Never,
+        Some(true) => StandIns::Meant,
+        None if is_written => StandIns::Warned,
+        Some(false) | None => StandIns::Never,
     }
 }
 

@@ -23,6 +23,8 @@ mod crowd;
 #[cfg(test)]
 mod embeddings_translated;
 #[cfg(test)]
+mod environments;
+#[cfg(test)]
 mod fidelity;
 #[cfg(test)]
 mod headers;
@@ -89,6 +91,8 @@ mod shadow_safety;
 #[path = "../../../gw-dialects/tests/support/specs.rs"]
 #[expect(dead_code, reason = "written for several")]
 mod specs;
+#[cfg(test)]
+mod standing_in;
 #[cfg(test)]
 mod start;
 #[cfg(test)]

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use gw_config::config;
 use gw_core::Error;
 use gw_policy::plan::Node;
 
@@ -14,6 +15,31 @@ impl Models {
     #[must_use]
     pub fn with_targets(self, targets: HashMap<Box<str>, RouteTarget>) -> Self {
         Self { targets, ..self }
+    }
+
+    /// The same models, while these providers could not be made.
+    #[must_use]
+    pub fn with_unready(self, providers: &[config::Provider]) -> Self {
+        let types = providers.iter().filter_map(|one| self.catalog.get(&one.kind.value)).map(|entry| entry.id.as_str());
+        let names = providers.iter().map(|one| one.name.value.as_str()).chain(types);
+        Self { unready: names.map(Box::from).collect(), ..self }
+    }
+
+    /// The same models, of an environment beside the one in force: `development/`.
+    #[must_use]
+    pub fn with_prefix(self, prefix: &str) -> Self {
+        Self { prefix: Box::from(prefix), ..self }
+    }
+
+    /// What stands before the names that this environment has in the process; nothing for the one in force.
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// Whether a reference means a provider that could not be made.
+    pub(crate) fn is_unready(&self, reference: &str) -> bool {
+        let is_type = |name: &str| self.catalog.get(name).is_some_and(|entry| self.unready.contains(entry.id.as_str()));
+        self.unready.contains(reference) || is_type(reference)
     }
 
     /// What a reference means; no provider if it means nothing.

@@ -14,8 +14,8 @@ use crate::engine::{self, Call, Engine, Resolved};
 use crate::routing::{Asker, RequestFacts, Way, control};
 use crate::snapshot::{Credential, Provider, Snapshot};
 
-/// Providers without a credential that are told of, at most.
-const WITHOUT_CREDENTIAL_MAX: usize = 16;
+/// Providers that are not among the targets and are told of, at most, for each reason.
+const LEFT_OUT_MAX: usize = 16;
 
 impl Engine {
     /// What would be done with this request if it came now: whom it would go to, in which order and why, what would follow
@@ -51,6 +51,7 @@ impl Engine {
         let model = head.model.as_deref();
         Ok(json!({
             "object": "gateway.plan",
+            "environment": snapshot.environment.as_deref(),
             "operation": call.dialect.operation().name(),
             "dialect": call.dialect.name(),
             "model": model,
@@ -136,8 +137,8 @@ fn retry(retry: &Retry) -> Value {
     })
 }
 
-/// Everybody who would not be asked: who does not take calls, who another condition would be needed for, and who serves
-/// the model but has no credential.
+/// Everybody who would not be asked: who does not take calls, who another condition would be needed for, who serves the
+/// model but has no credential, and who does not serve it.
 fn left_out(snapshot: &Snapshot, way: &Way, plan: &Plan<Rc<Resolved>>, model: Option<&str>) -> Vec<Value> {
     let stands = |left: &LeftOut<Rc<Resolved>>| told(&left.target, &left.standing.to_string());
     let mut all: Vec<_> = plan.left_out.iter().map(stands).collect();
@@ -148,19 +149,29 @@ fn left_out(snapshot: &Snapshot, way: &Way, plan: &Plan<Rc<Resolved>>, model: Op
     let others = way.node().targets().into_iter().filter(|target| !known(target));
     all.extend(others.map(|target| told(target, "it is for requests of another condition")));
 
-    let Some(model) = model else { return all };
-    let in_tree =
-        |provider: &Provider| way.node().targets().iter().any(|target| target.choice.provider.name == provider.name);
+    all.extend(model.into_iter().flat_map(|model| not_asked(snapshot, way, model)));
+    all
+}
+
+/// Who is not among the targets of a model's name: who serves it and has no credential, and who does not serve it.
+fn not_asked(snapshot: &Snapshot, way: &Way, model: &str) -> Vec<Value> {
+    let targets = way.node().targets();
+    let others = || {
+        let in_tree = |provider: &Provider| targets.iter().any(|target| target.choice.provider.name == provider.name);
+        snapshot.providers().iter().filter(move |provider| !in_tree(provider))
+    };
+    let told = |provider: &Provider, why| json!({ "provider": &*provider.name, "model": model, "why": why });
     let serves = |provider: &Provider| match provider.models.is_empty() {
         true => provider.known_models().contains(&model),
         false => provider.models.iter().any(|known| **known == *model),
     };
-    let without = snapshot.providers().iter().filter(|one| !one.is_usable() && !in_tree(one) && serves(one));
-    all.extend(
-        without
-            .take(WITHOUT_CREDENTIAL_MAX)
-            .map(|provider| json!({ "provider": &*provider.name, "model": model, "why": "it has no credential" })),
-    );
+    let without = others().filter(|one| !one.is_usable() && serves(one)).take(LEFT_OUT_MAX);
+    let mut all: Vec<_> = without.map(|provider| told(provider, "it has no credential")).collect();
+    // Whoever names a provider, or a route, has not asked the others.
+    let by_name = snapshot.models.is_plain(model) && targets.iter().any(|target| !target.choice.provider_named);
+    let strangers = others().filter(|provider| by_name && provider.is_usable());
+    let strangers = strangers.filter_map(|one| Some((one, snapshot.models.why_not(one, model)?)));
+    all.extend(strangers.take(LEFT_OUT_MAX).map(|(provider, why)| told(provider, why)));
     all
 }
 

@@ -84,7 +84,7 @@ fn before<'a>(
 /// The reply, with what there is to tell of who gave it.
 pub(crate) fn told(reply: Reply, snapshot: &Snapshot, dialect: DialectId, meter: &mut Meter) -> Reply {
     let is_downgraded = match (meter.notices().first_choice.as_deref(), meter.resolved()) {
-        (Some(first), Some(used)) if !is_same(first, used) => tier(snapshot, used) < tier(snapshot, first),
+        (Some(first), Some(used)) if !is_same(first, used) => is_lesser(snapshot, used, first),
         (Some(_), _) | (None, _) => return reply,
     };
     let notice = &snapshot.notice;
@@ -147,6 +147,14 @@ fn with_members(object: &Bytes, members: &[(&'static str, Bytes)]) -> Option<Byt
 
 fn is_same(one: &Resolved, other: &Resolved) -> bool {
     (&one.choice.provider.name, &one.choice.model) == (&other.choice.provider.name, &other.choice.model)
+}
+
+/// Whether a model is a lesser one than the first choice. Of one that stands in and of which nothing is known, that is
+/// assumed.
+fn is_lesser(snapshot: &Snapshot, used: &Resolved, first: &Resolved) -> bool {
+    let (used_tier, first_tier) = (tier(snapshot, used), tier(snapshot, first));
+    let is_unknown = used_tier.0.is_none() || first_tier.0.is_none();
+    used_tier < first_tier || (is_unknown && used.target_settings.stands_in)
 }
 
 /// How able a model is; models of which nothing is known are neither better nor worse than any.

@@ -89,8 +89,7 @@ impl Engine {
 /// Everything that is needed to ask somebody else for the rest of an answer, when the request is long gone.
 pub(crate) struct Standby {
     ports: Rc<Ports>,
-    #[expect(clippy::redundant_allocation, reason = "as the worker's handle gives it")]
-    snapshot: Rc<Arc<Snapshot>>,
+    snapshot: Arc<Snapshot>,
     asked: AskedFor,
     deadline: Instant,
     /// The targets, where there were several, and where the walk along them stands.
@@ -132,7 +131,7 @@ impl Standby {
     /// `None` if there is no room to keep the request, or the configuration has just been replaced.
     fn of(walk: &Walk<'_>, plan: Option<Plan<Rc<Resolved>>>, meter: &Meter) -> Option<Box<Self>> {
         let Walk { ports, call, head, deadline, .. } = *walk;
-        let snapshot = ports.snapshot.load();
+        let snapshot = ports.snapshot.load().at(walk.snapshot.slot)?;
         let target = Rc::clone(meter.target()?);
         let mut held = ports.held_bytes.nothing();
         if snapshot.generation != walk.snapshot.generation || held.hold(0, call.body.len()).is_err() {

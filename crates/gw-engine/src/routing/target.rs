@@ -55,6 +55,8 @@ pub struct TargetSettings {
     pub option: Option<Arc<str>>,
     /// Members that requests get which do not say them.
     pub default_params: Map<String, Value>,
+    /// Whether it stands in with another model than the one that was asked for.
+    pub stands_in: bool,
     /// When it is left out, besides when its provider is.
     pub breaker: Option<Arc<TargetBreaker>>,
 }

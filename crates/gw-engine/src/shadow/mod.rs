@@ -101,7 +101,7 @@ impl Engine {
         let requested = walk.head.model.as_deref();
         Some(Shadow {
             ports: self.shadow_ports(room),
-            snapshot: Arc::clone(&self.ports().snapshot.load()),
+            snapshot: self.ports().snapshot.load().at(walk.snapshot.slot)?,
             trial: Arc::clone(&shadow.trial),
             resolved: Rc::new(self.prepared(walk.snapshot, target, Operation::Chat, requested)),
             copy: Arc::new(copy::Copied::of(walk.call, walk.head)),

@@ -1,25 +1,23 @@
 //! From the configuration as meant, and the catalogue, to the snapshot as running.
 
-use std::path::PathBuf;
+use std::collections::HashSet;
 use std::sync::Arc;
 
-use gw_config::config::{self, Config, HttpVersion, RouteNode, RouteStrategy};
+use gw_config::config::{self, Config, RouteNode, RouteStrategy, Spanned};
 use gw_config::diagnostic::{Diagnostic, Diagnostics};
-use gw_dialects::DialectId;
-use gw_http::origin::{Identity as ClientIdentity, OriginError, OriginSettings, Version};
-use gw_http::proxy::ProxyChoice;
-use gw_http::{AddressGuard, Origin, Origins};
+use gw_http::{AddressGuard, Origins};
 use gw_policy::measure::Tracking;
 use gw_policy::plan::{Group, Member, Node, Strategy};
-use gw_providers::attempt::{AttemptTimeouts, Destination};
-use gw_providers::auth::{self, Authenticators};
+use gw_providers::attempt::AttemptTimeouts;
+use gw_providers::auth::Authenticators;
+use gw_providers::catalog::Catalog;
 use gw_providers::catalog::models::Update;
-use gw_providers::catalog::{Catalog, Kind, ProviderType, Variable};
 use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderName, HeaderValue, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::house::houses;
-use super::{AllSettings, Provider, Snapshot, credential, references, watched, watsonx};
+use super::{AllSettings, Provider, Snapshot, credential, doubts, place, references, watched, watsonx};
+use crate::environments::Environments;
 use crate::identity::{Identity, KeyTable};
 use crate::media::MediaFetch;
 use crate::models::{Choosing, Models, RouteTarget, Routes, Rule};
@@ -53,33 +51,58 @@ pub struct Resources<'a> {
     pub variable: &'a dyn Fn(&str) -> Option<String>,
 }
 
-/// Builds snapshot number `generation`.
+/// Builds snapshot number `generation`, and in it those of the environments that serve requests beside the one in force.
 ///
 /// # Errors
 /// Everything that is wrong, with its place in the file.
 pub fn build(config: &Config, resources: &Resources<'_>, generation: u64) -> Result<Snapshot, Diagnostics> {
-    let mut wrong = Vec::new();
-    let mut settings = config.providers.clone();
-    if config.providers.is_empty() {
-        settings.extend(from_environment(resources));
-    }
-    let has_sandbox = settings.iter().any(|provider| provider.name.value == SANDBOX);
-    if config.profile == config::Profile::Local && !has_sandbox {
-        settings.push(config::Provider::of_type(SANDBOX));
-    }
-    let tracking = measures(config).then_some(config.routing.tracking);
-    let mut providers = Vec::with_capacity(settings.len());
-    for one in &settings {
-        match provider(one, &config.routing, tracking, resources) {
-            Ok(provider) => providers.push(Arc::new(provider)),
-            Err(diagnostic) => wrong.push(*diagnostic),
+    let snapshot = build_one(config, resources, generation, 0);
+    let mut wrong: Vec<Diagnostic> = snapshot.as_ref().err().into_iter().flat_map(Diagnostics::iter).cloned().collect();
+    let (mut beside, mut warnings) = (Vec::new(), Vec::new());
+    for (index, other) in config.environments.beside.iter().enumerate() {
+        let name: Arc<str> = Arc::from(other.environment.as_deref().unwrap_or_default());
+        let mut keys = config.auth.keys.iter().flat_map(|key| &key.environments);
+        let is_named = keys.any(|wanted| *wanted.value == *name);
+        match build_one(other, resources, generation, index + 1) {
+            Ok(built) if is_named => {
+                warnings.extend(built.warnings.clone());
+                beside.push((name, Arc::new(built)));
+            }
+            // One that no key names is there if it can be, and nobody is asked or told anything for it.
+            Ok(built) => beside.push((name, Arc::new(Snapshot { checks: None, ..built }))),
+            Err(_) if !is_named => {}
+            Err(others) => wrong.extend(others.iter().filter(|one| !wrong.contains(one)).cloned().collect::<Vec<_>>()),
         }
     }
+    let mut snapshot = snapshot.ok().filter(|_| wrong.is_empty()).ok_or(Diagnostics::from(wrong))?;
+    snapshot.warnings.extend(warnings);
+    let mut seen = HashSet::new();
+    snapshot.warnings.retain(|warning| seen.insert(warning.clone()));
+    snapshot.environments = Environments::new(config, beside);
+    Ok(snapshot)
+}
+
+/// Builds the snapshot of one environment; that of the one in force is in slot 0.
+fn build_one(
+    config: &Config,
+    resources: &Resources<'_>,
+    generation: u64,
+    slot: usize,
+) -> Result<Snapshot, Diagnostics> {
+    // What environments beside the one in force have is called after them.
+    let prefix = config.environment.as_ref().filter(|_| slot > 0).map_or_else(String::new, |name| format!("{name}/"));
+    let mut wrong = Vec::new();
+    let (providers, unready) = providers(config, &prefix, resources, &mut wrong);
     let pricing = Pricing::new(resources.catalog, resources.update.clone(), config.price_overrides.clone());
-    let warnings = pricing.doubtful(&providers);
-    let choosing =
-        Choosing { strategy: config.routing.strategy, fallback: config.routing.fallback.clone(), rules: Vec::new() };
-    let models = Models::new(providers, resources.catalog, choosing);
+    let mut warnings = pricing.doubtful(&providers);
+    let choosing = Choosing {
+        strategy: config.routing.strategy,
+        fallback: config.routing.fallback.clone(),
+        rules: Vec::new(),
+        stand_ins: config.routing.stand_ins,
+        is_written: !config.providers.is_empty(),
+    };
+    let models = Models::new(providers, resources.catalog, choosing).with_unready(&unready).with_prefix(&prefix);
     let targets = references::targets(config, &models, &mut wrong);
     let models = models.with_targets(targets);
     let rules = rules(config, &models, &mut wrong);
@@ -87,15 +110,19 @@ pub fn build(config: &Config, resources: &Resources<'_>, generation: u64) -> Res
     let models = models.with_routes(routes);
     references::rewritten(config, &models, &mut wrong);
     let checks = watched::checks(config.health_checks.as_ref(), &models, &mut wrong).map(Arc::new);
-    let rollouts = watched::canaries(&config.canaries, &models, resources.trials, &mut wrong);
+    let rollouts = watched::canaries(config, &models, resources.trials, &mut wrong);
     let (shadowing, canaries) = rollouts.into_iter().partition(|canary| canary.trial.subject.shadow);
     let from_requests = from_requests(config, resources);
     let presets = Presets::new(&config.presets, &models, &from_requests.routing, resources, &mut wrong);
     if !wrong.is_empty() {
         return Err(wrong.into());
     }
+    warnings.extend(doubts::doubts(config, &models));
     Ok(Snapshot {
         generation,
+        environment: config.environment.as_deref().map(Arc::from),
+        slot,
+        environments: None,
         identity: Identity {
             mode: config.auth.mode,
             keys: KeyTable::new(&config.auth.keys),
@@ -125,6 +152,39 @@ pub fn build(config: &Config, resources: &Resources<'_>, generation: u64) -> Res
         rules: Rules::new(&config.routing.rules),
         cors_origins: config.server.cors_origins.clone(),
     })
+}
+
+/// The providers of an environment, and those that could not be made.
+fn providers(
+    config: &Config,
+    prefix: &str,
+    resources: &Resources<'_>,
+    wrong: &mut Vec<Diagnostic>,
+) -> (Vec<Arc<Provider>>, Vec<config::Provider>) {
+    let mut settings = config.providers.clone();
+    if config.providers.is_empty() {
+        settings.extend(from_environment(resources));
+    }
+    let has_sandbox = settings.iter().any(|provider| provider.name.value == SANDBOX);
+    if config.profile == config::Profile::Local && !has_sandbox {
+        settings.push(config::Provider::of_type(SANDBOX));
+    }
+    let tracking = measures(config).then_some(config.routing.tracking);
+    let mut providers = Vec::with_capacity(settings.len());
+    let mut unready = Vec::new();
+    for one in settings {
+        let known_as = Arc::from(one.name.value.as_str());
+        let called = Spanned { value: format!("{prefix}{known_as}"), place: one.name.place.clone() };
+        let named = config::Provider { name: called, ..one.clone() };
+        match provider(&named, &config.routing, tracking, resources) {
+            Ok(provider) => providers.push(Arc::new(Provider { known_as, ..provider })),
+            Err(diagnostic) => {
+                unready.push(one);
+                wrong.push(*diagnostic);
+            }
+        }
+    }
+    (providers, unready)
 }
 
 /// What requests may bring along. On a laptop they may name addresses of the laptop, too.
@@ -196,7 +256,7 @@ fn from_environment(resources: &Resources<'_>) -> Vec<config::Provider> {
             entry.is_some_and(|entry| match credential::read(entry, settings, resources) {
                 Ok(credential) => {
                     let credential = credential.as_ref();
-                    let url = base_url(entry, settings, resources, credential);
+                    let url = place::usual_url(entry, settings, resources, credential);
                     matches!(url, Ok(Some(_))) && watsonx::egress(entry, settings, credential, resources).is_ok()
                 }
                 Err(_) => false,
@@ -222,7 +282,7 @@ fn provider(
     let mut headers = entry.headers.clone();
     headers.extend(extra_headers(settings)?);
     let credential = credential::read(entry, settings, resources)?;
-    let (destination, base_path) = destination(entry, settings, resources, credential.as_ref())?;
+    let (destination, base_path) = place::destination(entry, settings, resources, credential.as_ref())?;
     let prepared = credential::prepare(entry, settings, resources, credential.as_ref(), &destination, &mut headers)?;
     let egress = watsonx::egress(entry, settings, credential.as_ref(), resources)?;
     let endpoints = entry
@@ -237,12 +297,14 @@ fn provider(
         |value: &str| HeaderValue::try_from(value).map_err(|_| fail(format!("\"{value}\" cannot stand in a header")));
     Ok(Provider {
         name: Arc::from(settings.name.value.as_str()),
+        known_as: Arc::from(settings.name.value.as_str()),
         type_id: Arc::from(entry.id.as_str()),
         priority: settings.priority,
+        has_priority: settings.has_priority,
         models: settings.models.iter().map(|model| Arc::from(model.value.as_str())).collect(),
         stream_only: settings.stream_only.iter().map(|model| Arc::from(model.value.as_str())).collect(),
         described: settings.descriptions.iter().map(described).collect::<Result<_, _>>()?,
-        upgrades_at: upgrades_at(entry, &destination, resources).map_err(|error| fail(error.to_string()))?,
+        upgrades_at: place::upgrades_at(entry, &destination, resources).map_err(|error| fail(error.to_string()))?,
         destination,
         timeouts: AttemptTimeouts { first_byte: settings.timeouts.first_byte, idle: settings.timeouts.idle },
         total_timeout: settings.timeouts.total,
@@ -275,21 +337,6 @@ fn described(description: &config::ModelDescription) -> Result<Described, Box<Di
     Described::new(description).map_err(|what| Box::new(Diagnostic::error(&description.name.place, what)))
 }
 
-/// The same place over HTTP/1.1, if anything is spoken there over WebSocket.
-fn upgrades_at(
-    entry: &ProviderType,
-    destination: &Destination,
-    resources: &Resources<'_>,
-) -> Result<Option<Arc<Origin>>, OriginError> {
-    match destination {
-        Destination::Origin(origin) if entry.dialects().any(|(dialect, _)| dialect == DialectId::OpenAiRealtime) => {
-            let settings = OriginSettings { version: Version::Http1, ..origin.settings.clone() };
-            resources.origins.intern(settings).map(Some)
-        }
-        Destination::Origin(_) | Destination::Sandbox => Ok(None),
-    }
-}
-
 fn extra_headers(settings: &config::Provider) -> Result<HeaderMap, Box<Diagnostic>> {
     let mut headers = HeaderMap::new();
     for (name, value) in &settings.headers {
@@ -301,121 +348,6 @@ fn extra_headers(settings: &config::Provider) -> Result<HeaderMap, Box<Diagnosti
         headers.insert(parsed, value);
     }
     Ok(headers)
-}
-
-/// Where a provider is reached, and the path that all its paths begin with.
-fn destination(
-    entry: &'static ProviderType,
-    settings: &config::Provider,
-    resources: &Resources<'_>,
-    credential: Option<&auth::Credential>,
-) -> Result<(Destination, String), Box<Diagnostic>> {
-    if entry.kind == Kind::Sandbox {
-        return Ok((Destination::Sandbox, String::new()));
-    }
-    let at = settings.endpoint.as_ref().map_or(&settings.kind.place, |endpoint| &endpoint.place);
-    let fail = |message: String| Box::new(Diagnostic::error(at, message));
-    let url = match &settings.endpoint {
-        Some(endpoint) => endpoint_url(entry, settings, resources, credential, &endpoint.value).map_err(fail)?,
-        None => base_url(entry, settings, resources, credential).map_err(fail)?.ok_or_else(|| {
-            fail(format!("provider type \"{}\" has no address of its own; set \"endpoint\"", entry.id))
-        })?,
-    };
-    let uri: Uri = url.parse().map_err(|error| fail(format!("\"{url}\" is not a URL: {error}")))?;
-    let secure = match uri.scheme_str() {
-        Some("https") => true,
-        Some("http") => false,
-        Some(_) | None => return Err(fail(format!("\"{url}\" must begin with https:// or http://"))),
-    };
-    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']).to_owned();
-    let read = |path: &PathBuf| read_file(path).map_err(fail);
-    let tls = &settings.tls;
-    let identity = match (&tls.certificate, &tls.key) {
-        (Some(certificate), Some(key)) => {
-            Some(ClientIdentity { certificate_pem: read(certificate)?, key_pem: read(key)? })
-        }
-        (Some(_), None) | (None, Some(_)) => {
-            return Err(fail("tls.certificate and tls.key go together".to_owned()));
-        }
-        (None, None) => None,
-    };
-    let origin = OriginSettings {
-        label: Arc::from(settings.name.value.as_str()),
-        secure,
-        host,
-        port: uri.port_u16().unwrap_or(if secure { 443 } else { 80 }),
-        version: match settings.http_version {
-            HttpVersion::Auto => Version::Auto,
-            HttpVersion::Http1 => Version::Http1,
-            HttpVersion::Http2 => Version::Http2,
-        },
-        ca_pem: tls.ca.as_ref().map(read).transpose()?,
-        identity,
-        proxy: settings.proxy.as_ref().map_or(ProxyChoice::Environment, proxy),
-        connect_timeout: settings.timeouts.connect,
-        write_timeout: settings.timeouts.write,
-    };
-    let origin = match resources.guard {
-        Some(guard) => resources.origins.guarded(origin, guard.clone()),
-        None => resources.origins.intern(origin),
-    };
-    let origin = origin.map_err(|error| fail(error.to_string()))?;
-    Ok((Destination::Origin(origin), uri.path().trim_end_matches('/').to_owned()))
-}
-
-/// A file of certificates or keys.
-pub(super) fn read_file(path: &PathBuf) -> Result<Arc<[u8]>, String> {
-    std::fs::read(path).map(Arc::from).map_err(|error| format!("{}: {error}", path.display()))
-}
-
-/// The configured way out.
-pub(super) fn proxy(proxy: &config::Proxy) -> ProxyChoice {
-    match proxy {
-        config::Proxy::Direct => ProxyChoice::Direct,
-        config::Proxy::Via(url) => ProxyChoice::Via(url.expose().to_owned()),
-    }
-}
-
-/// A configured endpoint may leave out the path that the provider's API stands under, as
-/// `https://NAME.openai.azure.com` does.
-fn endpoint_url(
-    entry: &ProviderType,
-    settings: &config::Provider,
-    resources: &Resources<'_>,
-    credential: Option<&auth::Credential>,
-    endpoint: &str,
-) -> Result<String, String> {
-    if endpoint.parse::<Uri>().is_ok_and(|uri| uri.path() != "/" && !uri.path().is_empty()) {
-        return Ok(endpoint.to_owned());
-    }
-    let value_of = |name: &str, variable: &Variable| value_of(settings, resources, credential, name, variable);
-    let usual = entry.filled_base_path(value_of).map_err(|error| error.to_string())?;
-    Ok(usual.map_or_else(|| endpoint.to_owned(), |path| format!("{}/{path}", endpoint.trim_end_matches('/'))))
-}
-
-/// The catalogue's base URL, its placeholders filled in from the settings, the credential or the environment.
-fn base_url(
-    entry: &ProviderType,
-    settings: &config::Provider,
-    resources: &Resources<'_>,
-    credential: Option<&auth::Credential>,
-) -> Result<Option<String>, String> {
-    let value_of = |name: &str, variable: &Variable| value_of(settings, resources, credential, name, variable);
-    entry.filled_base_url(value_of).map_err(|error| error.to_string())
-}
-
-fn value_of(
-    settings: &config::Provider,
-    resources: &Resources<'_>,
-    credential: Option<&auth::Credential>,
-    name: &str,
-    variable: &Variable,
-) -> Option<String> {
-    let configured = settings.variables.iter().find(|(given, _)| given.value == name);
-    configured
-        .map(|(_, value)| value.value.clone())
-        .or_else(|| credential?.variable(name).map(str::to_owned))
-        .or_else(|| (resources.variable)(&variable.env))
 }
 
 /// Whether anybody wants to know how long providers take, or how much they have to do.

@@ -11,7 +11,8 @@ use gw_providers::auth::{self, Authenticator, Ready, Settings, Surroundings, Wro
 use gw_providers::catalog::{AuthWay, ProviderType};
 use http::HeaderMap;
 
-use super::build::{Resources, proxy, read_file};
+use super::build::Resources;
+use super::place::{proxy, read_file};
 use super::provider::Credential;
 
 /// What a provider's requests are authenticated with.

@@ -3,7 +3,9 @@
 mod build;
 mod cell;
 mod credential;
+mod doubts;
 mod house;
+mod place;
 mod provider;
 pub(crate) mod references;
 mod settings;
@@ -22,6 +24,7 @@ pub use provider::{Credential, OwnEgress, Provider};
 pub use settings::{AllSettings, Settings};
 
 use crate::checks::Checks;
+use crate::environments::Environments;
 use crate::identity::Identity;
 use crate::media::MediaFetch;
 use crate::models::Models;
@@ -35,6 +38,12 @@ use crate::trials::Canary;
 pub struct Snapshot {
     /// Counts the snapshots of this process, from 1.
     pub generation: u64,
+    /// The environment that it is of.
+    pub environment: Option<Arc<str>>,
+    /// Its place among the snapshots of one generation: 0 for the environment in force.
+    pub slot: usize,
+    /// The environments of its file, if it has some; none in those of the environments beside it.
+    pub environments: Option<Box<Environments>>,
     /// Who may call.
     pub identity: Identity,
     /// What the names of models stand for.

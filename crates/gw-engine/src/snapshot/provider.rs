@@ -36,14 +36,19 @@ pub type OwnEgress = (DialectId, Box<dyn Egress + Send + Sync>);
 
 /// A configured provider.
 pub struct Provider {
-    /// Its name in the configuration.
+    /// What it is called everywhere: its name in the configuration, behind that of its environment where that is not the
+    /// one in force.
     pub name: Arc<str>,
+    /// Its name in the configuration.
+    pub known_as: Arc<str>,
     /// The catalogue entry that it is an instance of.
     pub entry: &'static ProviderType,
     /// The entry's id, shared with the records.
     pub type_id: Arc<str>,
     /// Lower comes first where several serve a model.
     pub priority: i64,
+    /// Whether the configuration writes its priority.
+    pub has_priority: bool,
     /// The only models it serves; whatever the provider knows if empty.
     pub models: Vec<Arc<str>>,
     /// Models that give their answers in pieces only; those that the entry names come besides.

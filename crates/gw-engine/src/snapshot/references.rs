@@ -44,8 +44,9 @@ pub(super) fn member(target: &config::Target, models: &Models, wrong: &mut Vec<D
 /// What a name, an id or a type stands for; a mistake if that is nothing.
 pub(crate) fn meant(models: &Models, reference: &Spanned<String>, wrong: &mut Vec<Diagnostic>) -> RouteTarget {
     let found = models.meant(&reference.value);
-    // A target whose own provider is not there has been told of.
-    if found.providers.is_empty() && models.target(&reference.value).is_none() {
+    // A target whose own provider is not there has been told of, and so has a provider that could not be made.
+    let is_told = models.target(&reference.value).is_some() || models.is_unready(&reference.value);
+    if found.providers.is_empty() && !is_told {
         let message = format!("no provider or target has the name or type \"{}\"", reference.value);
         wrong.push(Diagnostic::error(&reference.place, message).with_help(hint(models, &reference.value, true)));
     }
@@ -67,7 +68,7 @@ pub(super) fn rewritten(config: &Config, models: &Models, wrong: &mut Vec<Diagno
 /// The providers that a name or type stands for; a mistake if there are none.
 pub(super) fn find(models: &Models, reference: &Spanned<String>, wrong: &mut Vec<Diagnostic>) -> Vec<usize> {
     let found = models.named(&reference.value);
-    if found.is_empty() {
+    if found.is_empty() && !models.is_unready(&reference.value) {
         let message = format!("no provider has the name or type \"{}\"", reference.value);
         wrong.push(Diagnostic::error(&reference.place, message).with_help(hint(models, &reference.value, false)));
     }
@@ -76,7 +77,7 @@ pub(super) fn find(models: &Models, reference: &Spanned<String>, wrong: &mut Vec
 
 /// What could have been meant.
 pub(super) fn hint(models: &Models, reference: &str, with_targets: bool) -> String {
-    let providers: Vec<_> = models.providers().iter().map(|provider| &*provider.name).collect();
+    let providers: Vec<_> = models.providers().iter().map(|provider| &*provider.known_as).collect();
     let targets = if with_targets { models.target_ids() } else { Vec::new() };
     let likeness = |name: &str| strsim::jaro_winkler(reference, name);
     let names = providers.iter().chain(&targets).map(|name| (likeness(name), *name));

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use gw_config::config::{self, HealthCheck, HealthChecks, Spanned};
+use gw_config::config::{Config, HealthCheck, HealthChecks, Spanned};
 use gw_config::diagnostic::Diagnostic;
 use gw_dialects::DialectId;
 use gw_providers::attempt::Destination;
@@ -43,13 +43,9 @@ pub(super) fn checks(settings: Option<&HealthChecks>, models: &Models, wrong: &m
 }
 
 /// The canaries of a configuration, each with its trial.
-pub(super) fn canaries(
-    settings: &[config::Canary],
-    models: &Models,
-    trials: &Trials,
-    wrong: &mut Vec<Diagnostic>,
-) -> Vec<Canary> {
-    let canaries = settings.iter().filter_map(|one| {
+pub(super) fn canaries(config: &Config, models: &Models, trials: &Trials, wrong: &mut Vec<Diagnostic>) -> Vec<Canary> {
+    let canaries = config.canaries.iter().filter_map(|one| {
+        let name = &one.name.value;
         let index = find(models, &one.provider, wrong).into_iter().next()?;
         let provider = models.providers().get(index)?;
         if !provider.is_usable() {
@@ -58,7 +54,8 @@ pub(super) fn canaries(
             return None;
         }
         let subject = Subject {
-            name: Arc::from(one.name.value.as_str()),
+            name: Arc::from(format!("{}{name}", models.prefix())),
+            environment: config.environment.as_deref().map(Arc::from),
             provider: Arc::clone(&provider.name),
             model: one.model.as_ref().map(|model| Arc::from(model.value.as_str())),
             rollout: one.rollout.clone(),

@@ -31,6 +31,8 @@ pub struct ProviderType {
     pub keys_url: Option<String>,
     /// What stands before the dialects' paths; may hold `{variables}`. Must be configured if `None`.
     pub base_url: Option<String>,
+    /// The environment variable in which the vendor's own SDK looks for an endpoint.
+    pub endpoint_env: Option<String>,
     /// Other names for it.
     #[serde(default)]
     pub aliases: Vec<String>,
@@ -84,6 +86,9 @@ pub struct Models {
     /// How names of models begin that belong to this maker alone, sorted.
     #[serde(default)]
     pub prefixes: Vec<String>,
+    /// The type whose models are deployed there, under names that the operator chooses and that usually are theirs.
+    #[serde(default)]
+    pub deployed: Option<String>,
     /// How names of models begin that give their answers in pieces only, sorted: clients that ask for no stream get the
     /// answer gathered.
     #[serde(default)]

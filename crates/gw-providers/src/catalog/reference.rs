@@ -81,7 +81,8 @@ fn key(entry: &ProviderType) -> String {
 }
 
 fn base_url(entry: &ProviderType) -> String {
-    let variables: Vec<_> = entry.variables.values().map(|variable| format!("`{}`", variable.env)).collect();
+    let variables = entry.variables.values().map(|variable| &variable.env).chain(&entry.endpoint_env);
+    let variables: Vec<_> = variables.map(|variable| format!("`{variable}`")).collect();
     match (&entry.base_url, entry.kind) {
         (Some(url), _) if variables.is_empty() => format!("`{url}`"),
         (Some(url), _) => format!("`{url}` ({})", variables.join(", ")),

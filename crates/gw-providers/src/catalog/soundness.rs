@@ -40,6 +40,14 @@ fn lists_are_sorted_and_say_nothing_twice() {
 }
 
 #[test]
+fn whose_models_are_deployed_somewhere_is_known() {
+    let makers = entries().filter_map(|entry| entry.models.deployed.as_deref());
+    assert!(makers.filter_map(|maker| Catalog::builtin().get(maker)).any(|maker| maker.id == "openai"));
+    let unknown = entries().filter_map(|entry| entry.models.deployed.as_deref());
+    assert_eq!(unknown.filter(|maker| Catalog::builtin().get(maker).is_none()).collect::<Vec<_>>(), [""; 0]);
+}
+
+#[test]
 fn ids_and_aliases_are_lower_case_words_without_a_slash() {
     for name in Catalog::builtin().names() {
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '.');

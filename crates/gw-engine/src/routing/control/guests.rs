@@ -124,7 +124,7 @@ impl Guests {
     ) -> Result<Arc<Provider>, Error> {
         let rules = &snapshot.from_requests;
         let named = permit(rules, account)?;
-        let hash = self.hash_of(account);
+        let hash = self.hash_of(snapshot.slot, account);
         if let Some(known) = self.known.borrow().providers.get(&hash) {
             return Ok(Arc::clone(known));
         }
@@ -138,8 +138,10 @@ impl Guests {
         Ok(made)
     }
 
-    fn hash_of(&self, Account { entry, house, own }: Account<'_>) -> [u8; 32] {
+    fn hash_of(&self, slot: usize, Account { entry, house, own }: Account<'_>) -> [u8; 32] {
         let mut pieces = self.pieces();
+        // Of another environment it may be another.
+        pieces.add(&slot.to_le_bytes());
         pieces.add(entry.id.as_bytes());
         pieces.add(house.map_or("", |house| &house.name.value).as_bytes());
         pieces.add(own.api_key.as_ref().map_or("", |key| key.expose()).as_bytes());

@@ -61,7 +61,7 @@ impl Resolving<'_> {
             return Ok(Offer::shared(target.clone()));
         }
         let keys = self.wish.byok.iter().filter(|key| self.is_for(key, provider));
-        let house = self.snapshot.from_requests.houses.get(&*provider.name);
+        let house = self.snapshot.from_requests.houses.get(&*provider.known_as);
         let own = keys.map(|key| {
             let account = Account { entry: provider.entry, house, own: &key.own };
             self.keyed(key, account, target.choice.model.clone(), &target.settings)

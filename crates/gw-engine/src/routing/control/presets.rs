@@ -225,7 +225,7 @@ impl Checking<'_> {
     /// Checks who a target names, and makes what it shares with all requests.
     fn target(&mut self, wanted: &mut Wanted) {
         let path = wanted.option.trim_start_matches("config").trim_start_matches('.').to_owned();
-        let name = format!("preset {} {}", self.one.name.value, wanted.option);
+        let name = format!("preset {}{} {}", self.models.prefix(), self.one.name.value, wanted.option);
         let at = |member: &str| if path.is_empty() { member.to_owned() } else { format!("{path}.{member}") };
         match (&wanted.provider, &wanted.own) {
             (Some(provider), None) => {

@@ -174,7 +174,7 @@ impl Resolving<'_> {
         let models = &self.snapshot.models;
         let named = models.named(provider).into_iter().filter_map(|index| models.providers().get(index));
         let houses = &self.snapshot.from_requests.houses;
-        let mut found: Vec<_> = named.filter_map(|one| Some((one, houses.get(&*one.name)?))).collect();
+        let mut found: Vec<_> = named.filter_map(|one| Some((one, houses.get(&*one.known_as)?))).collect();
         found.sort_by_key(|(provider, _)| !provider.serves(model));
         found.first().map(|(_, house)| *house)
     }
@@ -268,6 +268,7 @@ impl Resolving<'_> {
         let asked = shorter(changes.first_byte_timeout, everywhere.first_byte_timeout);
         let asked = asked.map(|asked| asked.min(provider.timeouts.first_byte));
         let settings = TargetSettings {
+            stands_in: target.settings.stands_in,
             override_params,
             retry,
             first_byte_timeout: shorter(asked, fixed.first_byte_timeout),
@@ -285,7 +286,9 @@ impl Resolving<'_> {
         let bare = reference.split_once('/').map_or(reference, |(bare, _)| bare);
         let is_type =
             |name: &str| self.snapshot.models.catalog().get(name).is_some_and(|known| known.id == provider.entry.id);
-        *provider.name == *reference || is_type(bare) || is_type(&bare.to_ascii_lowercase())
+        [&provider.known_as, &provider.name].iter().any(|name| ***name == *reference)
+            || is_type(bare)
+            || is_type(&bare.to_ascii_lowercase())
     }
 }
 

@@ -83,6 +83,7 @@ impl Engine {
         let guests = self.guests();
         let mut hashed = guests.pieces();
         hashed.add(call.dialect.name().as_bytes());
+        hashed.add(&snapshot.slot.to_le_bytes());
         hashed.add(head.model.as_deref().unwrap_or_default().as_bytes());
         hashed.add(head.prefer_provider.as_deref().unwrap_or_default().as_bytes());
         pieces(&asked, |piece| hashed.add(piece));
