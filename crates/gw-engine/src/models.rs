@@ -2,8 +2,8 @@
 //!
 //! A name is, in this order: a route or alias of the configuration; a model that a provider's `models` lists (so that
 //! `deepseek/deepseek-chat` listed at an aggregator is found as it stands); `provider/model`, where the provider is
-//! found by name and then by type; a model that the catalogue knows; and one that somebody may know of whose models nothing
-//! is known here: OpenRouter, if the name has a slash, and servers without a list of models.
+//! found by name and then by type; a model that the catalogue knows; and if it has a slash, one that OpenRouter may know,
+//! where that is configured.
 //!
 //! It stands for a tree of targets. Most trees are one target; where several providers serve a model, they are a group
 //! that is tried as `routing` says.

@@ -67,8 +67,8 @@ fn of_two_with_the_same_priority_comes_first_who_lists_the_model_and_then_who_st
 ";
     let snapshot = snapshot(text);
     assert_eq!(plan(&snapshot, "gpt-4o"), ["b gpt-4o", "a gpt-4o", "known gpt-4o"]);
-    assert_eq!(plan(&snapshot, "my-own-model"), ["any my-own-model"], "nobody else serves it");
-    assert_eq!(plan(&snapshot, "org/my-own-model"), ["any org/my-own-model"]);
+    assert!(snapshot.models.resolve(Some("my-own-model"), None).is_err(), "who lists nothing is named to be asked");
+    assert_eq!(plan(&snapshot, "any/my-own-model"), ["any my-own-model"]);
 }
 
 /// Three providers in an order, as operators write them.

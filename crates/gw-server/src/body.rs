@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::{Buf, Bytes, BytesMut};
 use flate2::read::{MultiGzDecoder, ZlibDecoder};
 use gw_core::{Error, ErrorCode};
+use gw_engine::Snapshot;
 use gw_engine::budget::{Budget, Taken};
 use http::{HeaderMap, header};
 use http_body::Body;
@@ -24,6 +25,17 @@ pub struct BodyLimits {
     pub timeout: Duration,
     /// When the request's total time is over.
     pub deadline: Instant,
+}
+
+impl BodyLimits {
+    /// For a request whose total time began then.
+    pub fn of(snapshot: &Snapshot, began: Instant) -> Self {
+        Self {
+            bytes_max: snapshot.body_bytes_max,
+            timeout: snapshot.body_timeout,
+            deadline: began + snapshot.request_timeout,
+        }
+    }
 }
 
 /// Reads a body whole, decompressed.

@@ -169,11 +169,7 @@ impl Api {
         incoming: Incoming,
         meter: &mut Meter,
     ) -> Result<(Bytes, Taken), Error> {
-        let limits = BodyLimits {
-            bytes_max: snapshot.body_bytes_max,
-            timeout: snapshot.body_timeout,
-            deadline: meter.started() + snapshot.request_timeout,
-        };
+        let limits = BodyLimits::of(snapshot, meter.started());
         let (body, held) = body::read(incoming, &parts.headers, limits, &self.engine.ports().held_bytes).await?;
         meter.request_body(body.len());
         Ok((body, held))

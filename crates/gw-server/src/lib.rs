@@ -20,6 +20,7 @@ pub mod openrouter;
 pub mod origin;
 pub mod plan;
 mod prefixes;
+mod question;
 mod relay;
 pub mod respond;
 pub mod routes;

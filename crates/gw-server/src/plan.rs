@@ -13,11 +13,8 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use hyper::body::Incoming;
 use serde_json::Value;
-use tokio::time::Instant;
 
-use crate::body::{self, BodyLimits};
 use crate::handle::Api;
-use crate::keys::presented_keys;
 use crate::models::Shape;
 use crate::{openrouter, respond};
 
@@ -116,20 +113,9 @@ impl Api {
         incoming: Incoming,
         request_id: RequestId,
     ) -> Result<Value, Error> {
-        let ports = self.engine.ports();
-        self.check_origin(snapshot, parts)?;
-        let presented = presented_keys(parts);
-        let identified = snapshot.identity.identify(&presented)?;
-        let _place = ports.in_flight.take(1)?;
-        let limits = BodyLimits {
-            bytes_max: snapshot.body_bytes_max,
-            timeout: snapshot.body_timeout,
-            deadline: Instant::now() + snapshot.request_timeout,
-        };
-        let (body, _held) = body::read(incoming, &parts.headers, limits, &ports.held_bytes).await?;
-        let foreign_key = presented.usual.as_deref().filter(|_| identified.foreign_key);
-        let asked = Asked::read(body, path_in(parts.uri.query()))?;
-        let keys = (identified.caller.key_name.as_deref(), foreign_key);
+        let question = self.question(snapshot, parts, incoming).await?;
+        let asked = Asked::read(question.body.clone(), path_in(parts.uri.query()))?;
+        let keys = (question.identified.caller.key_name.as_deref(), question.foreign_key());
         asked.explain(&self.engine, snapshot, &parts.headers, keys, request_id)
     }
 }

@@ -12,11 +12,8 @@ use gw_http::panics::{CatchPanic, Panicked};
 use http::request::Parts;
 use http::{Response, StatusCode};
 use hyper::body::Incoming;
-use tokio::time::Instant;
 
-use crate::body::{self, BodyLimits};
 use crate::handle::Api;
-use crate::keys::presented_keys;
 use crate::respond::{self, Voice};
 
 impl Api {
@@ -50,30 +47,20 @@ impl Api {
         incoming: Incoming,
         request_id: RequestId,
     ) -> Result<(Bytes, Taken), Error> {
-        let ports = self.engine.ports();
-        self.check_origin(snapshot, parts)?;
-        let presented = presented_keys(parts);
-        let identified = snapshot.identity.identify(&presented)?;
-        let _place = ports.in_flight.take(1)?;
-        let limits = BodyLimits {
-            bytes_max: snapshot.body_bytes_max,
-            timeout: snapshot.body_timeout,
-            deadline: Instant::now() + snapshot.request_timeout,
-        };
-        let (body, _held) = body::read(incoming, &parts.headers, limits, &ports.held_bytes).await?;
-        let foreign_key = presented.usual.as_deref().filter(|_| identified.foreign_key);
+        let question = self.question(snapshot, parts, incoming).await?;
+        let foreign_key = question.foreign_key();
         let call = StateCall {
             resource,
             method: &parts.method,
             query: parts.uri.query(),
-            owner: Owner::of(identified.caller.key_name.as_ref(), foreign_key),
+            owner: Owner::of(question.identified.caller.key_name.as_ref(), foreign_key),
             foreign_key,
-            body,
+            body: question.body.clone(),
             request_id,
         };
         let answer = self.engine.state(snapshot, &call).await?;
         // A short question may have a long answer.
-        let mut held = ports.held_bytes.nothing();
+        let mut held = self.engine.ports().held_bytes.nothing();
         held.hold(0, answer.len())?;
         Ok((answer, held))
     }

@@ -1,13 +1,11 @@
 //! How providers stand, and what that does to requests: who rests and who does not, caps, last resorts, who gives way.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::harness::{Answer, CHAT_ANSWER, Gateway, Peer, Upstream, chat, config, http_answer, json_answer, provider};
+use crate::harness::{Answer, CHAT_ANSWER, Gateway, Upstream, chat, config, http_answer, json_answer, provider};
 
 fn refusing(status: u16, code: &str, headers: &[(&str, &str)]) -> Vec<u8> {
     let body = json!({ "error": { "message": "no", "type": "invalid_request_error", "param": null, "code": code } });
@@ -20,30 +18,6 @@ fn failing(status: u16, headers: &[(&str, &str)]) -> Vec<u8> {
 
 async fn well() -> Upstream {
     Upstream::always(json_answer(CHAT_ANSWER)).await
-}
-
-/// Takes every request and says nothing.
-async fn silent() -> Upstream {
-    Upstream::start(|mut peer: Peer| async move {
-        peer.request().await;
-        peer.gone().await;
-    })
-    .await
-}
-
-/// Gives each request the next of these answers, and from then on the last one.
-async fn in_turn(answers: Vec<Vec<u8>>) -> Upstream {
-    let count = Arc::new(AtomicUsize::new(0));
-    Upstream::start(move |mut peer| {
-        let (answers, count) = (answers.clone(), Arc::clone(&count));
-        async move {
-            while peer.request().await.is_some() {
-                let at = count.fetch_add(1, Relaxed);
-                peer.send(&answers[at.min(answers.len() - 1)]).await;
-            }
-        }
-    })
-    .await
 }
 
 /// A house with these providers of the model `m`, the first one first, each with these words, and these lines of
@@ -141,8 +115,8 @@ async fn a_burst_on_every_worker_gets_no_more_than_the_cap_either() {
 #[tokio::test]
 async fn who_asks_to_be_left_alone_for_ever_rests_for_five_minutes_and_is_the_last_resort() {
     let forever = ("retry-after", "999999999");
-    let first = in_turn(vec![failing(429, &[forever]), json_answer(CHAT_ANSWER)]).await;
-    let second = in_turn(vec![json_answer(CHAT_ANSWER), json_answer(CHAT_ANSWER), failing(500, &[])]).await;
+    let first = Upstream::in_turn(vec![failing(429, &[forever]), json_answer(CHAT_ANSWER)]).await;
+    let second = Upstream::in_turn(vec![json_answer(CHAT_ANSWER), json_answer(CHAT_ANSWER), failing(500, &[])]).await;
     let gateway = Gateway::start(&house(&[&first, &second], "", NO_RETRIES)).await;
     assert_by(&gateway.chat(chat("m")).await, "p1");
     let rest_ms = breaker_of(&gateway, "p0").await["left_alone_for_ms"].as_u64().unwrap();
@@ -174,7 +148,7 @@ async fn the_last_resort_is_asked_once_and_when_all_rest_it_alone() {
 
 #[tokio::test]
 async fn answers_of_a_provider_that_rests_bring_it_back() {
-    let upstream = in_turn(vec![failing(500, &[]), json_answer(CHAT_ANSWER)]).await;
+    let upstream = Upstream::in_turn(vec![failing(500, &[]), json_answer(CHAT_ANSWER)]).await;
     let gateway = Gateway::start(&house(&[&upstream], "", EASILY_RESTED)).await;
     assert_eq!(gateway.chat(chat("m")).await.status, 500);
     assert_eq!(breaker_of(&gateway, "p0").await["state"], "open");
@@ -215,17 +189,17 @@ async fn a_weight_of_nothing_gets_nothing_not_even_after_a_failure() {
 #[tokio::test]
 async fn a_primary_that_hangs_costs_its_time_once_where_another_can_be_asked() {
     let first_byte = ", timeout: { first_byte: 200ms }";
-    let (hanging, other) = (silent().await, well().await);
+    let (hanging, other) = (Upstream::silent().await, well().await);
     let gateway = Gateway::start(&house(&[&hanging, &other], first_byte, "  retry_attempts: 2\n")).await;
     assert_by(&gateway.chat(chat("m")).await, "p1");
     assert_eq!(counts(&[&hanging, &other]), [1, 1]);
 
-    let hanging = silent().await;
+    let hanging = Upstream::silent().await;
     let gateway = Gateway::start(&house(&[&hanging], first_byte, "  retry_attempts: 2\n")).await;
     assert_eq!(gateway.chat(chat("m")).await.status, 504);
     assert_eq!(hanging.requests().len(), 3, "where it is the only one it is tried again");
 
-    let (hanging, other) = (silent().await, well().await);
+    let (hanging, other) = (Upstream::silent().await, well().await);
     let insisting = "  retry_attempts: 2\n  retry_on: [timeout]\n";
     let gateway = Gateway::start(&house(&[&hanging, &other], first_byte, insisting)).await;
     assert_by(&gateway.chat(chat("m")).await, "p1");

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::harness::{
-    Answer, CHAT_ANSWER, Gateway, Peer, Upstream, chat, config, event_stream, http_answer, json_answer, provider,
+    Answer, CHAT_ANSWER, Gateway, Upstream, chat, config, event_stream, http_answer, json_answer, provider,
     streamed_chat,
 };
 
@@ -23,21 +23,6 @@ fn failing(status: u16, headers: &[(&str, &str)]) -> Vec<u8> {
     http_answer(status, &[&[("content-type", "application/json")], headers].concat(), BROKEN)
 }
 
-/// Answers in the order of `answers`, and with the last one from then on.
-async fn in_turn(answers: Vec<Vec<u8>>) -> Upstream {
-    let count = Arc::new(AtomicUsize::new(0));
-    Upstream::start(move |mut peer| {
-        let (answers, count) = (answers.clone(), Arc::clone(&count));
-        async move {
-            while peer.request().await.is_some() {
-                let at = count.fetch_add(1, Relaxed);
-                peer.send(&answers[at.min(answers.len() - 1)]).await;
-            }
-        }
-    })
-    .await
-}
-
 /// Streams these events for every request, and closes the connection.
 async fn streaming(events: String) -> Upstream {
     Upstream::start(move |mut peer| {
@@ -46,15 +31,6 @@ async fn streaming(events: String) -> Upstream {
             peer.request().await;
             peer.send([event_stream(), events.as_bytes()].concat()).await;
         }
-    })
-    .await
-}
-
-/// Takes every request and says nothing.
-async fn silent() -> Upstream {
-    Upstream::start(|mut peer: Peer| async move {
-        peer.request().await;
-        peer.gone().await;
     })
     .await
 }
@@ -94,7 +70,7 @@ fn assert_unused(record: &Value, provider: &str, used: &Value) {
 
 #[tokio::test]
 async fn a_failure_that_passes_is_tried_again_at_the_same_provider() {
-    let upstream = in_turn(vec![failing(500, &[]), failing(503, &[]), json_answer(CHAT_ANSWER)]).await;
+    let upstream = Upstream::in_turn(vec![failing(500, &[]), failing(503, &[]), json_answer(CHAT_ANSWER)]).await;
     let gateway = Gateway::start(&retrying(&upstream, 2)).await;
     let answer = gateway.chat(chat("m")).await;
     assert_by(&answer, "p0", "3", "false");
@@ -142,12 +118,12 @@ async fn when_all_fail_the_last_error_is_told_and_every_attempt_is_remembered() 
 #[tokio::test]
 async fn a_provider_that_says_when_is_asked_again_then_and_not_when_that_is_too_late() {
     let (now, long) = (("retry-after-ms", "20"), ("retry-after", "3600"));
-    let upstream = in_turn(vec![failing(429, &[now]), json_answer(CHAT_ANSWER)]).await;
+    let upstream = Upstream::in_turn(vec![failing(429, &[now]), json_answer(CHAT_ANSWER)]).await;
     let gateway = Gateway::start(&retrying(&upstream, 2)).await;
     assert_by(&gateway.chat(chat("m")).await, "p0", "2", "false");
 
     let past = ("retry-after", "Wed, 21 Oct 2015 07:28:00 GMT");
-    let upstream = in_turn(vec![failing(429, &[past]), json_answer(CHAT_ANSWER)]).await;
+    let upstream = Upstream::in_turn(vec![failing(429, &[past]), json_answer(CHAT_ANSWER)]).await;
     let gateway = Gateway::start(&retrying(&upstream, 2)).await;
     assert_by(&gateway.chat(chat("m")).await, "p0", "2", "false");
 
@@ -233,7 +209,7 @@ async fn the_first_word_is_forwarded_when_it_comes() {
         peer.gone().await;
     })
     .await;
-    let other = silent().await;
+    let other = Upstream::silent().await;
     let gateway = Gateway::start(&house(&[&upstream, &other], "")).await;
     let mut client = gateway.client().await;
     client.post("/v1/chat/completions", &[], streamed_chat("m")).await;
@@ -254,7 +230,7 @@ async fn a_translated_stream_is_held_until_its_first_word_too() {
 
 #[tokio::test]
 async fn a_silent_provider_is_left_for_the_next_when_its_time_is_over() {
-    let (first, second) = (silent().await, Upstream::always(json_answer(CHAT_ANSWER)).await);
+    let (first, second) = (Upstream::silent().await, Upstream::always(json_answer(CHAT_ANSWER)).await);
     let routes = "routes:\n  - name: r\n    targets:\n      - { provider: p0, model: m, first_byte_timeout: 50ms }\n      \
                   - { provider: p1, model: m }\n";
     let gateway = Gateway::start(&house(&[&first, &second], routes)).await;
@@ -281,7 +257,7 @@ async fn a_stream_that_says_nothing_but_its_role_is_left_for_the_next_when_its_t
 
 #[tokio::test]
 async fn a_slow_answer_gets_another_beside_it_and_the_loser_is_cancelled() {
-    let (first, second) = (silent().await, Upstream::always(json_answer(CHAT_ANSWER)).await);
+    let (first, second) = (Upstream::silent().await, Upstream::always(json_answer(CHAT_ANSWER)).await);
     let slow = "  latency_threshold: 50ms\n  fallback_on_slow_response: true\n  slow_response: hedge\n";
     let gateway = Gateway::start(&house(&[&first, &second], slow)).await;
     let answer = gateway.chat(chat("m")).await;

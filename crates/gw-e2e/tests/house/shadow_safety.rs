@@ -20,15 +20,6 @@ fn with_shadow(old: &Upstream, new: &Upstream, rollout: &str, more: &str) -> Str
     ))
 }
 
-/// Takes requests, and never answers.
-async fn silent() -> Upstream {
-    Upstream::start(|mut peer| async move {
-        peer.request().await;
-        peer.gone().await;
-    })
-    .await
-}
-
 async fn answering() -> Upstream {
     Upstream::always(json_answer(CHAT_ANSWER)).await
 }
@@ -43,7 +34,7 @@ async fn counted(gateway: &Gateway, series: &str, count: f64) {
 
 #[tokio::test]
 async fn no_client_waits_for_a_shadow_that_hangs_and_no_more_of_them_are_sent_than_there_is_room_for() {
-    let (old, new) = (answering().await, silent().await);
+    let (old, new) = (answering().await, Upstream::silent().await);
     let mut gateway = Gateway::start(&with_shadow(&old, &new, "traffic_percentage: 100", "")).await;
     for _ in 0..5 {
         let answer = gateway.chat(chat("m")).await;
@@ -122,7 +113,7 @@ async fn what_is_on_its_way_is_given_up_when_the_rollout_is_rolled_back() {
 
 #[tokio::test]
 async fn a_shadow_is_given_up_when_the_client_leaves() {
-    let (old, new) = (silent().await, silent().await);
+    let (old, new) = (Upstream::silent().await, Upstream::silent().await);
     let gateway = Gateway::start(&with_shadow(&old, &new, "traffic_percentage: 100", "")).await;
     let mut client = Client::connect(gateway.address).await;
     client.post("/v1/chat/completions", &[], chat("m")).await;

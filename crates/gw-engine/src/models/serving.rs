@@ -45,22 +45,13 @@ impl Models {
         (self.is_ranked(provider) && deployed.is_some_and(|maker| known(maker).is_some())).then_some(Claim::Deployed)
     }
 
-    /// Who may serve a model that nobody is known to serve: routers, for the names of others' models; and those without
-    /// a list of whose models nothing is known at all, by priority.
+    /// Who may serve a model that nobody is known to serve: routers, for the names of others' models. A name that is
+    /// written wrong goes to nobody.
     pub(super) fn perhaps_serving(&self, name: &str) -> Vec<ProviderIndex> {
-        let is_router = |provider: &Provider| name.contains('/') && openrouter::is(provider) && provider.is_usable();
-        let takes_any = |provider: &Provider| {
-            self.choosing.is_written
-                && provider.is_usable()
-                && provider.entry.kind == Kind::Http
-                && !openrouter::is(provider)
-                && provider.known_models().is_empty()
+        let is_router = |provider: &Provider| {
+            name.contains('/') && openrouter::is(provider) && provider.is_usable() && provider.models.is_empty()
         };
-        let may = |index: &ProviderIndex| {
-            let provider = &self.providers[*index];
-            provider.models.is_empty() && (is_router(provider) || takes_any(provider))
-        };
-        by_priority(&self.providers, (0..self.providers.len()).filter(may))
+        by_priority(&self.providers, (0..self.providers.len()).filter(|index| is_router(&self.providers[*index])))
     }
 
     /// Whether nothing but a model's name stands for it: it is no route, and no rule was asked.

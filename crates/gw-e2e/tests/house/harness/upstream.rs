@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use parking_lot::Mutex;
 use rustls::ServerConfig;
@@ -87,6 +88,30 @@ impl Upstream {
                 }
             }
         })
+    }
+
+    /// Gives each request the next of these answers, and from then on the last one.
+    pub(crate) async fn in_turn(answers: Vec<Vec<u8>>) -> Self {
+        let count = Arc::new(AtomicUsize::new(0));
+        Self::start(move |mut peer| {
+            let (answers, count) = (answers.clone(), Arc::clone(&count));
+            async move {
+                while peer.request().await.is_some() {
+                    let at = count.fetch_add(1, Relaxed);
+                    peer.send(&answers[at.min(answers.len() - 1)]).await;
+                }
+            }
+        })
+        .await
+    }
+
+    /// Takes every request and says nothing.
+    pub(crate) async fn silent() -> Self {
+        Self::start(|mut peer: Peer| async move {
+            peer.request().await;
+            peer.gone().await;
+        })
+        .await
     }
 
     fn listen<S, F>(listener: TcpListener, tls: Option<Arc<ServerConfig>>, script: S) -> Self
