@@ -42,7 +42,7 @@ const MEMBERS: [(&str, &str); 12] = [
     ("transforms", "the gateway does not change conversations"),
     ("plugins", "the gateway has no plugins"),
     ("route", "it is no text"),
-    ("preset", "the gateway has no presets"),
+    ("preset", "it is no text"),
     ("session_id", "the gateway does not route by it"),
     ("trace", "the gateway does not send traces by it"),
     ("debug", "the gateway does not echo what it sends"),

@@ -166,15 +166,19 @@ fn group(
 fn strategy(mut members: Members, names: &[Option<Box<str>>], wish: &mut Wish) -> Result<(Strategy, Failures), Error> {
     let sticky = sticky(&mut members, wish)?;
     let mode = members.text("mode")?;
-    let found = match mode.as_deref().unwrap_or("fallback") {
-        "fallback" | "priority" => Strategy::Balance(Balance::Priority),
-        "loadbalance" | "weighted" => sticky.map_or(Strategy::Balance(Balance::Weighted), Strategy::Sticky),
-        "sticky" => Strategy::Sticky(sticky.unwrap_or_else(|| vec![USER.into()])),
-        "round-robin" => Strategy::Balance(Balance::RoundRobin),
-        "single" => Strategy::Single,
-        "conditional" => conditional(&mut members, names)?,
-        _ => return Err(members.wrong("mode", "must be single, fallback, loadbalance or conditional")),
-    };
+    let found =
+        match mode.as_deref().unwrap_or("fallback") {
+            "fallback" | "priority" => Strategy::Balance(Balance::Priority),
+            "loadbalance" | "weighted" => sticky.map_or(Strategy::Balance(Balance::Weighted), Strategy::Sticky),
+            "sticky" => Strategy::Sticky(sticky.unwrap_or_else(|| vec![USER.into()])),
+            "round-robin" => Strategy::Balance(Balance::RoundRobin),
+            "single" => Strategy::Single,
+            "conditional" => conditional(&mut members, names)?,
+            _ => return Err(members.wrong(
+                "mode",
+                "must be single, fallback (or priority), loadbalance (or weighted), round-robin, sticky or conditional",
+            )),
+        };
     let fallback = match members.statuses("on_status_codes")? {
         Some(codes) => Failures::of_statuses(codes),
         None => Failures::ELSEWHERE,

@@ -16,10 +16,8 @@ use super::guests::{Account, Guests, Places};
 use super::wish::{Changes, Own, Wanted, Wish};
 use super::{SUFFIXES, narrow};
 use crate::models::{Choice, RouteTarget, Target, TargetSettings};
+use crate::openrouter;
 use crate::snapshot::{Credential, Provider, Snapshot};
-
-/// The type that understands its own members itself.
-const OPENROUTER: &str = "openrouter";
 
 /// What a wish is resolved with.
 pub(super) struct Resolving<'a> {
@@ -64,7 +62,7 @@ impl Resolving<'_> {
             }
             (None, None) => self.models()?,
         };
-        let of_openrouter = |offer: &Offer<Target>| offer.targets().all(|it| it.choice.provider.entry.id == OPENROUTER);
+        let of_openrouter = |offer: &Offer<Target>| offer.targets().all(|it| openrouter::is(&it.choice.provider));
         let is_openrouters = wish.tree.is_none()
             && wish.provider.is_none()
             && offered.iter().all(|one| one.offers.targets().into_iter().all(of_openrouter));
@@ -294,7 +292,7 @@ impl Resolving<'_> {
 
 /// Whether a provider's own names of models may end as OpenRouter's do.
 fn has_own_suffixes(provider: &Provider) -> bool {
-    matches!(provider.entry.id.as_str(), OPENROUTER | "openai-compatible")
+    openrouter::is(provider) || provider.entry.id == "openai-compatible"
 }
 
 fn shorter(one: Option<Duration>, other: Option<Duration>) -> Option<Duration> {
