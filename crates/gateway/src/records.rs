@@ -10,11 +10,12 @@ use gw_policy::canary::Stage;
 use gw_runtime::mailbox::Receiver;
 use gw_telemetry::Registry;
 use gw_telemetry::request_log::RequestLog;
+use tokio::task::yield_now;
 use tokio::time::Instant;
 
 use crate::settings::Lasting;
 
-/// Records that are taken at a time.
+/// Records that are looked at before other tasks have their turn.
 const BATCH_MAX: usize = 256;
 
 /// Who wants to know of finished requests.
@@ -29,20 +30,27 @@ pub(crate) struct Readers {
 
 /// Takes what comes, until every sender is gone and the last record is on its way.
 pub(crate) async fn run(mut finished: Receiver<RequestRecord>, mut readers: Readers) {
-    while let Some(mut batch) = finished.next_batch(BATCH_MAX).await {
-        if let Some(log) = &mut readers.log {
-            log.write(&batch);
+    while let Some(batch) = finished.next_batch().await {
+        for records in batch.chunks(BATCH_MAX) {
+            readers.read(records);
+            yield_now().await;
         }
-        let trials = &readers.lasting.trials;
-        for (trial, stage) in trials.learn(&batch, readers.epoch.elapsed()) {
+    }
+}
+
+impl Readers {
+    fn read(&mut self, records: &[RequestRecord]) {
+        if let Some(log) = &mut self.log {
+            log.write(records);
+        }
+        let trials = &self.lasting.trials;
+        for (trial, stage) in trials.learn(records, self.epoch.elapsed()) {
             tell(&trial, stage);
         }
         let stages =
             trials.running().iter().map(|trial| (Arc::clone(&trial.subject.name), trial.stage().name())).collect();
-        readers.registry.canaries(stages);
-        // Nobody asked for it, so that it is in nobody's totals.
-        batch.retain(|record| record.shadow.is_none());
-        readers.recent.add(batch);
+        self.registry.canaries(stages);
+        self.recent.add(records);
     }
 }
 

@@ -99,6 +99,10 @@ impl Field {
     /// Whether that is its name in the text that was scanned, however it is written there.
     fn is_named(&self, text: &[u8], name: &[u8]) -> bool {
         let written = self.written(text);
+        // An escape begins with a backslash: most names are told apart by their first letter.
+        if written.first() != name.first() && written.first() != Some(&b'\\') {
+            return false;
+        }
         // An escape is longer than what it stands for: only a longer text may be the name in other letters.
         match written.len().cmp(&name.len()) {
             Ordering::Less => false,
@@ -144,6 +148,14 @@ impl<'a> Object<'a> {
     pub fn get(&self, name: &str) -> Option<&'a str> {
         let field = self.fields.get(self.text.as_bytes(), name)?;
         self.text.get(field.value()).filter(|value| *value != "null")
+    }
+
+    /// The members with their values, in their order; `null` is no value.
+    pub fn members(&self) -> impl Iterator<Item = (Cow<'a, [u8]>, &'a str)> {
+        let text = self.text;
+        let all =
+            self.fields.iter().filter_map(move |field| Some((field.name(text.as_bytes()), text.get(field.value())?)));
+        all.filter(|(_, value)| *value != "null")
     }
 
     /// Whether every member has one of those names.

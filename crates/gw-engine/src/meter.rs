@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use gw_core::record::KeyHash;
 use gw_core::{Cost, Error, ErrorCode, Operation, Outcome, RequestId, RequestRecord, ServiceTier, Usage};
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use tokio::time::Instant;
 
 use self::marks::Marks;
@@ -33,7 +33,9 @@ const ID_PIECES_MAX: u8 = 8;
 /// Longer ids and names of clients and providers are cut.
 const FOREIGN_ID_BYTES_MAX: usize = 200;
 /// Where clients ask to be told more: `attempts`.
-const DEBUG: &str = "x-gateway-debug";
+const DEBUG: HeaderName = HeaderName::from_static("x-gateway-debug");
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// What is remembered of one request.
 pub struct Meter {
@@ -61,9 +63,8 @@ pub struct Meter {
 impl Meter {
     /// Opens the meter of a request whose head has just been read.
     pub fn open(ports: &Rc<Ports>, request_id: RequestId, operation: Operation, dialect: &'static str) -> Box<Self> {
-        let record = RequestRecord::begin(request_id, operation, dialect, ports.clock.now());
         ports.bank.request_started();
-        Self::of(ports, record)
+        Self::of(ports, request_id, operation, dialect, None)
     }
 
     /// Opens the meter of a copy of a request that a rollout's shadow gets: nobody's request, which is paid for.
@@ -73,31 +74,41 @@ impl Meter {
         dialect: &'static str,
         rollout: &Arc<str>,
     ) -> Box<Self> {
-        let record = RequestRecord::begin(request_id, Operation::Chat, dialect, ports.clock.now());
-        Self::of(ports, RequestRecord { shadow: Some(Arc::clone(rollout)), ..record })
+        Self::of(ports, request_id, Operation::Chat, dialect, Some(Arc::clone(rollout)))
     }
 
-    fn of(ports: &Rc<Ports>, record: RequestRecord) -> Box<Self> {
-        let marks = Marks::begin();
-        Box::new(Self {
-            ports: Rc::clone(ports),
-            record,
-            resolved: None,
-            outcome: None,
-            marks,
-            streams: false,
-            words: Words::default(),
-            tells_cost: false,
-            looks_for_id: 0,
-            custom_cost: None,
-            _in_flight: None,
-            place: None,
-            notices: Notices::default(),
-            beside: None,
-            told: None,
-            recorder: None,
-            resuming: Resuming::No,
-        })
+    fn of(
+        ports: &Rc<Ports>,
+        request_id: RequestId,
+        operation: Operation,
+        dialect: &'static str,
+        shadow: Option<Arc<str>>,
+    ) -> Box<Self> {
+        // The room first, so that it is written in its place: it is large, and there is one for each request.
+        let room = Box::new_uninit();
+        let begun = RequestRecord::begin(request_id, operation, dialect, ports.clock.now());
+        Box::write(
+            room,
+            Self {
+                ports: Rc::clone(ports),
+                record: RequestRecord { shadow, ..begun },
+                resolved: None,
+                outcome: None,
+                marks: Marks::begin(),
+                streams: false,
+                words: Words::default(),
+                tells_cost: false,
+                looks_for_id: 0,
+                custom_cost: None,
+                _in_flight: None,
+                place: None,
+                notices: Notices::default(),
+                beside: None,
+                told: None,
+                recorder: None,
+                resuming: Resuming::No,
+            },
+        )
     }
 
     /// The id of the request.
@@ -122,12 +133,12 @@ impl Meter {
 
     /// Notes what the client says about its request.
     pub fn request_head(&mut self, headers: &HeaderMap) {
-        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
         self.notices.tells_attempts =
             text(DEBUG).is_some_and(|wanted| wanted.split(',').any(|word| word.trim() == "attempts"));
-        self.record.client_request_id = text("x-request-id").map(shortened);
+        self.record.client_request_id = text(X_REQUEST_ID).map(shortened);
         // version "-" trace id "-" parent id "-" flags (W3C Trace Context §3.2)
-        self.record.trace_id = text("traceparent")
+        self.record.trace_id = text(TRACEPARENT)
             .and_then(|value| value.split('-').nth(1))
             .filter(|id| id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit()))
             .map(Box::from);
@@ -316,7 +327,8 @@ impl Meter {
     /// What the provider reported as used.
     pub fn used(&mut self, usage: Option<Usage>) {
         if let Some(usage) = usage {
-            self.record.usage = Some(self.record.usage.unwrap_or_default().merge(usage));
+            self.record.usage = Some(self.record.usage.map_or(usage, |before| before.merge(usage)));
+            self.record.cost = None;
         }
     }
 
@@ -324,6 +336,7 @@ impl Meter {
     pub fn served(&mut self, tier: Option<&str>) {
         if let (Some(usage), Some(tier)) = (&mut self.record.usage, tier) {
             usage.service_tier = ServiceTier::of(tier);
+            self.record.cost = None;
         }
     }
 
@@ -341,6 +354,14 @@ impl Meter {
             None => Cost::of(usage, &resolved.price, self.record.started_at),
         };
         Some(cost.or_told(told))
+    }
+
+    /// The same, of an answer that is whole: remembered, unless more is reported as used.
+    pub fn settled_cost(&mut self) -> Option<&Cost> {
+        if self.record.cost.is_none() {
+            self.record.cost = self.cost();
+        }
+        self.record.cost.as_ref()
     }
 
     /// The client asks to be told the cost in the answer.
@@ -422,7 +443,7 @@ impl Drop for Meter {
             return;
         }
         self.record.timings = self.marks.timings(self.record.stream);
-        self.record.cost = self.cost();
+        self.settled_cost();
         self.record.outcome = match self.outcome {
             Some(outcome) => outcome,
             // Dropped by the unwinding of a panic that nobody on the path caught.

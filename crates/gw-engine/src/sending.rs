@@ -20,60 +20,54 @@ const PROVIDER_REQUEST_IDS: [HeaderName; 3] = [
     HeaderName::from_static("x-amzn-requestid"),
 ];
 
-/// What came back of an exchange.
-enum Exchanged {
-    /// It stands.
-    Final(Response<Answer>),
-    /// The credential was refused, and there is another now.
-    Outdated(Response<Answer>),
-}
-
 impl Attempt<'_> {
     /// Authenticates a request that is complete but for that, sends it, and waits for the head of the answer.
     pub(crate) async fn send(
         &self,
-        mut request: Box<Request<RequestBody>>,
+        request: Box<Request<RequestBody>>,
         meter: &mut Meter,
     ) -> Result<Response<Answer>, Error> {
-        let again = self.copy(&request);
-        let used = self.authenticated(&mut request).await?;
-        meter.attempt();
-        let response = match (self.transmitted(request, used).await?, again) {
-            (Exchanged::Outdated(_), Some(again)) => {
+        let response = match self.authenticator() {
+            None => {
                 meter.attempt();
-                Box::pin(self.exchanged_anew(again)).await?
+                self.transmitted(request, None).await?
             }
-            (Exchanged::Outdated(response) | Exchanged::Final(response), _) => response,
+            // Rarer, and larger: it does not weigh on the futures of all others.
+            Some(authenticator) => {
+                Box::pin(self.sent_authenticated(authenticator, request, || meter.attempt())).await?
+            }
         };
         meter.answered(provider_request_id(response.headers()));
         Ok(response)
     }
 
     /// The same for one of several calls that are one attempt.
-    pub(crate) async fn exchanged(&self, mut request: Box<Request<RequestBody>>) -> Result<Response<Answer>, Error> {
-        let again = self.copy(&request);
-        let used = self.authenticated(&mut request).await?;
-        match (self.transmitted(request, used).await?, again) {
-            (Exchanged::Outdated(_), Some(again)) => Box::pin(self.exchanged_anew(again)).await,
-            (Exchanged::Outdated(response) | Exchanged::Final(response), _) => Ok(response),
+    pub(crate) async fn exchanged(&self, request: Box<Request<RequestBody>>) -> Result<Response<Answer>, Error> {
+        match self.authenticator() {
+            None => self.transmitted(request, None).await,
+            Some(authenticator) => Box::pin(self.sent_authenticated(authenticator, request, || ())).await,
         }
     }
 
-    /// A request once more, after what it was authenticated with was refused.
-    async fn exchanged_anew(&self, mut request: Box<Request<RequestBody>>) -> Result<Response<Answer>, Error> {
-        let used = self.authenticated(&mut request).await?;
-        let (Exchanged::Outdated(response) | Exchanged::Final(response)) = self.transmitted(request, used).await?;
-        Ok(response)
-    }
-
-    /// The request, where it may have to be authenticated twice: a token may be refused before its time is over.
-    fn copy(&self, request: &Request<RequestBody>) -> Option<Box<Request<RequestBody>>> {
-        self.authenticator().filter(|authenticator| authenticator.is_renewed())?;
-        let mut copy = Box::new(Request::new(request.body().again()?));
-        *copy.method_mut() = request.method().clone();
-        *copy.uri_mut() = request.uri().clone();
-        *copy.headers_mut() = request.headers().clone();
-        Some(copy)
+    /// Authenticates a request and sends it; once more, if the credential was refused and there is another now: a token
+    /// may be refused before its time is over.
+    async fn sent_authenticated(
+        &self,
+        authenticator: &Authenticator,
+        mut request: Box<Request<RequestBody>>,
+        mut sending: impl FnMut(),
+    ) -> Result<Response<Answer>, Error> {
+        let mut again = if authenticator.is_renewed() { copy(&request) } else { None };
+        loop {
+            let used = self.authenticated(&mut request).await?;
+            sending();
+            let response = self.transmitted(request, used.as_ref()).await?;
+            let is_accepted = self.accepted(used, response.status(), response.headers());
+            match again.take() {
+                Some(copy) if !is_accepted => request = copy,
+                Some(_) | None => return Ok(response),
+            }
+        }
     }
 
     fn authenticator(&self) -> Option<&Authenticator> {
@@ -102,14 +96,13 @@ impl Attempt<'_> {
     async fn transmitted(
         &self,
         request: Box<Request<RequestBody>>,
-        used: Option<(&Authenticator, Used)>,
-    ) -> Result<Exchanged, Error> {
+        used: Option<&(&Authenticator, Used)>,
+    ) -> Result<Response<Answer>, Error> {
         let provider = &self.resolved.choice.provider;
         let sending = attempt::send(&provider.destination, &self.ports.pools, request, self.timeouts, self.deadline);
         let mut response = sending.await.map_err(|error| self.failed(&error))?;
-        self.mask(&mut response, used.as_ref());
-        let is_accepted = self.accepted(used, response.status(), response.headers());
-        Ok(if is_accepted { Exchanged::Final(response) } else { Exchanged::Outdated(response) })
+        self.mask(&mut response, used);
+        Ok(response)
     }
 
     /// Takes out of the head of a refusal whatever repeats the credential; its body is searched when it is read.
@@ -175,4 +168,13 @@ fn unauthorized(provider: &str, error: &AuthError) -> Error {
         Some(after) => told.with_retry_after(after),
         None => told,
     }
+}
+
+/// A request, as far as it can be sent twice.
+fn copy(request: &Request<RequestBody>) -> Option<Box<Request<RequestBody>>> {
+    let mut copy = Box::new(Request::new(request.body().again()?));
+    *copy.method_mut() = request.method().clone();
+    *copy.uri_mut() = request.uri().clone();
+    *copy.headers_mut() = request.headers().clone();
+    Some(copy)
 }

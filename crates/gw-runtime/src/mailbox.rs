@@ -3,7 +3,6 @@
 //! Each sender has a queue of its own, so that workers do not meet. A push does not wake the receiver, which looks
 //! every [`LOOK_EVERY`] and earlier only if a queue is half full.
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::mem;
 use std::sync::Arc;
@@ -41,10 +40,11 @@ pub struct Sender<T> {
 /// Takes items out of the mailbox.
 pub struct Receiver<T> {
     shared: Arc<Shared<T>>,
-    /// Taken from the queues and not yet handed out.
-    backlog: VecDeque<T>,
-    /// Changes places with a queue's items, so that the queue is locked for no longer than that.
-    spare: Vec<T>,
+    /// What was handed out last. It changes places with a queue's items, so that the queue is locked for no longer than
+    /// that, and no item is moved.
+    batch: Vec<T>,
+    /// The queue that is looked at next: each has its turn.
+    turn: usize,
 }
 
 struct Shared<T> {
@@ -68,7 +68,7 @@ pub fn mailbox<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
         refused: AtomicU64::new(0),
         wake: Notify::new(),
     });
-    (Sender::new(Arc::clone(&shared)), Receiver { shared, backlog: VecDeque::new(), spare: Vec::new() })
+    (Sender::new(Arc::clone(&shared)), Receiver { shared, batch: Vec::new(), turn: 0 })
 }
 
 impl<T> Sender<T> {
@@ -115,21 +115,17 @@ impl<T> Drop for Sender<T> {
 }
 
 impl<T> Receiver<T> {
-    /// Waits for items and returns at most `max` of them, at least one; `None` once every sender is gone and nothing
-    /// is left. Items of one sender keep their order. No item is lost if the future is dropped.
-    pub async fn next_batch(&mut self, max: usize) -> Option<Vec<T>> {
+    /// Waits for items and returns all that wait of one sender, in their order; `None` once every sender is gone and
+    /// nothing is left. They are dropped by the next call. No item is lost if the future is dropped.
+    pub async fn next_batch(&mut self) -> Option<&[T]> {
+        self.empty();
         loop {
-            // Queues are looked at only when the backlog is empty: what waits is at most twice what the queues hold.
-            if self.backlog.is_empty() && self.collect() == Senders::Gone && self.backlog.is_empty() {
-                return None;
+            let senders = self.collect();
+            if !self.batch.is_empty() {
+                return Some(&self.batch);
             }
-            if !self.backlog.is_empty() {
-                let count = self.backlog.len().min(max.max(1));
-                let batch = self.backlog.drain(..count).collect();
-                if self.backlog.capacity() > 4 * self.backlog.len().max(ITEMS_KEPT) {
-                    self.backlog.shrink_to(self.backlog.len());
-                }
-                return Some(batch);
+            if senders == Senders::Gone {
+                return None;
             }
             // The result does not matter: woken or not, it is time to look again.
             let _ = timeout(LOOK_EVERY, self.shared.wake.notified()).await;
@@ -141,22 +137,33 @@ impl<T> Receiver<T> {
         self.shared.refused.load(Ordering::Relaxed)
     }
 
-    /// Moves what is in the queues to the backlog, and forgets the queues whose sender is gone.
+    fn empty(&mut self) {
+        let count = self.batch.len();
+        self.batch.clear();
+        // Where there is much to do the memory goes from queue to queue; after a burst it goes.
+        if self.batch.capacity() > 4 * count.max(ITEMS_KEPT) {
+            self.batch.shrink_to(count);
+        }
+    }
+
+    /// Takes what is in the next queue that has something, and forgets the queues whose sender is gone.
     fn collect(&mut self) -> Senders {
-        let (backlog, spare) = (&mut self.backlog, &mut self.spare);
         let mut queues = self.shared.queues.lock();
-        queues.retain(|queue| {
+        for _ in 0..queues.len() {
+            self.turn %= queues.len();
+            let queue = &queues[self.turn];
             // Read before the items are: an item pushed before the close is among them.
             let closed = queue.closed.load(Ordering::Acquire);
-            mem::swap(&mut *queue.items.lock(), spare);
-            let count = spare.len();
-            backlog.extend(spare.drain(..));
-            // Where there is much to do the memory goes from queue to queue; after a burst it goes.
-            if spare.capacity() > 4 * count.max(ITEMS_KEPT) {
-                spare.shrink_to(count);
+            mem::swap(&mut *queue.items.lock(), &mut self.batch);
+            if closed {
+                queues.remove(self.turn);
+            } else {
+                self.turn += 1;
             }
-            !closed
-        });
+            if !self.batch.is_empty() {
+                return Senders::Left;
+            }
+        }
         if queues.is_empty() { Senders::Gone } else { Senders::Left }
     }
 }
@@ -174,11 +181,15 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn items_come_in_batches_no_larger_than_asked_for() {
-        let (sender, mut receiver) = mailbox(100);
-        (0..5).for_each(|item| sender.push(item).unwrap());
-        assert_eq!(receiver.next_batch(3).await, Some(vec![0, 1, 2]));
-        assert_eq!(receiver.next_batch(3).await, Some(vec![3, 4]));
+    async fn items_come_in_batches_of_one_sender_each_in_its_turn() {
+        let (first, mut receiver) = mailbox(100);
+        let second = first.clone();
+        (0..3).for_each(|item| first.push(item).unwrap());
+        second.push(10).unwrap();
+        assert_eq!(receiver.next_batch().await, Some(&[0, 1, 2][..]));
+        first.push(3).unwrap();
+        assert_eq!(receiver.next_batch().await, Some(&[10][..]), "who had its turn waits for the others");
+        assert_eq!(receiver.next_batch().await, Some(&[3][..]));
     }
 
     #[tokio::test]
@@ -187,7 +198,7 @@ mod tests {
         let results: Vec<_> = (0..4).map(|item| sender.push(item)).collect();
         assert_eq!(results, [Ok(()), Ok(()), Err(Full), Err(Full)]);
         assert_eq!((sender.refused(), receiver.refused()), (2, 2));
-        assert_eq!(receiver.next_batch(10).await, Some(vec![0, 1]));
+        assert_eq!(receiver.next_batch().await, Some(&[0, 1][..]));
         assert_eq!(sender.push(9), Ok(()));
     }
 
@@ -207,28 +218,29 @@ mod tests {
         sender.push("first").unwrap();
         other.push("second").unwrap();
         drop((sender, other));
-        assert_eq!(receiver.next_batch(10).await, Some(vec!["first", "second"]));
-        assert_eq!(receiver.next_batch(10).await, None);
+        assert_eq!(receiver.next_batch().await, Some(&["first"][..]));
+        assert_eq!(receiver.next_batch().await, Some(&["second"][..]));
+        assert_eq!(receiver.next_batch().await, None);
     }
 
     #[tokio::test(start_paused = true)]
     async fn one_item_waits_for_the_next_look_and_half_a_mailbox_does_not() {
         let (sender, mut receiver) = mailbox(4);
         let started = Instant::now();
-        let (batch, ()) = tokio::join!(receiver.next_batch(10), async { sender.push(1).unwrap() });
-        assert_eq!((batch, started.elapsed()), (Some(vec![1]), LOOK_EVERY));
+        let (batch, ()) = tokio::join!(receiver.next_batch(), async { sender.push(1).unwrap() });
+        assert_eq!((batch, started.elapsed()), (Some(&[1][..]), LOOK_EVERY));
 
         let started = Instant::now();
-        let (batch, ()) = tokio::join!(receiver.next_batch(10), async { (0..2).for_each(|n| sender.push(n).unwrap()) });
-        assert_eq!((batch, started.elapsed()), (Some(vec![0, 1]), Duration::ZERO));
+        let (batch, ()) = tokio::join!(receiver.next_batch(), async { (0..2).for_each(|n| sender.push(n).unwrap()) });
+        assert_eq!((batch, started.elapsed()), (Some(&[0, 1][..]), Duration::ZERO));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_receiver_that_gives_up_waiting_loses_nothing() {
         let (sender, mut receiver) = mailbox(100);
-        assert!(timeout(Duration::from_millis(10), receiver.next_batch(10)).await.is_err());
+        assert!(timeout(Duration::from_millis(10), receiver.next_batch()).await.is_err());
         sender.push(1).unwrap();
-        assert_eq!(receiver.next_batch(10).await, Some(vec![1]));
+        assert_eq!(receiver.next_batch().await, Some(&[1][..]));
     }
 
     #[tokio::test(flavor = "multi_thread")]
@@ -243,7 +255,7 @@ mod tests {
             .collect();
         drop(sender);
         let (mut received, mut sum) = (0, 0);
-        while let Some(batch) = receiver.next_batch(50).await {
+        while let Some(batch) = receiver.next_batch().await {
             received += u64::try_from(batch.len()).unwrap();
             sum += batch.iter().sum::<u64>();
         }

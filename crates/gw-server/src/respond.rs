@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use gw_core::{Error, ErrorCode, RequestId};
+use gw_core::{Cost, Error, ErrorCode, RequestId};
 use gw_dialects::{DialectId, chat, unary};
 use gw_engine::reply::Content;
 use gw_engine::{Meter, Reply, ReplyBody};
@@ -118,7 +118,7 @@ fn reply(reply: Reply, dialect: DialectId, mut meter: Box<Meter>) -> Response<Re
     told_in_dialect(&mut headers, dialect, &meter);
     told_attempts(&mut headers, Ok(status), &meter);
     if matches!(content, Content::Whole(..)) {
-        told_cost(&mut headers, &meter);
+        told_cost(&mut headers, &mut meter);
     }
     meter.status(status.as_u16());
     build(status, headers, ReplyBody::new(content, meter))
@@ -195,8 +195,8 @@ fn told_attempts(headers: &mut HeaderMap, end: Result<StatusCode, &Error>, meter
 }
 
 /// What the request cost, in dollars, where that is known before the head is sent.
-fn told_cost(headers: &mut HeaderMap, meter: &Meter) {
-    let total = meter.cost().and_then(|cost| cost.total());
+fn told_cost(headers: &mut HeaderMap, meter: &mut Meter) {
+    let total = meter.settled_cost().and_then(Cost::total);
     if let Some(total) = total.and_then(|total| HeaderValue::try_from(total.to_string()).ok()) {
         headers.insert(X_GATEWAY_COST, total);
     }

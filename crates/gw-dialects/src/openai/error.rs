@@ -109,7 +109,7 @@ fn code_of_words(body: &[u8]) -> Option<ErrorCode> {
 pub(crate) fn said(answer: &Object<'_>) -> Option<String> {
     let told = match answer.get("error").filter(|error| !NO_ERROR.contains(error)) {
         Some(_) => answer.object("error").and_then(|error| error.string("message")).or_else(|| answer.string("error")),
-        None if answer.string("object").as_deref() == Some("error") => answer.string("message"),
+        None if answer.get("object") == Some("\"error\"") => answer.string("message"),
         None => return None,
     };
     Some(line(&told.unwrap_or_else(|| "the provider gave no reason".to_owned())))

@@ -26,48 +26,99 @@ fn tier(raw: &str) -> Option<ServiceTier> {
 
 /// What a `usage` object says. `None` if it holds no count.
 pub fn of_report(report: &Object<'_>) -> Option<Usage> {
-    let count = |name: &str| report.get(name).and_then(number);
-    let prompt = count("prompt_tokens");
-    let completion = count("completion_tokens");
-    let total = count("total_tokens");
-    if prompt.is_none() && completion.is_none() && total.is_none() {
+    let said = Said::of(report);
+    if said.prompt.is_none() && said.completion.is_none() && said.total.is_none() {
         return None;
     }
-    let prompt_details = report.object("prompt_tokens_details");
-    let completion_details = report.object("completion_tokens_details");
-    let of_prompt = |name: &str| prompt_details.as_ref().and_then(|details| details.get(name)).and_then(number);
-    let of_completion = |name: &str| completion_details.as_ref().and_then(|details| details.get(name)).and_then(number);
-
-    let completion = completion.unwrap_or(0);
+    let completion = said.completion.unwrap_or(0);
     // Embeddings: some providers report only the total.
-    let input_tokens = prompt.unwrap_or_else(|| total.unwrap_or(0).saturating_sub(completion));
-    let reasoning_tokens = of_completion("reasoning_tokens").or_else(|| count("reasoning_tokens")).unwrap_or(0);
+    let input_tokens = said.prompt.unwrap_or_else(|| said.total.unwrap_or(0).saturating_sub(completion));
+    let reasoning_tokens = said.of_completion.reasoning.or(said.reasoning).unwrap_or(0);
     // xAI reports reasoning beside the completion and not within it; then only the three make up the total.
-    let beside =
-        total.is_some_and(|total| total == input_tokens.saturating_add(completion).saturating_add(reasoning_tokens));
+    let all = input_tokens.saturating_add(completion).saturating_add(reasoning_tokens);
+    let beside = said.total.is_some_and(|total| total == all);
     Some(Usage {
         input_tokens,
         output_tokens: if beside { completion.saturating_add(reasoning_tokens) } else { completion },
-        cached_input_tokens: of_prompt("cached_tokens")
-            // DeepSeek.
-            .or_else(|| count("prompt_cache_hit_tokens"))
-            // Moonshot.
-            .or_else(|| count("cached_tokens"))
-            .unwrap_or(0),
-        cache_write_tokens: of_prompt("cache_write_tokens")
-            // Alibaba.
-            .or_else(|| of_prompt("cache_creation_input_tokens"))
-            .unwrap_or(0),
+        cached_input_tokens: said.of_prompt.cached.or(said.cached).unwrap_or(0),
+        cache_write_tokens: said.of_prompt.cache_write.unwrap_or(0),
         reasoning_tokens,
-        audio_input_tokens: of_prompt("audio_tokens").unwrap_or(0),
-        audio_output_tokens: of_completion("audio_tokens").unwrap_or(0),
-        image_input_tokens: of_prompt("image_tokens").unwrap_or(0),
-        image_output_tokens: of_completion("image_tokens").unwrap_or(0),
-        // Perplexity.
-        searches: count("num_search_queries").unwrap_or(0),
-        told_cost: told_cost::in_report(report),
+        audio_input_tokens: said.of_prompt.audio.unwrap_or(0),
+        audio_output_tokens: said.of_completion.audio.unwrap_or(0),
+        image_input_tokens: said.of_prompt.image.unwrap_or(0),
+        image_output_tokens: said.of_completion.image.unwrap_or(0),
+        searches: said.searches.unwrap_or(0),
+        told_cost: if said.cost { told_cost::in_report(report) } else { None },
         ..Usage::default()
     })
+}
+
+/// The counts of a report, gathered in one pass: there is one in every answer.
+#[derive(Default)]
+struct Said {
+    prompt: Option<u64>,
+    completion: Option<u64>,
+    total: Option<u64>,
+    reasoning: Option<u64>,
+    cached: Option<u64>,
+    searches: Option<u64>,
+    cost: bool,
+    of_prompt: Details,
+    of_completion: Details,
+}
+
+/// What a total is made of.
+#[derive(Default)]
+struct Details {
+    cached: Option<u64>,
+    cache_write: Option<u64>,
+    reasoning: Option<u64>,
+    audio: Option<u64>,
+    image: Option<u64>,
+}
+
+impl Said {
+    fn of(report: &Object<'_>) -> Self {
+        let mut said = Self::default();
+        for (name, value) in report.members() {
+            match &*name {
+                b"prompt_tokens" => said.prompt = number(value),
+                b"completion_tokens" => said.completion = number(value),
+                b"total_tokens" => said.total = number(value),
+                b"prompt_tokens_details" => said.of_prompt = Details::of(value),
+                b"completion_tokens_details" => said.of_completion = Details::of(value),
+                b"reasoning_tokens" => said.reasoning = number(value),
+                // DeepSeek; Moonshot.
+                b"prompt_cache_hit_tokens" | b"cached_tokens" => said.cached = said.cached.or(number(value)),
+                // Perplexity.
+                b"num_search_queries" => said.searches = number(value),
+                b"cost" => said.cost = true,
+                _ => {}
+            }
+        }
+        said
+    }
+}
+
+impl Details {
+    fn of(details: &str) -> Self {
+        let mut said = Self::default();
+        let Ok(details) = Object::parse(details) else { return said };
+        for (name, value) in details.members() {
+            match &*name {
+                b"cached_tokens" => said.cached = number(value),
+                // The second is Alibaba's.
+                b"cache_write_tokens" | b"cache_creation_input_tokens" => {
+                    said.cache_write = said.cache_write.or(number(value));
+                }
+                b"reasoning_tokens" => said.reasoning = number(value),
+                b"audio_tokens" => said.audio = number(value),
+                b"image_tokens" => said.image = number(value),
+                _ => {}
+            }
+        }
+        said
+    }
 }
 
 /// Moonshot tells it beside the choice that ends.

@@ -8,7 +8,7 @@ impl Meter {
     /// The present attempt has come to nothing: what it used is not what its successor uses.
     pub(super) fn set_aside(&mut self) {
         self.record.unused.extend(self.unused());
-        self.record.usage = None;
+        (self.record.usage, self.record.cost) = (None, None);
     }
 
     /// What the present attempt has used so far, as far as its provider has told.

@@ -41,14 +41,15 @@ impl Memory {
 }
 
 impl Recent for Memory {
-    fn add(&self, records: Vec<RequestRecord>) {
-        for record in records {
+    fn add(&self, records: &[RequestRecord]) {
+        for record in records.iter().filter(|record| record.shadow.is_none()) {
             // One at a time: whoever reads waits for no more than that.
             let mut kept = self.kept.lock();
-            kept.count(&record);
+            kept.count(record);
             // Of the others nobody asks.
             if record.openrouter {
-                kept.remember(record, self.requests_max);
+                // Nobody is told of the losses again.
+                kept.remember(RequestRecord { losses: Vec::new(), ..record.clone() }, self.requests_max);
             }
         }
     }
@@ -83,12 +84,10 @@ impl Kept {
         self.totals.entry(owner).or_default().count(record);
     }
 
-    fn remember(&mut self, mut record: RequestRecord, requests_max: usize) {
+    fn remember(&mut self, record: RequestRecord, requests_max: usize) {
         while self.records.len() >= requests_max.max(1) {
             self.forget();
         }
-        // Nobody is told of them again.
-        record.losses = Vec::new();
         let number = self.first + self.records.len() as u64;
         let owner = Owner::of_record(&record);
         for id in ids(&record) {
@@ -155,7 +154,7 @@ mod tests {
     fn a_request_is_found_by_either_id_and_by_its_owner_alone() {
         let house = Memory::new(10, UNIX_EPOCH);
         let foreign = RequestRecord { foreign_key: Some([7; 16]), ..record(3, None, "same") };
-        house.add(vec![record(1, Some("shop"), "same"), record(2, None, "same"), foreign]);
+        house.add(&[record(1, Some("shop"), "same"), record(2, None, "same"), foreign]);
         let shop = Owner::Key("shop".into());
         for (owner, number) in [(&shop, 1), (&Owner::Anybody, 2), (&Owner::Foreign([7; 16]), 3)] {
             assert_eq!(found(&house, owner, "same"), Some(number), "{owner:?}");
@@ -168,7 +167,9 @@ mod tests {
     #[test]
     fn the_oldest_are_forgotten_and_an_id_that_is_given_again_means_the_last() {
         let house = Memory::new(3, UNIX_EPOCH);
-        house.add((0..5).map(|number| record(number, None, if number % 2 == 0 { "even" } else { "odd" })).collect());
+        let records: Vec<_> =
+            (0..5).map(|number| record(number, None, if number % 2 == 0 { "even" } else { "odd" })).collect();
+        house.add(&records);
         assert_eq!(found(&house, &Owner::Anybody, RequestId::from_u128(1).as_str()), None);
         assert_eq!(found(&house, &Owner::Anybody, "even"), Some(4));
         assert_eq!(found(&house, &Owner::Anybody, "odd"), Some(3));
@@ -180,9 +181,9 @@ mod tests {
     #[test]
     fn strangers_do_not_take_memory_without_end_and_our_own_keys_stay() {
         let house = Memory::new(1, UNIX_EPOCH);
-        house.add(vec![record(0, Some("shop"), "x")]);
+        house.add(&[record(0, Some("shop"), "x")]);
         for number in 0..(STRANGERS_MAX as u128 + 5) {
-            house.add(vec![RequestRecord { foreign_key: Some(number.to_be_bytes()), ..record(number, None, "x") }]);
+            house.add(&[RequestRecord { foreign_key: Some(number.to_be_bytes()), ..record(number, None, "x") }]);
         }
         let kept = house.kept.lock();
         assert_eq!((kept.totals.len(), kept.strangers.len()), (STRANGERS_MAX + 1, STRANGERS_MAX));

@@ -55,8 +55,8 @@ pub type Reading<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 
 /// Where finished requests are remembered.
 pub trait Recent: Send + Sync {
-    /// Remembers finished requests.
-    fn add(&self, records: Vec<RequestRecord>);
+    /// Remembers finished requests. Nobody asked for a shadow, so that it is in nobody's totals.
+    fn add(&self, records: &[RequestRecord]);
 
     /// A finished request of this owner, by the gateway's id of it or by the id in its answer; `None` if there is none, or
     /// it is not remembered any more.
