@@ -113,6 +113,11 @@ providers:
     type: openai-compatible
     endpoint: http://127.0.0.1:{closed}/v1
 {independent}
+routes:
+  - name: hangs-at-first
+    targets:
+      - {{ provider: scripted, model: silent }}
+      - {{ provider: listed, model: gpt-4o-mini }}
 aliases:
   house-model: scripted/gpt-4o-mini
 """

@@ -29,5 +29,5 @@ pub use id::RequestId;
 pub use money::{Nanodollars, Rate};
 pub use operation::Operation;
 pub use price::{Dimension, Price};
-pub use record::{Outcome, PassedOver, RequestRecord, Timings, Try, Unused};
+pub use record::{Outcome, PassedOver, RequestRecord, RequestTime, Timings, Try, Unused};
 pub use usage::{ServiceTier, Usage};

@@ -2,7 +2,7 @@
 
 use std::mem;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use crate::chat::Loss;
 use crate::{Cost, ErrorCode, Operation, RequestId, Usage};
@@ -100,6 +100,15 @@ pub struct Unused {
     pub cost: Option<Cost>,
 }
 
+/// Within which a request has to be answered, and whose word that is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RequestTime {
+    /// How long that is, from when its head had been read.
+    pub limit: Duration,
+    /// The header that says so, or the key of the configuration.
+    pub of: &'static str,
+}
+
 /// A part of the hash of a key: enough to tell keys apart, and nothing of the key.
 pub type KeyHash = [u8; 16];
 
@@ -142,6 +151,8 @@ pub struct RequestRecord {
     pub answer_id: Option<Box<str>>,
     /// Whether the client asked for a stream.
     pub stream: bool,
+    /// Within which it had to be answered, where the request or its client says so.
+    pub time: Option<RequestTime>,
     /// The HTTP status the client was sent; 499 where it left before one was sent.
     pub status: u16,
     /// How it ended.
@@ -207,6 +218,7 @@ impl RequestRecord {
             openrouter: false,
             answer_id: None,
             stream: false,
+            time: None,
             status: CLIENT_CLOSED,
             outcome: Outcome::Cancelled,
             error: None,

@@ -183,13 +183,14 @@ fn an_error_in_the_stream_is_noticed_and_given_on() {
 
 #[test]
 fn what_no_client_could_read_is_a_fault_and_what_came_before_it_is_given_on() {
-    let cases: [(&[u8], FaultKind); 6] = [
+    let cases: [(&[u8], FaultKind); 7] = [
         (b"data: {\"content\":\"\xff\"}\n\n", FaultKind::NotUtf8),
         (b": \xc3\n\n", FaultKind::NotUtf8),
         (b"data: hello\n\n", FaultKind::NotJson),
         (b"data: <html>\n\n", FaultKind::NotJson),
         (b"data: []\n\n", FaultKind::NotJson),
         (b"data: {\"usage\":{\"prompt\n\n", FaultKind::NotJson),
+        (b"data: {\"choices\":[{\"delta\":{\"content\":\"cut o\n\n", FaultKind::NotJson),
     ];
     for (event, kind) in cases {
         let stream = [TOKEN.as_bytes(), event, TOKEN.as_bytes()].concat();

@@ -14,6 +14,7 @@ use gw_http::Pools;
 use gw_policy::dice::Dice;
 use gw_policy::plan::{NoMatch, Plan, Standing};
 use gw_policy::retry::Retry;
+use gw_providers::catalog::models::Capability;
 use gw_providers::parameters::Parameters;
 use gw_runtime::clock::Clock;
 use gw_runtime::mailbox::Sender;
@@ -29,7 +30,8 @@ use crate::models::{Choice, Target, TargetSettings};
 use crate::openrouter;
 use crate::relay::Homes;
 use crate::reply::Reply;
-use crate::routing::control::{self, Guests, Places};
+use crate::routing::control::{self, Guests, Heard, Places};
+use crate::routing::times::Times;
 use crate::routing::{Asker, RequestFacts, Seen, Walk, Way, notice, resume};
 use crate::snapshot::{Handle, Settings, Snapshot};
 
@@ -139,6 +141,8 @@ pub struct Resolved {
     pub model_json: Option<Bytes>,
     /// Whether the model gives its answers in pieces only.
     pub only_streams: bool,
+    /// Whether the model cannot be told not to think.
+    pub always_thinks: bool,
     /// The counters of this operation, provider and model.
     pub series: Rc<Series>,
     /// What is peculiar to the model there.
@@ -237,13 +241,15 @@ impl Engine {
         {
             meter.warn_of_request("prefer_provider: no provider of this name or type is configured here; ignored");
         }
-        if control::is_spoken(call, &head, &snapshot.presets) {
+        let heard = Heard::of(call.headers);
+        if control::is_spoken(&heard, call, &head, &snapshot.presets) {
             // Rarer, and larger: it does not weigh on the future of other requests.
-            return Box::pin(self.run_controlled(snapshot, call, head, meter)).await;
+            return Box::pin(self.run_controlled(snapshot, call, head, heard.client, meter)).await;
         }
         let way = self.resolve(snapshot, call, head.model.as_deref(), head.prefer_provider.as_deref())?;
-        let deadline = meter.started() + snapshot.request_timeout;
-        let walk = Walk { ports: &self.ports, snapshot, call, head: &head, deadline };
+        let times = Times::of(meter.started(), snapshot.request_timeout, None, heard.client);
+        meter.limited(&times);
+        let walk = Walk { ports: &self.ports, snapshot, call, head: &head, times };
         if !snapshot.shadows.is_empty() {
             self.shadow(&walk, &way, meter);
         }
@@ -382,9 +388,22 @@ impl Engine {
         let only_streams = choice.provider.only_streams(&choice.model);
         let settings = choice.provider.settings.of(&choice.model).clone();
         let price = snapshot.pricing.price(&choice.provider, &choice.model);
+        let facts = snapshot.pricing.facts(&choice.provider, &choice.model);
+        let always_thinks = facts.is_some_and(|facts| facts.model.can.has(Capability::AlwaysThinks));
         let overrides = target.settings.overrides();
         let (choice, target_settings) = (choice.clone(), Arc::clone(&target.settings));
-        Resolved { choice, target_settings, model_header, model_json, only_streams, series, settings, overrides, price }
+        Resolved {
+            choice,
+            target_settings,
+            model_header,
+            model_json,
+            only_streams,
+            always_thinks,
+            series,
+            settings,
+            overrides,
+            price,
+        }
     }
 }
 

@@ -57,6 +57,10 @@ pub(crate) fn push_json(line: &mut Vec<u8>, record: &RequestRecord) {
     }
     fields.foreign("provider_request_id", record.provider_request_id.as_deref());
     fields.raw("stream", if record.stream { b"true" } else { b"false" });
+    if let Some(time) = record.time {
+        fields.number("deadline_ms", u64::try_from(time.limit.as_millis()).unwrap_or(u64::MAX));
+        fields.text("deadline_of", time.of);
+    }
     fields.number("status", u64::from(record.status));
     fields.text("outcome", record.outcome.name());
     if let Some(code) = record.error {

@@ -94,8 +94,8 @@ impl Provider {
 pub struct ProviderTimeouts {
     /// For a connection, the TLS handshake included.
     pub connect: Duration,
-    /// From the request sent to the first byte of the answer.
-    pub first_byte: Duration,
+    /// From the request sent to the first byte of the answer; what is usual for the likes of the request if `None`.
+    pub first_byte: Option<Duration>,
     /// Between two reads of the answer.
     pub idle: Duration,
     /// While the provider reads nothing of the request.
@@ -139,7 +139,7 @@ impl Default for ProviderTimeouts {
     fn default() -> Self {
         Self {
             connect: Duration::from_secs(10),
-            first_byte: Duration::from_secs(30),
+            first_byte: None,
             idle: Duration::from_secs(60),
             write: Duration::from_secs(30),
             total: Duration::from_secs(600),

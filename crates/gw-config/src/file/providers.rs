@@ -83,8 +83,10 @@ section! {
     Timeouts {
         /// For a connection, the TLS handshake included.
         connect: Duration, default "10s";
-        /// From the request sent to the first byte of the answer; what `read` says if that is given.
-        first_byte: Duration, default "30s";
+        /// From the request sent to the first byte of the answer; what `read` says if that is given. If neither is: where
+        /// another target could be asked, 15 s for a stream, 20 s for an answer that comes whole, and 120 s where the
+        /// model thinks first; where none could, 30 s, and `total` for a chat whose answer comes whole.
+        first_byte: Duration;
         /// Between two reads of the answer.
         read or "idle": Duration, default "60s";
         /// While the provider reads nothing of the request.

@@ -43,7 +43,7 @@ section! {
         /// What becomes of the slow answer; `cancel` if left out.
         slow_response: SlowAction;
         /// Whether an attempt that others may follow is ended when it has used its part of the request's time: what is
-        /// left, divided by the targets that are left, but at least 10 s.
+        /// left, divided by the targets that are left, but at least 10 s, or half of it if that is less.
         share_time: bool, default "true";
         /// Leaving out a provider that fails. The same as `circuit_breaker` outside.
         circuit_breaker: CircuitBreaker;

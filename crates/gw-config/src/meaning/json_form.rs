@@ -239,7 +239,7 @@ fn timeouts(until_answer: Option<Duration>) -> ProviderTimeouts {
     let default = ProviderTimeouts::default();
     until_answer.map_or(default, |first_byte| ProviderTimeouts {
         connect: default.connect.min(first_byte),
-        first_byte,
+        first_byte: Some(first_byte),
         ..default
     })
 }

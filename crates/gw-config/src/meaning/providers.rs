@@ -263,7 +263,7 @@ pub(super) fn timeouts(written: &Timeout) -> ProviderTimeouts {
     match written {
         Timeout::Total(total) => ProviderTimeouts {
             connect: bounded(default.connect, *total),
-            first_byte: *total,
+            first_byte: Some(*total),
             idle: *total,
             write: bounded(default.write, *total),
             total: *total,
@@ -272,7 +272,7 @@ pub(super) fn timeouts(written: &Timeout) -> ProviderTimeouts {
             let read = steps.read.value().copied();
             ProviderTimeouts {
                 connect: steps.connect.value().copied().unwrap_or(default.connect),
-                first_byte: steps.first_byte.value().copied().or(read).unwrap_or(default.first_byte),
+                first_byte: steps.first_byte.value().copied().or(read),
                 idle: read.unwrap_or(default.idle),
                 write: steps.write.value().copied().unwrap_or(default.write),
                 total: steps.total.value().copied().unwrap_or(default.total),

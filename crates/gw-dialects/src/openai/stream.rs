@@ -215,7 +215,9 @@ impl StreamScan {
             self.done = true;
             return Ok(Fate::Forward);
         }
-        if !start.starts_with(b"{") {
+        // One that was cut off lacks at least its last brace. More is not looked at: most events are not read.
+        let is_object = start.starts_with(b"{") && (event.data_lines > 1 || start.trim_ascii_end().ends_with(b"}"));
+        if !is_object {
             return Err(FaultKind::NotJson);
         }
         let told = event.data_lines > 1

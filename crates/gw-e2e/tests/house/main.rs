@@ -104,6 +104,8 @@ mod stream_faults;
 #[cfg(test)]
 mod threads;
 #[cfg(test)]
+mod times;
+#[cfg(test)]
 mod translated;
 #[cfg(test)]
 mod translated_agents;

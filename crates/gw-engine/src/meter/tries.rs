@@ -8,9 +8,15 @@ use gw_policy::plan::Standing;
 
 use super::Meter;
 use crate::engine::Resolved;
+use crate::routing::times::Times;
 use crate::routing::told;
 
 impl Meter {
+    /// Within which time it is to be answered: remembered where that is not the operator's usual one.
+    pub(crate) fn limited(&mut self, times: &Times) {
+        self.record.time = times.told_by_request();
+    }
+
     /// An attempt has failed, and something is done about it, or the client is told.
     pub(crate) fn tried(&mut self, failed: Try) {
         self.record.tries.push(Try { target: self.record.target, ..failed });

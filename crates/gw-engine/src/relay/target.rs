@@ -140,6 +140,7 @@ impl Engine {
             model_header: HeaderValue::from_static(""),
             model_json: None,
             only_streams: false,
+            always_thinks: false,
             series,
             settings: Settings::default(),
             overrides: None,

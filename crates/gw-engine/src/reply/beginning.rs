@@ -25,6 +25,8 @@ const HELD_MAX: Duration = Duration::from_secs(5);
 pub(crate) struct Patience {
     /// When a stream that has said nothing has failed, and after how long that is; never if `None`.
     pub(crate) late: Option<(Instant, Duration)>,
+    /// Until when somebody is there to hear it begin: then what has come goes on, whatever it says.
+    pub(crate) heard_until: Instant,
     /// When the whole answer has to be there.
     pub(crate) deadline: Instant,
 }
@@ -53,7 +55,7 @@ impl Attempt<'_> {
             }
             return Ok(());
         };
-        let held_until = patience.deadline.min(Instant::now() + HELD_MAX);
+        let held_until = patience.deadline.min(patience.heard_until).min(Instant::now() + HELD_MAX);
         answer.set_deadline(patience.late.map_or(held_until, |(late, _)| late.min(held_until)));
         let ended = poll_fn(|context| match &mut reply.content {
             Content::Events(events) => events.poll_begin(meter, context),
@@ -217,7 +219,7 @@ mod tests {
     async fn a_stream_that_is_held_too_long_goes_on_and_fails_only_when_its_own_time_is_over() {
         let s = Duration::from_secs;
         let now = Instant::now();
-        let patience = Patience { late: Some((now + s(8), s(8))), deadline: now + s(60) };
+        let patience = Patience { late: Some((now + s(8), s(8))), heard_until: now + s(60), deadline: now + s(60) };
         advance(HELD_MAX).await;
         assert!(matches!(patience.ended(), Ended::Begun));
         assert!(matches!(Patience { late: None, ..patience }.ended(), Ended::Begun));

@@ -4,18 +4,29 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use gw_core::{Error, RequestId};
+use gw_dialects::head::Head;
 use gw_policy::failure::Failures;
 use gw_policy::plan::{LeftOut, Plan, Step};
 use gw_policy::retry::{Jitter, Retry};
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::dispatch;
 use crate::engine::{self, Call, Engine, Resolved};
-use crate::routing::{Asker, RequestFacts, Way, control};
+use crate::routing::control::{self, Heard};
+use crate::routing::times::{self, Times};
+use crate::routing::{Asker, RequestFacts, Way};
 use crate::snapshot::{Credential, Provider, Snapshot};
 
 /// Providers that are not among the targets and are told of, at most, for each reason.
 const LEFT_OUT_MAX: usize = 16;
+
+/// A request that is not sent.
+struct Explained<'a> {
+    call: &'a Call<'a>,
+    head: &'a Head,
+    times: &'a Times,
+}
 
 impl Engine {
     /// What would be done with this request if it came now: whom it would go to, in which order and why, what would follow
@@ -33,20 +44,25 @@ impl Engine {
         let head = engine::head(call)?;
         let rules = snapshot.rules.told(&RequestFacts::of(call, &head)?)?;
         let (controlled, resolved);
-        let (way, canary) = if control::is_spoken(call, &head, &snapshot.presets) {
+        let heard = Heard::of(call.headers);
+        let mut asked = None;
+        let (way, canary) = if control::is_spoken(&heard, call, &head, &snapshot.presets) {
             controlled = self.controlled(snapshot, call, &head)?;
+            asked = controlled.total_timeout;
             (&controlled.way, None)
         } else {
             resolved = self.resolve(snapshot, call, head.model.as_deref(), head.prefer_provider.as_deref())?;
             (&*resolved, self.canary(snapshot, (call, &head), &resolved, &Asker { key_name, request_id }))
         };
+        let times = Times::of(Instant::now(), snapshot.request_timeout, asked, heard.client);
+        let request = Explained { call, head: &head, times: &times };
         let plan = self.plan(snapshot, way, (call, &head), request_id, 1)?;
         let first = canary.map(|(canary, target)| {
             let target = self.prepared(snapshot, &target, call.dialect.operation(), head.model.as_deref());
-            of_canary(call, &canary.trial.subject.name, &target)
+            of_canary(&request, &canary.trial.subject.name, &target)
         });
         let before = usize::from(first.is_some());
-        let steps = plan.steps.iter().enumerate().map(|(index, step)| attempt(call, &plan, (before, index), step));
+        let steps = plan.steps.iter().enumerate().map(|(index, step)| attempt(&request, &plan, (before, index), step));
         let attempts: Vec<_> = first.into_iter().chain(steps).collect();
         let model = head.model.as_deref();
         Ok(json!({
@@ -56,7 +72,8 @@ impl Engine {
             "dialect": call.dialect.name(),
             "model": model,
             "stream": head.stream,
-            "deadline_ms": millis(snapshot.request_timeout),
+            "deadline_ms": millis(times.told.limit),
+            "deadline_of": times.told.of,
             "wait_ms": millis(plan.wait),
             "rules": rules,
             "attempts": attempts,
@@ -66,15 +83,15 @@ impl Engine {
 }
 
 /// The attempt at a canary, which comes before the plan of all others.
-fn of_canary(call: &Call<'_>, name: &str, target: &Resolved) -> Value {
+fn of_canary(request: &Explained<'_>, name: &str, target: &Resolved) -> Value {
     let why = format!("it is the canary \"{name}\", and the caller is one of those that it takes");
     let fallback = vec![json!({ "on": Failures::ANY.names(), "attempt": 2 })];
-    told_attempt(call, target, (1, &[], why), (false, json!({ "attempts": 0 }), fallback))
+    told_attempt(request, target, (1, &[], why), (true, false, json!({ "attempts": 0 }), fallback))
 }
 
 /// A step of the plan, behind so many attempts.
 fn attempt(
-    call: &Call<'_>,
+    request: &Explained<'_>,
     plan: &Plan<Rc<Resolved>>,
     (before, index): (usize, usize),
     step: &Step<Rc<Resolved>>,
@@ -84,25 +101,25 @@ fn attempt(
     let place = (before + index + 1, step.path.as_slice(), step.why.to_string());
     let is_last_resort = plan.is_last_resort(index);
     let retry = if is_last_resort { json!({ "attempts": 0 }) } else { retry(step.target.retry()) };
-    told_attempt(call, &step.target, place, (is_last_resort, retry, fallback))
+    told_attempt(request, &step.target, place, (plan.has_other(index), is_last_resort, retry, fallback))
 }
 
 /// Who would be asked, and why; what would follow a failure.
 fn told_attempt(
-    call: &Call<'_>,
+    request: &Explained<'_>,
     target: &Resolved,
     (number, position, why): (usize, &[u16], String),
-    (is_last_resort, retry, fallback): (bool, Value, Vec<Value>),
+    (is_followed, is_last_resort, retry, fallback): (bool, bool, Value, Vec<Value>),
 ) -> Value {
     let provider = &target.choice.provider;
-    let credential = match (provider.credential, dispatch::credential(&target.choice, call.foreign_key)) {
+    let credential = match (provider.credential, dispatch::credential(&target.choice, request.call.foreign_key)) {
         _ if provider.is_callers() => "the caller's",
         (Credential::NotNeeded, _) => "none",
         (Credential::Configured, _) => "configured",
         (Credential::Missing, Ok(_)) => "the caller's",
         (Credential::Missing, Err(_)) => "missing",
     };
-    let first_byte = target.target_settings.first_byte_timeout.unwrap_or(provider.timeouts.first_byte);
+    let first_byte = times::first_byte(target, (request.call, request.head), request.times, is_followed);
     json!({
         "attempt": number,
         "provider": &*provider.name,

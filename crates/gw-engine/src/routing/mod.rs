@@ -11,6 +11,7 @@ pub(crate) mod resume;
 pub mod rules;
 pub mod standing;
 pub mod target;
+pub(crate) mod times;
 pub(crate) mod trial;
 mod walk;
 mod way;

@@ -25,6 +25,7 @@ use crate::meter::Meter;
 use crate::prefill;
 use crate::reply::{Content, Reply, Resumable, Translated};
 use crate::routing::Way;
+use crate::routing::times::Times;
 use crate::snapshot::Snapshot;
 
 /// Where a request says whether its answer may be continued.
@@ -91,7 +92,7 @@ pub(crate) struct Standby {
     ports: Rc<Ports>,
     snapshot: Arc<Snapshot>,
     asked: AskedFor,
-    deadline: Instant,
+    times: Times,
     /// The targets, where there were several, and where the walk along them stands.
     plan: Option<Plan<Rc<Resolved>>>,
     at: usize,
@@ -130,7 +131,7 @@ pub(crate) struct Rest {
 impl Standby {
     /// `None` if there is no room to keep the request, or the configuration has just been replaced.
     fn of(walk: &Walk<'_>, plan: Option<Plan<Rc<Resolved>>>, meter: &Meter) -> Option<Box<Self>> {
-        let Walk { ports, call, head, deadline, .. } = *walk;
+        let Walk { ports, call, head, times, .. } = *walk;
         let snapshot = ports.snapshot.load().at(walk.snapshot.slot)?;
         let target = Rc::clone(meter.target()?);
         let mut held = ports.held_bytes.nothing();
@@ -154,7 +155,7 @@ impl Standby {
             _held: held,
         };
         let ports = Rc::clone(ports);
-        Some(Box::new(Self { ports, snapshot, asked, deadline, plan, at, target, is_again: false }))
+        Some(Box::new(Self { ports, snapshot, asked, times: times.going_on(), plan, at, target, is_again: false }))
     }
 
     /// In which dialect the client reads.
@@ -164,7 +165,7 @@ impl Standby {
 
     /// Who is to go on after a failure; `None` if the client is told.
     pub(crate) fn next(&mut self, error: &Error) -> Option<Rc<Resolved>> {
-        if Instant::now() >= self.deadline {
+        if Instant::now() >= self.times.end {
             return None;
         }
         let failure = failure(error);
@@ -242,8 +243,8 @@ impl Standby {
             body: asked.body.clone(),
             held: self.ports.held_bytes.nothing(),
         };
-        let (ports, head, deadline) = (&self.ports, &asked.head, self.deadline);
-        let walk = Walk { ports, snapshot: &self.snapshot, call: &call, head, deadline };
+        let (ports, head, times) = (&self.ports, &asked.head, self.times);
+        let walk = Walk { ports, snapshot: &self.snapshot, call: &call, head, times };
         match walk.attempt(target, Chances::default(), meter).await?.content {
             Content::Translated(stream) => Ok(stream),
             _ => {

@@ -19,9 +19,10 @@ use crate::meter::Meter;
 use crate::openrouter;
 use crate::reply::{Patience, Reply};
 use crate::routing::queue;
+use crate::routing::times::{self, Times};
 use crate::snapshot::Snapshot;
 
-/// An attempt that others may follow gets no less of the request's time than this.
+/// An attempt that others may follow gets no less of the request's time than this, or half of what is left if that is less.
 const SHARE_MIN: Duration = Duration::from_secs(10);
 
 /// Everything that an attempt of this request needs besides its target.
@@ -30,8 +31,7 @@ pub(crate) struct Walk<'a> {
     pub(crate) snapshot: &'a Snapshot,
     pub(crate) call: &'a Call<'a>,
     pub(crate) head: &'a Head,
-    /// When the client's patience ends.
-    pub(crate) deadline: Instant,
+    pub(crate) times: Times,
 }
 
 /// What may follow an attempt.
@@ -76,19 +76,20 @@ impl Walk<'_> {
             meter.use_callers_key();
         }
         let began = Instant::now();
-        let whole = self.deadline.min(began + provider.total_timeout);
+        let whole = self.times.end.min(began + provider.total_timeout);
         let deadline = chances.share.map_or(whole, |share| share.min(whole));
-        let first_byte = target.target_settings.first_byte_timeout.unwrap_or(provider.timeouts.first_byte);
-        let first_byte = chances.slow.map_or(first_byte, |slow| slow.min(first_byte));
+        let usual = times::first_byte(target, (self.call, self.head), &self.times, chances.next);
+        let first_byte = chances.slow.map_or(usual, |slow| slow.min(usual));
         let timeouts = AttemptTimeouts { first_byte, ..provider.timeouts };
         let attempt =
             Attempt { ports: self.ports, snapshot: self.snapshot, resolved: target, credential, timeouts, deadline };
-        let late = chances.next.then_some((began + first_byte, first_byte));
+        let late = (began + first_byte).min(deadline);
+        let late = chances.next.then_some((late, late.saturating_duration_since(began)));
         // A measured answer begins with its first content, whatever may follow.
         let holds = chances.another || provider.standing_rules.tracking.is_some();
         // What goes on with an answer has nothing to hold back for: its client reads already.
         let holds = holds && !meter.goes_on();
-        let patience = holds.then_some(Patience { late, deadline: whole });
+        let patience = holds.then_some(Patience { late, heard_until: self.times.heard_until, deadline: whole });
         let others = match self.call.openrouter {
             true => openrouter::for_others(self.ports, self.call, self.head, target, meter)?,
             false => None,
@@ -102,6 +103,9 @@ impl Walk<'_> {
         let result = begun(&attempt, sent, patience, meter).await;
         let result = result.map_err(|error| self.in_its_time(error, chances));
         let now = self.ports.elapsed();
+        if result.as_ref().is_err_and(|error| self.was_hurried(error, began, first_byte)) {
+            return result;
+        }
         if let Some(own) = own_breaker {
             own.ended(result.as_ref().err(), now);
         }
@@ -114,10 +118,18 @@ impl Walk<'_> {
 
     /// An attempt whose own time is over, while the request's is not, is a target that did not answer in time.
     fn in_its_time(&self, mut error: Error, chances: Chances) -> Error {
-        if chances.next && error.code == ErrorCode::DeadlineExceeded && Instant::now() < self.deadline {
+        if chances.next && error.code == ErrorCode::DeadlineExceeded && Instant::now() < self.times.end {
             error.code = ErrorCode::ProviderTimeout;
         }
         error
+    }
+
+    /// Whether an attempt was given up because its client waits for so short a time: that says nothing of the provider,
+    /// and one impatient client must not have it left out for all others.
+    fn was_hurried(&self, error: &Error, began: Instant, first_byte: Duration) -> bool {
+        self.times.is_clients()
+            && error.code == ErrorCode::ProviderTimeout
+            && began.elapsed() < first_byte.min(SHARE_MIN)
     }
 
     /// Goes on after a first failure at the only target there is.
@@ -184,7 +196,7 @@ impl Walk<'_> {
                 continue;
             }
             match plan.after(at, &failure) {
-                Some(next) if Instant::now() < self.deadline => {
+                Some(next) if Instant::now() < self.times.heard_until => {
                     (at, retry) = (next, 0);
                     meter.fell_back();
                 }
@@ -213,18 +225,18 @@ impl Walk<'_> {
             another: plan.has_next(at) || retry < retries && !plan.is_last_resort(at),
             next,
             slow: slow.filter(|_| beside(plan, at).is_some()).map(|slow| slow.after),
-            share: (next && self.snapshot.shares_time).then(|| share(self.deadline, plan.usual_from(at))),
+            share: (next && self.snapshot.shares_time).then(|| share(self.times.heard_until, plan.usual_from(at))),
         }
     }
 
     /// What may follow an attempt that comes before a plan: all of the plan.
     pub(super) fn chances_of_trial(&self) -> Chances {
-        let share = self.snapshot.shares_time.then(|| share(self.deadline, 2));
+        let share = self.snapshot.shares_time.then(|| share(self.times.heard_until, 2));
         Chances { another: true, next: true, slow: None, share }
     }
 
     fn pause(&self, target: &Rc<Resolved>, retry: u32, error: &Error, dice: &mut Dice) -> Option<Duration> {
-        let left = self.deadline.saturating_duration_since(Instant::now());
+        let left = self.times.heard_until.saturating_duration_since(Instant::now());
         let pause = target.retry().pause(retry, &Failure::from(error), left, dice)?;
         // A breaker that will still be open then is not knocked at, and a place is not waited for longer than others are.
         let now = self.ports.elapsed();
@@ -234,7 +246,7 @@ impl Walk<'_> {
 
     /// Waits until a target of a plan has a place, and says at which step it stands.
     async fn wait_for_place(&self, plan: &Plan<Rc<Resolved>>) -> Result<usize, Error> {
-        let until = self.deadline.min(Instant::now() + self.snapshot.queue_max_wait);
+        let until = self.times.heard_until.min(Instant::now() + self.snapshot.queue_max_wait);
         let standing = |target: &Rc<Resolved>| target.standing(self.ports.elapsed());
         queue::place(plan, standing, until).await.map_err(queue::all_full)
     }
@@ -264,7 +276,7 @@ fn share(deadline: Instant, steps: usize) -> Instant {
     let now = Instant::now();
     let left = deadline.saturating_duration_since(now);
     let share = left / u32::try_from(steps).unwrap_or(u32::MAX).max(1);
-    now + share.max(SHARE_MIN).min(left)
+    now + share.max(SHARE_MIN.min(left / 2)).min(left)
 }
 
 /// Who is asked in place of a step that is slow, or beside it.
@@ -306,8 +318,10 @@ mod tests {
         let now = Instant::now();
         assert_eq!(share(now + s(60), 3), now + s(20));
         assert_eq!(share(now + s(60), 1), now + s(60));
-        assert_eq!(share(now + s(15), 3), now + SHARE_MIN);
-        assert_eq!(share(now + s(4), 3), now + s(4));
+        assert_eq!(share(now + s(24), 3), now + SHARE_MIN);
+        assert_eq!(share(now + s(15), 3), now + s(15) / 2, "the next one gets as much");
+        assert_eq!(share(now + s(4), 2), now + s(2));
+        assert_eq!(share(now + s(4), 1), now + s(4));
         advance(s(20)).await;
         assert_eq!(share(now + s(60), 2), now + s(40));
         advance(s(60)).await;

@@ -27,6 +27,7 @@ use crate::openrouter;
 use crate::reply::{Reply, ReplyBody};
 use crate::snapshot::Snapshot;
 use crate::trials::Trial;
+use gw_providers::attempt::AttemptTimeouts;
 
 /// A copy of a request, and all that it needs.
 pub(super) struct Shadow {
@@ -133,7 +134,7 @@ impl Shadow {
             snapshot: &self.snapshot,
             resolved: &self.resolved,
             credential: dispatch::credential(&self.resolved.choice, None)?,
-            timeouts: provider.timeouts,
+            timeouts: AttemptTimeouts { first_byte: provider.first_byte.unwrap_or(self.timeout), ..provider.timeouts },
             deadline: Instant::now() + self.timeout.min(provider.total_timeout),
         };
         let others = match call.openrouter {

@@ -25,6 +25,7 @@ use crate::pricing::{Described, Pricing};
 use crate::routing::control::{FromRequests, Places, Presets};
 use crate::routing::rules::Rules;
 use crate::routing::standing::{self, Standings};
+use crate::routing::times;
 use crate::shadow::Shadows;
 use crate::trials::Trials;
 
@@ -306,7 +307,11 @@ fn provider(
         described: settings.descriptions.iter().map(described).collect::<Result<_, _>>()?,
         upgrades_at: place::upgrades_at(entry, &destination, resources).map_err(|error| fail(error.to_string()))?,
         destination,
-        timeouts: AttemptTimeouts { first_byte: settings.timeouts.first_byte, idle: settings.timeouts.idle },
+        timeouts: AttemptTimeouts {
+            first_byte: settings.timeouts.first_byte.unwrap_or(times::ALONE),
+            idle: settings.timeouts.idle,
+        },
+        first_byte: settings.timeouts.first_byte,
         total_timeout: settings.timeouts.total,
         credential: prepared.credential,
         authenticator: prepared.authenticator,

@@ -59,8 +59,10 @@ pub struct Provider {
     pub destination: Destination,
     /// Where it is reached over HTTP/1.1, from which WebSocket begins; `None` if it speaks nothing over that.
     pub upgrades_at: Option<Arc<Origin>>,
-    /// How long an attempt may take.
+    /// How long an attempt may take where nobody else could be asked.
     pub timeouts: AttemptTimeouts,
+    /// How long an answer may take to begin, where the operator says so.
+    pub first_byte: Option<Duration>,
     /// For a whole attempt.
     pub total_timeout: Duration,
     /// Whether it has a credential.

@@ -38,6 +38,7 @@ pub use told::Told;
 pub use universal::{Step, Universal};
 pub(crate) use wish::Wish;
 
+use super::times::ClientTime;
 use crate::engine::Call;
 
 /// A request as readers see it.
@@ -74,10 +75,34 @@ const READERS: [Reader; 5] = [openrouter::READER, vercel::READER, cloudflare::RE
 /// Suffixes of models that say how a provider is chosen. OpenRouter's own names may end so, too.
 const SUFFIXES: [&str; 3] = openrouter::SUFFIXES;
 
+/// What the headers of a request say to the gateway.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Heard {
+    /// Whether they say anything of its routing.
+    routes: bool,
+    /// How long its client waits.
+    pub(crate) client: Option<ClientTime>,
+}
+
+impl Heard {
+    /// Looks at each header once. Most are nobody's, and are told apart by three bytes.
+    pub(crate) fn of(headers: &HeaderMap) -> Self {
+        let mut heard = Self::default();
+        for (name, value) in headers {
+            match name.as_str().as_bytes() {
+                [b'x', b'-', b's', ..] => {
+                    heard.client = ClientTime::shorter(heard.client, ClientTime::said(name, value));
+                }
+                _ if may_be_ours(name.as_str()) => heard.routes |= readers_of(name.as_str()).next().is_some(),
+                _ => {}
+            }
+        }
+        heard
+    }
+}
+
 /// Whether a request says anything of its routing. Most do not, and are not looked at any further.
-pub(crate) fn is_spoken(call: &Call<'_>, head: &Head, presets: &Presets) -> bool {
-    let in_header =
-        || call.headers.keys().any(|name| may_be_ours(name.as_str()) && readers_of(name.as_str()).next().is_some());
+pub(crate) fn is_spoken(heard: &Heard, call: &Call<'_>, head: &Head, presets: &Presets) -> bool {
     let in_body = || {
         head.fields.iter().any(|field| {
             let name = field.name(&call.body);
@@ -86,10 +111,10 @@ pub(crate) fn is_spoken(call: &Call<'_>, head: &Head, presets: &Presets) -> bool
     };
     let says = |model: &str| SUFFIXES.iter().any(|suffix| model.ends_with(suffix)) || presets.is_in_model(model);
     let in_model = || head.model.as_deref().is_some_and(says);
-    call.provider.is_some() || in_header() || in_model() || in_body()
+    call.provider.is_some() || heard.routes || in_model() || in_body()
 }
 
-/// Whether the name of a header begins like one that somebody reads: most do not, and are told apart by three bytes.
+/// Whether the name of a header begins like one that somebody reads.
 fn may_be_ours(header: &str) -> bool {
     matches!(header.as_bytes(), [b'x', b'-', b'p' | b'g', ..] | [b'c', b'f', b'-', ..])
 }

@@ -143,9 +143,9 @@ impl Resolving<'_> {
             .byok_timeouts
             .iter()
             .filter(|(name, _)| self.entry(name).map(|it| &it.id) == Some(&account.entry.id));
-        let usual = settings.first_byte_timeout.unwrap_or(choice.provider.timeouts.first_byte);
+        let usual = settings.first_byte_timeout.or(choice.provider.first_byte);
         let settings = TargetSettings {
-            first_byte_timeout: timeouts.map(|(_, timeout)| *timeout).chain([usual]).min(),
+            first_byte_timeout: timeouts.map(|(_, timeout)| *timeout).chain(usual).min(),
             option: Some(Arc::from(key.place.as_str())),
             ..TargetSettings::clone(settings)
         };

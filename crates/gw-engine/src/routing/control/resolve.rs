@@ -264,7 +264,7 @@ impl Resolving<'_> {
         let usual = fixed.retry.as_ref().unwrap_or(&provider.retry);
         let retry = changes.retry.map(|retry| retry.over(usual)).or_else(|| fixed.retry.clone());
         let asked = shorter(changes.first_byte_timeout, everywhere.first_byte_timeout);
-        let asked = asked.map(|asked| asked.min(provider.timeouts.first_byte));
+        let asked = asked.map(|asked| asked.min(provider.first_byte.unwrap_or(provider.total_timeout)));
         let settings = TargetSettings {
             stands_in: target.settings.stands_in,
             override_params,

@@ -17,6 +17,7 @@ use crate::meter::Meter;
 use crate::models::Target;
 use crate::openrouter;
 use crate::reply::Reply;
+use crate::routing::times::{ClientTime, Times};
 use crate::routing::{Said, Walk, Way};
 use crate::snapshot::Snapshot;
 
@@ -28,7 +29,7 @@ pub(crate) struct Controlled {
     /// What OpenRouter alone could do, and is not asked for.
     ignored: Vec<Loss>,
     needs_parameters: bool,
-    total_timeout: Option<Duration>,
+    pub(crate) total_timeout: Option<Duration>,
     /// Whether OpenRouter's own members go to OpenRouter.
     is_openrouters: bool,
     /// Whether the body names a preset of ours.
@@ -44,6 +45,7 @@ impl Engine {
         snapshot: &Snapshot,
         call: &Call<'_>,
         head: Head,
+        client: Option<ClientTime>,
         meter: &mut Meter,
     ) -> Result<Reply, Error> {
         meter.tell_in(call.step.map_or_else(|| Told::of(call.headers), |step| Told::of(call.headers).at_step(step)));
@@ -59,10 +61,9 @@ impl Engine {
         let mut held = self.ports().held_bytes.nothing();
         held.hold(0, body.len())?;
         let call = Call { body, held, needs_parameters: controlled.needs_parameters, ..*call };
-        let total =
-            controlled.total_timeout.map_or(snapshot.request_timeout, |asked| asked.min(snapshot.request_timeout));
-        let deadline = meter.started() + total;
-        let walk = Walk { ports: self.ports(), snapshot, call: &call, head: &head, deadline };
+        let times = Times::of(meter.started(), snapshot.request_timeout, controlled.total_timeout, client);
+        meter.limited(&times);
+        let walk = Walk { ports: self.ports(), snapshot, call: &call, head: &head, times };
         let reply = self.go(&walk, &controlled.way, meter).await;
         // Not before: each attempt begins with nothing told.
         meter.dropped(controlled.idle.iter().map(String::as_str));

@@ -13,12 +13,13 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 
-use super::cloudflare;
 use super::value::{Members, wrong};
 use super::wish::Wish;
+use super::{Heard, cloudflare};
 use crate::engine::{Call, Engine};
 use crate::meter::Meter;
 use crate::reply::Reply;
+use crate::routing::times::{ClientTime, Times};
 use crate::snapshot::Snapshot;
 
 /// More steps are refused.
@@ -37,6 +38,8 @@ const KEYS: [HeaderName; 3] =
 /// The steps of a request.
 pub struct Universal {
     steps: Vec<Step>,
+    /// How long the client waits.
+    client: Option<ClientTime>,
 }
 
 /// One of them.
@@ -61,7 +64,7 @@ impl Universal {
             return Err(Error::new(ErrorCode::InvalidRequest, "the body must be a list of 1 to 16 steps"));
         }
         let steps = list.iter().enumerate().map(|(index, step)| Step::read(step.get(), &format!("[{index}]"), headers));
-        Ok(Self { steps: steps.collect::<Result<_, _>>()? })
+        Ok(Self { steps: steps.collect::<Result<_, _>>()?, client: Heard::of(headers).client })
     }
 }
 
@@ -74,7 +77,11 @@ impl Step {
         let query = object.get("query").unwrap_or("{}");
         let mut headers: HeaderMap = around
             .iter()
-            .filter(|(name, _)| name.as_str().starts_with(cloudflare::PREFIX) || **name == header::USER_AGENT)
+            .filter(|(name, value)| {
+                name.as_str().starts_with(cloudflare::PREFIX)
+                    || **name == header::USER_AGENT
+                    || ClientTime::said(name, value).is_some()
+            })
             .map(|(name, value)| (name.clone(), value.clone()))
             .collect();
         if let Some(written) = object.get("headers") {
@@ -148,7 +155,7 @@ impl Engine {
         universal: &Universal,
         meter: &mut Meter,
     ) -> (DialectId, Result<Reply, Error>) {
-        let deadline = meter.started() + snapshot.request_timeout;
+        let times = Times::of(meter.started(), snapshot.request_timeout, None, universal.client);
         let mut last = None;
         for (index, step) in universal.steps.iter().enumerate() {
             let Some(addressed) = step.addressed() else { continue };
@@ -167,7 +174,7 @@ impl Engine {
                         || Class::of(error.code).is_none() && error.code != ErrorCode::ModelNotFound
                 }
             };
-            if is_over || Instant::now() >= deadline {
+            if is_over || Instant::now() >= times.heard_until {
                 return (addressed.dialect, result);
             }
             last = Some((addressed.dialect, result));
