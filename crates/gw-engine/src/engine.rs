@@ -231,7 +231,10 @@ impl Engine {
         let head = head(call)?;
         meter.asked(head.model.as_deref(), head.stream);
 
-        custom_cost::priced_by_caller(call.headers, snapshot, meter)?;
+        let heard = Heard::of(call.headers);
+        if heard.has_own {
+            custom_cost::priced_by_caller(call.headers, snapshot, meter)?;
+        }
         if !snapshot.rules.is_empty() {
             let facts = RequestFacts::of(call, &head)?;
             snapshot.rules.judge(&facts, &self.ports.bank)?;
@@ -241,7 +244,6 @@ impl Engine {
         {
             meter.warn_of_request("prefer_provider: no provider of this name or type is configured here; ignored");
         }
-        let heard = Heard::of(call.headers);
         if control::is_spoken(&heard, call, &head, &snapshot.presets) {
             // Rarer, and larger: it does not weigh on the future of other requests.
             return Box::pin(self.run_controlled(snapshot, call, head, heard.client, meter)).await;

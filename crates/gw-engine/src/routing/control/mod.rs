@@ -78,6 +78,8 @@ const SUFFIXES: [&str; 3] = openrouter::SUFFIXES;
 /// What the headers of a request say to the gateway.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Heard {
+    /// Whether one may be meant for the gateway: most requests have none, and are not searched for each.
+    pub(crate) has_own: bool,
     /// Whether they say anything of its routing.
     routes: bool,
     /// How long its client waits.
@@ -85,15 +87,18 @@ pub(crate) struct Heard {
 }
 
 impl Heard {
-    /// Looks at each header once. Most are nobody's, and are told apart by three bytes.
+    /// Looks at each header once. Most are nobody's, and are told apart by three bytes, and libraries' by their ends.
     pub(crate) fn of(headers: &HeaderMap) -> Self {
         let mut heard = Self::default();
         for (name, value) in headers {
             match name.as_str().as_bytes() {
-                [b'x', b'-', b's', ..] => {
+                [b'x', b'-', b's', .., b'o', b'u', b't'] => {
                     heard.client = ClientTime::shorter(heard.client, ClientTime::said(name, value));
                 }
-                _ if may_be_ours(name.as_str()) => heard.routes |= readers_of(name.as_str()).next().is_some(),
+                _ if may_be_ours(name.as_str()) => {
+                    heard.has_own = true;
+                    heard.routes |= readers_of(name.as_str()).next().is_some();
+                }
                 _ => {}
             }
         }
