@@ -15,8 +15,8 @@ use gw_core::price::Rates;
 use crate::diagnostic::Place;
 use crate::secret::Secret;
 pub use routing::{
-    Canary, Denial, FromRequests, HealthCheck, HealthChecks, NamedTarget, Notice, Preset, ProviderRouting, Resume,
-    Route, RouteGroup, RouteNode, RouteStrategy, Routing, Rule, ShadowLimits, Slow, SlowAction, StandIns, Target,
+    Canary, Denial, FromRequests, HealthCheck, HealthChecks, Hedge, NamedTarget, Notice, Preset, ProviderRouting,
+    Resume, Route, RouteGroup, RouteNode, RouteStrategy, Routing, Rule, ShadowLimits, Slow, StandIns, Target,
 };
 
 pub use provider::{
@@ -76,6 +76,8 @@ pub struct Config {
     pub price_overrides: Vec<PriceOverride>,
     /// Who may say what its requests cost.
     pub custom_costs: CustomCosts,
+    /// Whether callers are not charged for what failed or came to nothing.
+    pub zero_completion_insurance: bool,
     /// Where newer models and prices come from.
     pub catalog: CatalogUpdate,
     /// How operations are carried that are not understood.
@@ -301,6 +303,7 @@ impl Config {
             translation: Translation::default(),
             price_overrides: Vec::new(),
             custom_costs: CustomCosts::default(),
+            zero_completion_insurance: false,
             catalog: CatalogUpdate::default(),
             relay: Relay::default(),
             logging: Logging { format: LogFormat::Pretty, level: "info".to_owned(), requests: true },

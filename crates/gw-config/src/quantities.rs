@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use gw_policy::hedge::Threshold;
 use gw_policy::retry;
 
 use crate::scalar::{Fault, Json, Scalar};
@@ -53,6 +54,27 @@ impl Scalar for Share {
         let share = digits.parse::<f64>().ok().map(|number| number * factor);
         let fits = share.filter(|share| (0.0..=1.0).contains(share));
         fits.map(Self).ok_or_else(|| Fault::new("is not a share", "write a number from 0 to 1, or 50%"))
+    }
+}
+
+/// From when on an answer is slow: after a time, or by a percentile of the times that were measured.
+#[derive(Clone, Copy)]
+pub(crate) struct SlowAfter(pub(crate) Threshold);
+
+impl Scalar for SlowAfter {
+    const NAME: &'static str = "a duration, or a percentile";
+    const JSON: Json = Json::NumberOr("^([0-9]+(\\.[0-9]+)? *(ms|s|m|h|d)?|p[0-9]+(\\.[0-9]+)?)$");
+
+    fn parse(text: &str) -> Result<Self, Fault> {
+        let Some(digits) = text.strip_prefix('p') else {
+            return Duration::parse(text).map(|after| Self(Threshold::After(after)));
+        };
+        // Of all answers none is slow, and of none all are.
+        let percent = digits.parse::<f64>().ok().filter(|percent| *percent >= 50.0 && *percent < 100.0);
+        let share = percent.filter(|_| digits.starts_with(|first: char| first.is_ascii_digit()));
+        share
+            .map(|percent| Self(Threshold::Quantile(percent / 100.0)))
+            .ok_or_else(|| Fault::new("is not a percentile", "write p95, or another from p50 to p99.9"))
     }
 }
 
@@ -151,6 +173,18 @@ mod tests {
             assert!(Pause::parse(text).is_ok_and(|pause| pause.0 == Duration::from_millis(ms)), "{text}");
         }
         assert!(Pause::parse("").is_err() && Pause::parse("0 weeks").is_err());
+    }
+
+    #[test]
+    fn an_answer_is_slow_after_a_time_or_a_percentile() {
+        let read = |text| SlowAfter::parse(text).ok().map(|slow| slow.0);
+        assert_eq!(read("3s"), Some(Threshold::After(Duration::from_secs(3))));
+        for (text, share) in [("p95", 0.95), ("p50", 0.5), ("p99.9", 0.999)] {
+            assert!(matches!(read(text), Some(Threshold::Quantile(read)) if (read - share).abs() < 1e-9), "{text}");
+        }
+        for text in ["", "p", "p100", "p49", "p-95", "pinf", "pNaN", "p95%"] {
+            assert_eq!(read(text), None, "{text}");
+        }
     }
 
     #[test]

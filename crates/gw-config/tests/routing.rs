@@ -1,11 +1,13 @@
 //! What of routing is easier said than shown: names that mean the same, and what a set of failures holds.
 
 use std::path::Path;
+use std::time::Duration;
 
-use gw_config::config::{Config, RouteNode, RouteStrategy};
+use gw_config::config::{Config, Hedge, RouteNode, RouteStrategy, Slow};
 use gw_config::{Diagnostics, Environment, LoadOptions, load_str};
 use gw_policy::balance::Balance;
 use gw_policy::failure::{Class, Failure};
+use gw_policy::hedge::{Budget, Threshold};
 
 fn load(text: &str) -> Result<Config, Diagnostics> {
     let options = LoadOptions { provider_types: &["openai"], ..LoadOptions::default() };
@@ -28,6 +30,39 @@ fn who_takes_a_canary_for_a_strategy_is_told_where_canaries_are() {
     // What is told there can be used.
     load("canary: { enabled: true, rollouts: [{ name: n, provider: openai, traffic_percentage: 5, duration: 24h }] }")
         .unwrap();
+}
+
+/// What `routing` says of slow answers, with fallbacks for them.
+fn slow(rest: &str) -> Result<Option<Slow>, Diagnostics> {
+    Ok(load(&format!("routing: {{ fallback_on_slow_response: true, {rest} }}"))?.routing.slow)
+}
+
+#[test]
+fn slow_answers_get_another_beside_them_by_time_or_percentile_and_one_in_ten_if_nothing_is_said() {
+    let hedge = |threshold, share| Some(Slow::Hedge(Hedge { threshold, budget: Budget::of_share(share) }));
+    let after = Duration::from_secs(3);
+    assert_eq!(slow("latency_threshold: 3s").unwrap(), Some(Slow::Cancel(after)));
+    let told = slow("latency_threshold: 3s, slow_response: hedge").unwrap();
+    assert_eq!(told, hedge(Threshold::After(after), 0.1));
+    let told = slow("latency_threshold: p95, slow_response: hedge, hedge_budget: 5%").unwrap();
+    assert_eq!(told, hedge(Threshold::Quantile(0.95), 0.05));
+}
+
+#[test]
+fn a_percentile_is_for_hedges_and_has_to_be_measured() {
+    for (rest, mistake) in [
+        ("latency_threshold: p95", "would cancel ever more answers"),
+        ("latency_threshold: p95, slow_response: hedge, latency_tracking: { enabled: false }", "would measure"),
+        (
+            "latency_threshold: p95, slow_response: hedge, latency_tracking: { sample_size: 10 }",
+            "needs 20 measurements",
+        ),
+        ("latency_threshold: p100, slow_response: hedge", "is not a percentile"),
+        ("latency_threshold: 3s, slow_response: hedge, hedge_budget: 110%", "is not a share"),
+    ] {
+        let told = slow(rest).unwrap_err().to_string();
+        assert!(told.contains(mistake), "{rest}: {told}");
+    }
 }
 
 #[test]

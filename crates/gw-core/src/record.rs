@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::chat::Loss;
-use crate::{Cost, ErrorCode, Operation, RequestId, Usage};
+use crate::{Cost, ErrorCode, Nanodollars, Operation, RequestId, Uncharged, Usage};
 
 /// How a request ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,6 +98,8 @@ pub struct Unused {
     pub usage: Option<Usage>,
     /// What that cost; `None` where nothing was reported.
     pub cost: Option<Cost>,
+    /// Whether the caller is charged for it.
+    pub charged: bool,
 }
 
 /// Within which a request has to be answered, and whose word that is.
@@ -163,6 +165,10 @@ pub struct RequestRecord {
     pub usage: Option<Usage>,
     /// What that cost; `None` where nothing was reported as used.
     pub cost: Option<Cost>,
+    /// Whether the answer said why it ended.
+    pub told_end: bool,
+    /// Why its caller is not charged for what was used, where it is not.
+    pub uncharged: Option<Uncharged>,
     /// Bytes of the request's body.
     pub request_bytes: u64,
     /// Bytes of the answer's body that were handed to the client's connection.
@@ -224,6 +230,8 @@ impl RequestRecord {
             error: None,
             usage: None,
             cost: None,
+            told_end: false,
+            uncharged: None,
             request_bytes: 0,
             response_bytes: 0,
             attempts: 0,
@@ -260,6 +268,23 @@ impl RequestRecord {
             unused: mem::take(&mut self.unused),
             shadow: self.shadow.take(),
             ..*self
+        }
+    }
+
+    /// Notes what of a request that is over its caller is not charged for, where the operator has it so.
+    pub fn insure(&mut self) {
+        let Some(why) = self.uncharged.or_else(|| Uncharged::of(self)) else { return };
+        self.unused.iter_mut().for_each(|unused| unused.charged = false);
+        // Where the caller's own key was used, its provider asks what it asks.
+        self.uncharged = Some(why).filter(|_| !self.callers_key);
+    }
+
+    /// What the gateway charges its caller for the answer: what it cost; nothing if the provider was asked with the caller's
+    /// own key, or if it is insured. `None` if that is not known. What attempts used besides ([`Self::unused`]) is not in it.
+    pub fn billed(&self) -> Option<Nanodollars> {
+        match self.uncharged.is_some() || self.callers_key {
+            true => Some(Nanodollars::ZERO),
+            false => self.cost.as_ref().and_then(Cost::total),
         }
     }
 

@@ -105,6 +105,7 @@ fn of_openrouter(cost: &Cost) -> Vec<String> {
 fn members(cost: &Cost, meter: &Meter) -> String {
     let is_byok = meter.uses_callers_key();
     let total = cost.total().map_or_else(|| "null".to_owned(), |total| total.to_string());
+    let total = if meter.is_charged() { total } else { "0".to_owned() };
     let mut details: Vec<_> =
         cost.components().map(|(dimension, amount)| format!("\"{}\":{amount}", dimension.name())).collect();
     if meter.speaks_openrouter() {

@@ -58,6 +58,7 @@ impl Attempt<'_> {
         };
         let Gathered { answer, held } = self.gather(egress.decoder(origin), stream, meter).await?;
         meter.used(answer.usage);
+        meter.came_whole(answer.told_end());
         if let Some(remember) = self.remember(call, meter) {
             remember.under(&answer.id);
         }

@@ -2,6 +2,7 @@
 //! dropped: also when the client leaves, when an error is answered, and when the gateway breaks.
 
 mod beside;
+mod insured;
 mod marks;
 mod resumed;
 mod tries;
@@ -47,6 +48,8 @@ pub struct Meter {
     streams: bool,
     words: Words,
     tells_cost: bool,
+    /// Whether its caller is not charged for what fails or comes to nothing.
+    insures: bool,
     looks_for_id: u8,
     custom_cost: Option<Box<CustomCost>>,
     _in_flight: Option<Taken>,
@@ -98,6 +101,7 @@ impl Meter {
                 streams: false,
                 words: Words::default(),
                 tells_cost: false,
+                insures: false,
                 looks_for_id: 0,
                 custom_cost: None,
                 _in_flight: None,
@@ -223,8 +227,9 @@ impl Meter {
         self.come_to(target);
         if self.resolved.is_some() {
             if self.record.usage.is_some() {
-                self.set_aside();
+                self.set_aside(!self.insures);
             }
+            (self.record.told_end, self.record.uncharged) = (false, None);
             self.record.losses.clear();
             self.words.clear();
             self.record.provider_request_id = None;
@@ -452,6 +457,9 @@ impl Drop for Meter {
         };
         if self.record.outcome == Outcome::Cancelled && self.record.error.is_none() {
             self.record.error = Some(ErrorCode::ClientClosed);
+        }
+        if self.insures {
+            self.record.insure();
         }
         if self.streams {
             self.ports.bank.stream_closed();

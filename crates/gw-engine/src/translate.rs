@@ -206,6 +206,7 @@ impl Attempt<'_> {
         custom::restore_answer(&mut answer, &asked.request);
         meter.used(answer.usage);
         meter.served(answer.service_tier.as_deref());
+        meter.came_whole(answer.told_end());
         if let Some(to_keep) = to_keep {
             to_keep.keep(&spoken.ingress.encode_answer(&answer, &asked));
         }

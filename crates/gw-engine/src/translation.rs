@@ -40,6 +40,8 @@ pub struct Translation {
     bytes: usize,
     /// Whether a part of an answer has come, or its end.
     has_begun: bool,
+    /// Whether the provider has said why the answer ended.
+    told_end: bool,
 }
 
 /// What the client is sent.
@@ -73,6 +75,7 @@ impl Translation {
             begun: None,
             bytes: 0,
             has_begun: false,
+            told_end: false,
         }
     }
 
@@ -143,6 +146,11 @@ impl Translation {
     /// Whether a part of an answer has come, or its end.
     pub(crate) fn has_begun(&self) -> bool {
         self.has_begun
+    }
+
+    /// Whether the provider has said why the answer ended.
+    pub(crate) fn told_end(&self) -> bool {
+        self.told_end
     }
 
     /// What was used, as far as is known.
@@ -275,6 +283,7 @@ impl Translation {
         }
         for event in self.events.drain(..) {
             self.has_begun |= says_something(&event);
+            self.told_end |= matches!(&event, Event::Finish { finish, .. } if finish.is_told());
             if self.begun.is_none() {
                 self.usage = used(self.usage, &event);
             }

@@ -20,6 +20,16 @@ const HELD_ANSWER_BYTES_MAX: usize = 1 << 20;
 /// The most that a whole answer may be that has to be said in other words: pictures come in base64.
 pub(crate) const ANSWER_BYTES_MAX: usize = 64 << 20;
 
+/// What a whole answer says of itself.
+struct Told {
+    /// What was used.
+    usage: Option<Usage>,
+    /// Which service was given, where that stands beside it.
+    service_tier: Option<String>,
+    /// Whether it says why it ended.
+    told_end: bool,
+}
+
 impl Attempt<'_> {
     /// An answer that is not a stream: held until it is whole, unless it is large.
     pub(crate) async fn whole(
@@ -38,9 +48,10 @@ impl Attempt<'_> {
             let Some(piece) = answer.data().await else {
                 let body = join(pieces);
                 meter.received();
-                let (usage, tier) = self.usage(call, &parts.headers, &body)?;
-                meter.used(usage);
-                meter.served(tier.as_deref());
+                let told = self.told(call, &parts.headers, &body)?;
+                meter.used(told.usage);
+                meter.served(told.service_tier.as_deref());
+                meter.came_whole(told.told_end);
                 self.remember_whole(call, &body, meter);
                 return Ok(Reply {
                     status: parts.status,
@@ -66,32 +77,28 @@ impl Attempt<'_> {
         }
     }
 
-    /// What a whole answer says was used, and which service was given where that stands elsewhere.
-    fn usage(
-        &self,
-        call: &Call<'_>,
-        headers: &HeaderMap,
-        body: &Bytes,
-    ) -> Result<(Option<Usage>, Option<String>), Error> {
+    /// What a whole answer says of itself.
+    fn told(&self, call: &Call<'_>, headers: &HeaderMap, body: &Bytes) -> Result<Told, Error> {
+        let told = |usage| Told { usage, service_tier: None, told_end: true };
         if call.dialect.operation() == Operation::CountTokens {
-            return Ok((None, None));
+            return Ok(told(None));
         }
         if call.dialect.operation() != Operation::Chat && !call.dialect.is_plain_openai() {
             scan::top_level(body).map_err(|_| self.invalid(body))?;
             let (provider, model) = (&self.resolved.choice.provider.name, &self.resolved.choice.model);
-            return Ok((unary::usage(call.dialect, &unary::Reply { headers, body, provider, model }), None));
+            return Ok(told(unary::usage(call.dialect, &unary::Reply { headers, body, provider, model })));
         }
         let egress = chat::egress(call.dialect).filter(|_| !call.dialect.is_plain_openai());
         let Some(egress) = egress else {
             let scan = response::scan_response(call.dialect, body).map_err(|_| self.invalid(body))?;
             // Judging is reported by nobody, and free at most.
             let unsaid = (call.dialect.operation() == Operation::Moderations).then(Usage::default);
-            return Ok((scan.usage.or(unsaid), None));
+            return Ok(Told { told_end: scan.told_end, ..told(scan.usage.or(unsaid)) });
         };
         scan::top_level(body).map_err(|_| self.invalid(body))?;
         // An answer that says of itself that it is an error goes to the client as it is.
-        let answer = egress.decode_answer(body, &Origin::default()).ok();
-        Ok(answer.map_or((None, None), |answer| (answer.usage, answer.service_tier)))
+        let Ok(answer) = egress.decode_answer(body, &Origin::default()) else { return Ok(told(None)) };
+        Ok(Told { told_end: answer.told_end(), usage: answer.usage, service_tier: answer.service_tier })
     }
 
     /// A whole answer, under its limit; `received` is told of each piece.

@@ -10,6 +10,7 @@ pub mod condition;
 pub mod credentials;
 pub mod dice;
 pub mod failure;
+pub mod hedge;
 pub mod measure;
 pub mod plan;
 pub mod rate;

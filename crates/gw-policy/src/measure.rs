@@ -114,6 +114,11 @@ impl Samples {
         values.get(rank.saturating_sub(1)).copied()
     }
 
+    /// How many there are in the window.
+    pub fn count(&self, now: Duration, tracking: Tracking) -> usize {
+        self.recent(now, tracking).count()
+    }
+
     /// When the newest was added.
     pub fn newest_at(&self) -> Option<Duration> {
         self.newest_last.back().map(|(at, _)| *at)

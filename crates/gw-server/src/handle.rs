@@ -202,6 +202,7 @@ impl Api {
         }
         meter.caller(identified.caller.key_name, identified.foreign_hash);
         meter.serve_in(snapshot.environment.clone());
+        meter.insure(snapshot.zero_completion_insurance);
         meter.occupy(self.engine.ports().in_flight.take(1)?);
         Ok(identified.foreign_key)
     }

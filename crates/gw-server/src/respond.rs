@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use gw_core::{Cost, Error, ErrorCode, RequestId};
+use gw_core::{Error, ErrorCode, Nanodollars, RequestId};
 use gw_dialects::{DialectId, chat, unary};
 use gw_engine::reply::Content;
 use gw_engine::{Meter, Reply, ReplyBody};
@@ -196,7 +196,8 @@ fn told_attempts(headers: &mut HeaderMap, end: Result<StatusCode, &Error>, meter
 
 /// What the request cost, in dollars, where that is known before the head is sent.
 fn told_cost(headers: &mut HeaderMap, meter: &mut Meter) {
-    let total = meter.settled_cost().and_then(Cost::total);
+    let charged = meter.is_charged();
+    let total = meter.settled_cost().and_then(|cost| if charged { cost.total() } else { Some(Nanodollars::ZERO) });
     if let Some(total) = total.and_then(|total| HeaderValue::try_from(total.to_string()).ok()) {
         headers.insert(X_GATEWAY_COST, total);
     }

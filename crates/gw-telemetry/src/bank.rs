@@ -10,6 +10,7 @@ use gw_core::{Operation, RequestRecord};
 use parking_lot::Mutex;
 
 use crate::counter::{Counter, Histogram, Level};
+use crate::hedges::{Hedged, Hedges};
 use crate::names::OVERHEAD;
 use crate::registry::{NONE, OTHER, Registry};
 pub use crate::series::{Series, SeriesKey};
@@ -51,6 +52,7 @@ pub(crate) struct BankCells {
     pub(crate) walks: Walks,
     pub(crate) rules: Mutex<BTreeMap<RuleKey, u64>>,
     pub(crate) shadows: Shadows,
+    pub(crate) hedges: Hedges,
 }
 
 /// A rule, what it does, and whether that was done.
@@ -116,6 +118,11 @@ impl Bank {
     /// A shadow was not sent, or came to no end.
     pub fn shadow_missed(&self, canary: &Arc<str>, provider: &Arc<str>, missed: Missed) {
         self.cells.shadows.missed(canary, provider, missed);
+    }
+
+    /// An attempt at `provider` was slow while another could be made beside it.
+    pub fn hedged(&self, provider: &Arc<str>, hedged: Hedged) {
+        self.cells.hedges.count(provider, hedged);
     }
 
     /// The first part of a streamed answer goes to the client. For each there must be a [`Bank::stream_closed`].
@@ -217,6 +224,7 @@ impl BankCells {
             walks: Walks::default(),
             rules: Mutex::default(),
             shadows: Shadows::default(),
+            hedges: Hedges::default(),
         }
     }
 

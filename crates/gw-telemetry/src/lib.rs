@@ -13,6 +13,7 @@
 pub mod bank;
 mod counter;
 mod exposition;
+mod hedges;
 pub mod log;
 pub mod names;
 pub mod redact;
@@ -30,6 +31,7 @@ mod walks;
 mod writer;
 
 pub use bank::{Bank, Series, SeriesKey};
+pub use hedges::Hedged;
 pub use log::{Format, LogControl};
 pub use names::reference;
 pub use redact::redact;

@@ -105,6 +105,8 @@ metrics! {
         "Requests that a rule has refused (effect done), or would have refused or led elsewhere if it did more than show itself (effect logged).";
     RESUMED, Kind::Counter, "streams_resumed_total", ["provider"],
         "Streams that had broken off and were continued, by the provider that went on last.";
+    HEDGES, Kind::Counter, "hedges_total", ["provider", "outcome"],
+        "Attempts at a provider that were slow while another could be made beside them: the other answered first (won), or second (lost), neither did (failed), the client left (cancelled); or none was made, for the budget was used up (over_budget) or whoever was next took no calls (unavailable).";
     BREAKER_STATE, Kind::Gauge, "circuit_breaker_state", ["provider", "state"],
         "1 for the state that a provider's breaker is in (closed, half_open, open), 0 for the others.";
     DURATION, Kind::Histogram(DURATION_US), "request_duration_seconds", ["operation", "provider", "model"],

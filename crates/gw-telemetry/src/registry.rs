@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 
 use crate::bank::{Bank, BankCells};
 use crate::exposition::Page;
+use crate::hedges;
 use crate::names;
 use crate::series::{OTHER_STATUS, SeriesKey, TOKEN_TYPES};
 use crate::shadows;
@@ -155,6 +156,7 @@ impl Registry {
         show_tokens(&mut page, &totals);
         show_cost(&mut page, &totals);
         show_walks(&mut page, &totals);
+        hedges::show(&mut page, banks.iter().map(|bank| &bank.hedges));
         show_rules(&mut page, &totals);
         show_breakers(&mut page, sampled);
         show_times(&mut page, &totals);

@@ -69,6 +69,10 @@ pub(crate) fn push_json(line: &mut Vec<u8>, record: &RequestRecord) {
     }
     push_tokens(&mut fields, record);
     push_cost(&mut fields, record);
+    if let Some(why) = record.uncharged {
+        fields.text("insured", why.name());
+        fields.raw("billed_usd", b"0");
+    }
     fields.number("request_bytes", record.request_bytes);
     fields.number("response_bytes", record.response_bytes);
     fields.number("attempts", u64::from(record.attempts));
@@ -120,6 +124,9 @@ pub(crate) fn push_pretty(line: &mut Vec<u8>, record: &RequestRecord, named: Nam
     }
     if let Some(total) = record.cost.as_ref().and_then(gw_core::Cost::total) {
         push(line, format_args!(", ${total}"));
+    }
+    if let Some(why) = record.uncharged {
+        push(line, format_args!(", not charged ({})", why.name()));
     }
     if let Some(canary) = &record.shadow {
         line.extend_from_slice(b", shadow of ");
@@ -253,13 +260,17 @@ impl Fields<'_> {
         }
         let told = |unused: &Unused| {
             let total = unused.cost.as_ref().and_then(Cost::total);
-            serde_json::json!({
+            let mut told = serde_json::json!({
                 "provider": &*unused.provider,
                 "model": redact(cut(&unused.model)),
                 "input_tokens": unused.usage.map(|usage| usage.input_tokens),
                 "output_tokens": unused.usage.map(|usage| usage.output_tokens),
                 "cost_nanodollars": total.map(|total| total.0),
-            })
+            });
+            if !unused.charged {
+                told["insured"] = true.into();
+            }
+            told
         };
         let unused: Vec<_> = unused.iter().take(TRIES_MAX).map(told).collect();
         self.name("unused");
@@ -316,7 +327,7 @@ fn cut(text: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use gw_core::PassedOver;
+    use gw_core::{PassedOver, Uncharged};
     use serde_json::{Value, json};
 
     use super::*;
@@ -365,6 +376,14 @@ mod tests {
         assert!(pretty_line(&lossy).contains(", losses 3, key dev"), "{}", pretty_line(&lossy));
         let named = RequestRecord { losses: vec![Loss::dropped("sk-abcdefghijklmnop", "x")], ..record() };
         assert_eq!(json_line(&named)["losses"], json!(["dropped sk-***"]));
+    }
+
+    #[test]
+    fn what_nobody_is_charged_for_says_why() {
+        let insured = RequestRecord { uncharged: Some(Uncharged::Empty), ..record() };
+        let line = json_line(&insured);
+        assert_eq!((&line["insured"], &line["billed_usd"]), (&"empty".into(), &0.into()));
+        assert!(pretty_line(&insured).contains(", not charged (empty), key dev"), "{}", pretty_line(&insured));
     }
 
     #[test]

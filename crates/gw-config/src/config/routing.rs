@@ -8,6 +8,7 @@ use gw_policy::canary::Rollout;
 use gw_policy::condition::Query;
 use gw_policy::credentials::CredentialOrder;
 use gw_policy::failure::Failures;
+use gw_policy::hedge::{Budget, Threshold};
 use gw_policy::measure::Tracking;
 use gw_policy::rate::Cap;
 use gw_policy::retry::Retry;
@@ -68,21 +69,21 @@ pub enum StandIns {
 }
 
 /// What becomes of an answer that takes long to begin, while another provider could be tried.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Slow {
-    /// From when on it is slow.
-    pub after: Duration,
-    /// What is done then.
-    pub action: SlowAction,
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Slow {
+    /// It is cancelled after this time, and the next provider is tried.
+    Cancel(Duration),
+    /// The next provider is tried beside it; the first to answer is taken, the other cancelled.
+    Hedge(Hedge),
 }
 
-/// What is done about a slow answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SlowAction {
-    /// It is cancelled, and the next provider is tried.
-    Cancel,
-    /// The next provider is tried beside it; the first to answer is taken, the other cancelled.
-    Hedge,
+/// When a slow answer gets another attempt beside it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Hedge {
+    /// From when on it is slow.
+    pub threshold: Threshold,
+    /// How many may.
+    pub budget: Budget,
 }
 
 /// What becomes of an answer that breaks off after a part of it was forwarded.

@@ -27,6 +27,9 @@ section! {
         /// The names of keys (`auth.keys`) whose callers may say what a request costs, in place of every price, with the header
         /// `cf-aig-custom-cost`; `"*"` for everybody who may call. Whoever may can lower its own bill.
         custom_costs: Vec<Spanned<String>>;
+        /// Whether callers are not charged for answers without a token and without a reason to have ended, and for those that
+        /// ended in an error, though the provider may ask for them.
+        zero_completion_insurance: bool, default "false";
     }
     planned: [
         planned("budgets", &Shape::List(&Shape::Section(&cost::BUDGET)), "What may be spent.").off(Off::Disabled),

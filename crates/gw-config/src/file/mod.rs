@@ -33,7 +33,9 @@ pub(crate) use presets::PresetForm;
 pub(crate) use providers::{Provider, Timeout, Tls as ProviderTls};
 pub(crate) use relay::Relay;
 pub(crate) use routes::{JsonTarget, Route, Strategy, StrategyForm, Target};
-pub(crate) use routing::{CircuitBreaker, Mode, Retry, Routing, Rule, RuleAction, RuleCondition, TagsMatch};
+pub(crate) use routing::{
+    CircuitBreaker, Mode, Retry, Routing, Rule, RuleAction, RuleCondition, SlowAction, TagsMatch,
+};
 pub(crate) use server::{Limits, Server, ServerTimeouts, Tls};
 pub(crate) use telemetry::{Logging, Metrics};
 pub(crate) use translation::{Media, Translation};

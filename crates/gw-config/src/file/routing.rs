@@ -5,10 +5,10 @@ use std::time::Duration;
 use gw_policy::balance::Balance;
 use gw_policy::credentials::CredentialOrder;
 
-use crate::config::{Resume, SlowAction, Spanned};
+use crate::config::{Resume, Spanned};
 use crate::free::{Condition, FailureName};
 use crate::names::{ModelName, ProviderName};
-use crate::quantities::{Growth, Jitter, Pause, Share, Status, Times};
+use crate::quantities::{Growth, Jitter, Pause, Share, SlowAfter, Status, Times};
 use crate::scalar::Count;
 use crate::section::{choices, section};
 
@@ -36,12 +36,16 @@ section! {
         rules: Vec<Spanned<Rule>>;
         /// How far back it is measured how long providers take.
         latency_tracking: LatencyTracking;
-        /// How long an answer may take to begin before it is slow.
-        latency_threshold: Duration;
+        /// How long an answer may take to begin before it is slow: a duration; or a percentile of what the provider's own
+        /// answers took lately, such as `p95`, with `slow_response: hedge`.
+        latency_threshold: SlowAfter;
         /// Whether the next provider is tried when an answer is slow.
         fallback_on_slow_response: bool, default "false";
         /// What becomes of the slow answer; `cancel` if left out.
         slow_response: SlowAction;
+        /// With `slow_response: hedge`: the share of the requests to a provider that may be tried beside it, and ten more.
+        /// Others are waited for.
+        hedge_budget: Share, default "10%";
         /// Whether an attempt that others may follow is ended when it has used its part of the request's time: what is
         /// left, divided by the targets that are left, but at least 10 s, or half of it if that is less.
         share_time: bool, default "true";
@@ -119,6 +123,13 @@ choices! {
         "byok-first" => CredentialOrder::ByokFirst, "All of the request's own keys, at all providers; then yours.";
         "provider-first" => CredentialOrder::ProviderFirst, "At each provider the request's own keys, then yours; then the next provider.";
     }
+}
+
+/// What is done about a slow answer.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SlowAction {
+    Cancel,
+    Hedge,
 }
 
 choices! {

@@ -52,6 +52,12 @@ impl Meaning<'_> {
         }
     }
 
+    /// Whether callers are not charged for what failed or came to nothing.
+    pub(super) fn zero_completion_insurance(file: &File) -> bool {
+        let written = file.cost_management.value().and_then(|written| written.zero_completion_insurance.value());
+        written.copied().unwrap_or(false)
+    }
+
     /// Where newer models and prices come from.
     pub(super) fn catalog(&mut self, file: &File) -> CatalogUpdate {
         let default = CatalogUpdate::default();

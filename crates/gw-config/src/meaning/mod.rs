@@ -14,6 +14,7 @@ mod routes;
 mod routing;
 mod rules;
 mod server;
+mod slow;
 mod translation;
 mod watching;
 
@@ -71,6 +72,7 @@ pub(crate) fn mean(file: &File, files: Vec<PathBuf>, meaning: &mut Meaning<'_>) 
         translation: translation::translation(file.translation.value()),
         price_overrides: Meaning::price_overrides(file),
         custom_costs: meaning.custom_costs(file, &auth.keys),
+        zero_completion_insurance: Meaning::zero_completion_insurance(file),
         catalog,
         relay: relay::relay(file.relay.value()),
         metrics: meaning.metrics(file.metrics.value(), &listen),

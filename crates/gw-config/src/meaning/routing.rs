@@ -10,7 +10,7 @@ use gw_policy::rate::Cap;
 use gw_policy::retry::Retry;
 
 use super::Meaning;
-use crate::config::{FromRequests, Notice, ProviderRouting, Routing, Slow, SlowAction, Spanned, StandIns};
+use crate::config::{FromRequests, Notice, ProviderRouting, Routing, Spanned, StandIns};
 use crate::file::{self, File, Mode};
 use crate::free::FailureName;
 use crate::quantities::Status;
@@ -210,32 +210,6 @@ impl Meaning<'_> {
             window: tracking.value.window.value().copied().unwrap_or(default.window),
             samples_max: tracking.value.sample_size.value().map_or(default.samples_max, |count| count.0),
         }
-    }
-
-    fn slow(&mut self, written: &file::Routing, fallback: &Failures) -> Option<Slow> {
-        let threshold = written.latency_threshold.given();
-        let action = written.slow_response.given();
-        let Some(switch) = written.fallback_on_slow_response.given() else {
-            let places = [threshold.map(|given| &given.place), action.map(|given| &given.place)];
-            if let Some(place) = places.into_iter().flatten().next() {
-                let message = "nothing follows a slow answer, since fallback_on_slow_response is not set".to_owned();
-                self.warning(place, message, "add \"fallback_on_slow_response: true\", or remove this");
-            }
-            return None;
-        };
-        if !switch.value {
-            return None;
-        }
-        if fallback.is_empty() {
-            let message = "fallback_on_slow_response needs fallbacks, and they are off".to_owned();
-            self.mistake(&switch.place, message, "enable fallbacks, or remove it");
-        }
-        if written.latency_threshold.is_absent() {
-            let message = "fallback_on_slow_response does not say from when on an answer is slow".to_owned();
-            self.mistake(&switch.place, message, "add \"latency_threshold: 3s\"");
-        }
-        let action = action.map_or(SlowAction::Cancel, |action| action.value);
-        threshold.map(|threshold| Slow { after: threshold.value, action })
     }
 }
 

@@ -93,6 +93,18 @@ impl Finish {
     pub fn new(reason: FinishReason, raw: &str) -> Self {
         Self { reason, raw: Some(raw.to_owned()), stop_sequence: None }
     }
+
+    /// Whether the provider said it.
+    pub fn is_told(&self) -> bool {
+        self.raw.as_ref().is_some_and(|raw| !raw.is_empty())
+    }
+}
+
+impl ChatAnswer {
+    /// Whether its provider said why it ended.
+    pub fn told_end(&self) -> bool {
+        self.candidates.iter().any(|candidate| candidate.finish.is_told())
+    }
 }
 
 impl Candidate {

@@ -20,6 +20,8 @@ pub struct WholeScan {
     pub usage: Option<Usage>,
     /// Whether it is an error in spite of its status.
     pub has_error: bool,
+    /// Whether it says why it ended. Only looked for where no token of output was used.
+    pub told_end: bool,
 }
 
 /// An answer is not a JSON object.
@@ -35,7 +37,19 @@ pub fn scan_response(dialect: DialectId, body: &[u8]) -> Result<WholeScan, NotJs
     debug_assert!(dialect.is_plain_openai(), "{dialect:?}");
     let text = std::str::from_utf8(body).map_err(|_| NotJson)?;
     let answer = Object::parse(text).map_err(|_: ScanError| NotJson)?;
-    Ok(WholeScan { usage: usage::of_answer(&answer), has_error: error::said(&answer).is_some() })
+    let usage = usage::of_answer(&answer);
+    let is_empty = usage.is_some_and(|usage| usage.output_tokens == 0);
+    Ok(WholeScan { usage, has_error: error::said(&answer).is_some(), told_end: !is_empty || told_end(&answer) })
+}
+
+fn told_end(answer: &Object<'_>) -> bool {
+    let mut told = false;
+    answer.elements("choices", |choice| {
+        told |= Object::parse(choice).is_ok_and(|choice| {
+            choice.get("finish_reason").is_some_and(|reason| !matches!(reason, "\"\"" | "\"error\""))
+        });
+    });
+    told
 }
 
 /// Learns the usage from an answer that is too large to be held.
@@ -93,8 +107,8 @@ mod tests {
         // DeepSeek sends blank lines while a request waits.
         let body = format!("\n\n\r\n{{\"choices\":[],{USAGE}}}\n");
         let scan = scan_response(CHAT, body.as_bytes()).unwrap();
-        assert_eq!(scan, WholeScan { usage: expected(), has_error: false });
-        assert_eq!(scan_response(CHAT, b"{}").unwrap(), WholeScan { usage: None, has_error: false });
+        assert_eq!(scan, WholeScan { usage: expected(), has_error: false, told_end: true });
+        assert_eq!(scan_response(CHAT, b"{}").unwrap(), WholeScan { usage: None, has_error: false, told_end: true });
     }
 
     #[test]
@@ -104,6 +118,18 @@ mod tests {
         assert!(has_error(r#"{"object":"error","message":"no"}"#));
         assert!(!has_error(r#"{"error":null,"choices":[]}"#));
         assert!(!has_error(r#"{"error":{},"choices":[]}"#));
+    }
+
+    #[test]
+    fn an_empty_answer_says_why_it_ended_or_not() {
+        let told = |choices: &str, output: u32| {
+            let usage = format!(r#""usage":{{"prompt_tokens":3,"completion_tokens":{output}}}"#);
+            scan_response(CHAT, format!(r#"{{"choices":[{choices}],{usage}}}"#).as_bytes()).unwrap().told_end
+        };
+        assert!(!told("", 0) && !told(r#"{"finish_reason":null}"#, 0) && !told(r#"{"finish_reason":""}"#, 0));
+        assert!(!told(r#"{"finish_reason":"error"}"#, 0));
+        assert!(told(r#"{"finish_reason":null},{"finish_reason":"content_filter"}"#, 0));
+        assert!(told("", 1), "one that is not empty is not looked at");
     }
 
     #[test]

@@ -155,6 +155,11 @@ impl StreamScan {
         self.content
     }
 
+    /// Whether the stream said why an answer in it ended.
+    pub fn told_end(&self) -> bool {
+        self.finished
+    }
+
     /// What the stream said went wrong.
     pub fn error(&self) -> Option<&str> {
         self.error.as_deref()

@@ -31,6 +31,8 @@ mod headers;
 #[cfg(test)]
 mod health_checks;
 #[cfg(test)]
+mod insured;
+#[cfg(test)]
 mod kept;
 #[cfg(test)]
 mod keys;
@@ -66,6 +68,9 @@ mod rerank;
 mod routing_configured;
 #[cfg(test)]
 mod routing_explained;
+#[cfg(test)]
+mod routing_hedges;
+#[cfg(test)]
 mod routing_named;
 #[cfg(test)]
 mod routing_not_resumed;

@@ -19,6 +19,7 @@ impl Meter {
             streams: false,
             words: self.words.lasting(),
             tells_cost: false,
+            insures: self.insures,
             looks_for_id: self.looks_for_id,
             custom_cost: self.custom_cost.clone(),
             _in_flight: None,
@@ -36,7 +37,8 @@ impl Meter {
     pub(crate) fn count_beside(&mut self, other: &mut Self, failed: Option<Try>) {
         self.record.attempts += other.asked_beside();
         if other.asked_beside() > 0 && (failed.is_none() || other.record.usage.is_some()) {
-            other.set_aside();
+            // One that is only slower has not failed.
+            other.set_aside(failed.is_none() || !self.insures);
         }
         match failed {
             Some(failed) => self.tried_beside(other, failed),
@@ -48,7 +50,7 @@ impl Meter {
     /// The attempt beside the present one is what counts of both; all that were made are remembered.
     pub(crate) fn become_beside(&mut self, mut other: Box<Self>, given_up: bool) {
         if given_up || self.record.usage.is_some() {
-            self.set_aside();
+            self.set_aside(given_up || !self.insures);
         }
         if given_up {
             self.record.tries.extend(self.cancelled());

@@ -52,7 +52,8 @@ impl Meter {
     /// provider has told or not.
     pub(crate) fn broke_off(&mut self, failed: Try, text: &str) {
         self.tried(failed);
-        self.set_aside();
+        // The client has got what was said.
+        self.set_aside(true);
         self.resuming = Resuming::GoesOn(Rc::from(text));
     }
 

@@ -5,14 +5,15 @@ use gw_core::Unused;
 use super::Meter;
 
 impl Meter {
-    /// The present attempt has come to nothing: what it used is not what its successor uses.
-    pub(super) fn set_aside(&mut self) {
-        self.record.unused.extend(self.unused());
+    /// The present attempt has come to nothing: what it used is not what its successor uses. The caller is charged for it,
+    /// or not.
+    pub(super) fn set_aside(&mut self, charged: bool) {
+        self.record.unused.extend(self.unused(charged));
         (self.record.usage, self.record.cost) = (None, None);
     }
 
     /// What the present attempt has used so far, as far as its provider has told.
-    pub(super) fn unused(&self) -> Option<Unused> {
+    fn unused(&self, charged: bool) -> Option<Unused> {
         let choice = &self.resolved.as_deref()?.choice;
         Some(Unused {
             provider: choice.provider.name.clone(),
@@ -20,6 +21,7 @@ impl Meter {
             callers_key: self.record.callers_key,
             usage: self.record.usage,
             cost: self.cost(),
+            charged,
         })
     }
 }

@@ -42,10 +42,13 @@ impl Totals {
     /// Counts a finished request.
     pub fn count(&mut self, record: &RequestRecord) {
         self.requests += 1;
-        let unused = record.unused.iter().map(|unused| (unused.cost.as_ref(), unused.callers_key));
-        for (cost, callers_key) in unused.chain([(record.cost.as_ref(), record.callers_key)]) {
+        let answer = (record.cost.as_ref(), record.callers_key, record.uncharged.is_none());
+        let unused = record.unused.iter().map(|unused| (unused.cost.as_ref(), unused.callers_key, unused.charged));
+        for (cost, callers_key, charged) in unused.chain([answer]) {
             match cost.map(Cost::total) {
                 None => {}
+                // With a key of the caller's own it is the provider who charges.
+                Some(_) if !charged && !callers_key => {}
                 Some(None) => self.unpriced += 1,
                 Some(Some(total)) if callers_key => self.callers.add(total, record.started_at),
                 Some(Some(total)) => self.ours.add(total, record.started_at),
@@ -119,11 +122,38 @@ fn month(at: SystemTime) -> u64 {
 mod tests {
     use std::time::Duration;
 
+    use gw_core::{CostSource, Operation, RequestId, Uncharged, Unused};
+
     use super::*;
 
     /// Noon of a day counted from 1970-01-01.
     fn noon(day: u64) -> SystemTime {
         UNIX_EPOCH + Duration::from_secs(day * SECONDS_PER_DAY + SECONDS_PER_DAY / 2)
+    }
+
+    #[test]
+    fn what_is_insured_is_in_nobodys_sums_but_for_what_a_provider_asks_of_its_own_caller() {
+        let cost = |amount| Some(Cost::said(Nanodollars(amount), CostSource::Caller));
+        let unused = |amount, charged, callers_key| Unused {
+            provider: "p".into(),
+            model: "m".into(),
+            callers_key,
+            usage: None,
+            cost: cost(amount),
+            charged,
+        };
+        let record = RequestRecord {
+            cost: cost(1),
+            uncharged: Some(Uncharged::Empty),
+            unused: vec![unused(10, false, false), unused(100, true, false), unused(1_000, false, true)],
+            ..RequestRecord::begin(RequestId::from_u128(1), Operation::Chat, "openai_chat", noon(19_778))
+        };
+        assert_eq!(record.billed(), Some(Nanodollars::ZERO));
+        let mut totals = Totals::default();
+        totals.count(&record);
+        totals.count(&RequestRecord { uncharged: None, unused: Vec::new(), ..record.clone() });
+        assert_eq!((totals.ours.all(), totals.callers.all()), (Nanodollars(101), Nanodollars(1_000)));
+        assert_eq!((totals.requests, totals.unpriced), (2, 0));
     }
 
     #[test]

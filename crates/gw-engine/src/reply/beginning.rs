@@ -163,6 +163,7 @@ impl Events {
             return Ended::Wrong(Error::new(ErrorCode::ProviderStreamInterrupted, message));
         }
         meter.used(self.scan.usage());
+        meter.told_end(self.scan.told_end());
         meter.completed();
         self.ready.push_back(end.rest);
         self.over = true;
@@ -188,6 +189,7 @@ impl Translated {
                 None => (self.translation.end(), true),
             };
             meter.used(self.translation.usage());
+            meter.told_end(self.translation.told_end());
             let has_begun = self.translation.has_begun();
             match said.end {
                 Some(Err(error)) if !has_begun => return Poll::Ready(Ended::Wrong(error)),

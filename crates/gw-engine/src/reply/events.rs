@@ -87,6 +87,7 @@ impl Events {
     fn end(&mut self, meter: &mut Meter, error: Option<&AttemptError>) {
         let end = self.scan.finish();
         meter.used(self.scan.usage());
+        meter.told_end(self.scan.told_end());
         if !end.rest.is_empty() {
             self.ready.push_back(end.rest);
         }
@@ -179,6 +180,7 @@ impl Translated {
                 Poll::Ready(None) => self.translation.end(),
             };
             meter.used(self.translation.usage());
+            meter.told_end(self.translation.told_end());
             match said.end {
                 None => {}
                 Some(Ok(())) => {

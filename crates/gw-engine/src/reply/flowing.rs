@@ -48,6 +48,8 @@ impl Flowing {
         // Nobody asks for more than the length that was told.
         if piece.is_none() || self.begun.is_empty() && self.answer.is_end() {
             meter.used(self.tail.usage());
+            // Nothing as large as this is an empty answer.
+            meter.told_end(true);
             meter.completed();
         }
         Poll::Ready(piece.map(Ok))

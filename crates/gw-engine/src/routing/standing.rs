@@ -4,6 +4,8 @@
 //! A provider in which nobody takes a special interest (no cap, no measuring, no recent failure) costs a request one
 //! load of an atomic and no lock.
 
+mod hedges;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
@@ -51,6 +53,8 @@ pub struct Standing {
     /// Whether something has gone wrong lately: only then is the breaker asked.
     troubled: AtomicBool,
     in_flight: AtomicU32,
+    /// What of the budget of attempts beside those at it is taken.
+    hedges_taken: AtomicU32,
     seen: Mutex<Seen>,
     /// What the last health check found.
     last_check: Mutex<Option<Checked>>,

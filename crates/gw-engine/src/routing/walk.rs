@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use gw_config::config::SlowAction;
+use gw_config::config::Slow;
 use gw_core::{Error, ErrorCode, Try};
 use gw_dialects::request::{self, Head};
 use gw_policy::dice::Dice;
@@ -164,14 +164,17 @@ impl Walk<'_> {
         let mut dice = self.dice(meter);
         let mut at = if plan.wait.is_zero() { 0 } else { self.wait_for_place(plan).await? };
         let mut retry = 0;
-        let mut hedge = self.snapshot.slow.filter(|slow| slow.action == SlowAction::Hedge);
+        let mut hedge = match self.snapshot.slow {
+            Some(Slow::Hedge(hedge)) => Some(hedge),
+            Some(Slow::Cancel(_)) | None => None,
+        };
         loop {
             let Some(step) = plan.steps.get(at) else { return Err(nobody(plan)) };
             let began = Instant::now();
             let chances = self.chances(plan, at, retry);
             let result = match (beside(plan, at), hedge) {
-                (Some(next), Some(slow)) => {
-                    let hedged = Box::pin(self.hedged(plan, (at, next), slow.after, chances, meter)).await;
+                (Some(next), Some(rule)) => {
+                    let hedged = Box::pin(self.hedged(plan, (at, next), (rule, retry == 0), chances, meter)).await;
                     if hedged.stands_at != at {
                         (hedge, at, retry) = (None, hedged.stands_at, 0);
                     }
@@ -220,11 +223,14 @@ impl Walk<'_> {
         // Nobody who serves is given up for the sake of one who rests.
         let next = plan.has_other(at);
         let retries = plan.steps.get(at).map_or(0, |step| step.target.retry().retries);
-        let slow = self.snapshot.slow.filter(|slow| slow.action == SlowAction::Cancel);
+        let slow = match self.snapshot.slow {
+            Some(Slow::Cancel(after)) => Some(after),
+            Some(Slow::Hedge(_)) | None => None,
+        };
         Chances {
             another: plan.has_next(at) || retry < retries && !plan.is_last_resort(at),
             next,
-            slow: slow.filter(|_| beside(plan, at).is_some()).map(|slow| slow.after),
+            slow: slow.filter(|_| beside(plan, at).is_some()),
             share: (next && self.snapshot.shares_time).then(|| share(self.times.heard_until, plan.usual_from(at))),
         }
     }

@@ -133,6 +133,7 @@ fn build_one(
         pricing,
         model_lists: Default::default(),
         custom_costs: config.custom_costs.clone(),
+        zero_completion_insurance: config.zero_completion_insurance,
         warnings,
         body_bytes_max: config.server.limits.body_bytes,
         body_timeout: config.server.timeouts.body,
@@ -366,7 +367,9 @@ fn measures(config: &Config) -> bool {
             }
         }
     }
+    let goes_by_slow = matches!(config.routing.slow, Some(config::Slow::Hedge(hedge)) if hedge.threshold.measures());
     config.routing.always_tracks
+        || goes_by_slow
         || config.routing.strategy.measures()
         || config.routes.iter().any(|route| in_node(&route.node))
 }

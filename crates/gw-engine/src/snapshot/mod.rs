@@ -54,6 +54,8 @@ pub struct Snapshot {
     pub model_lists: [OnceLock<Bytes>; 3],
     /// Who may say what its requests cost.
     pub custom_costs: CustomCosts,
+    /// Whether callers are not charged for what failed or came to nothing.
+    pub zero_completion_insurance: bool,
     /// What somebody should look at.
     pub warnings: Vec<String>,
     /// Bytes of a request's body, after decompression.

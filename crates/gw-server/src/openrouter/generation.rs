@@ -113,8 +113,8 @@ fn used(record: &RequestRecord) -> Value {
         "native_tokens_cached": tokens(|usage| usage.cached_input_tokens),
         "native_tokens_completion_images": tokens(|usage| usage.image_output_tokens),
         "service_tier": usage.and_then(|usage| usage.service_tier).map(ServiceTier::name),
-        "total_cost": total,
-        "usage": if record.callers_key { json!(0) } else { total.clone() },
+        "total_cost": if record.uncharged.is_some() { json!(0) } else { total.clone() },
+        "usage": if record.callers_key || record.uncharged.is_some() { json!(0) } else { total.clone() },
         "upstream_inference_cost": total,
     })
 }
