@@ -17,6 +17,7 @@ pub mod config;
 mod decode;
 pub mod diagnostic;
 mod environment;
+mod expression;
 mod file;
 mod find;
 mod free;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use gw_core::{Error, ErrorCode, Operation, Price, RequestId, RequestRecord};
+use gw_core::{Error, ErrorCode, Operation, Price, RequestRecord};
 use gw_dialects::head::Head;
 use gw_dialects::{DialectId, request};
 use gw_http::Pools;
@@ -32,7 +32,7 @@ use crate::relay::Homes;
 use crate::reply::Reply;
 use crate::routing::control::{self, Guests, Heard, Places};
 use crate::routing::times::Times;
-use crate::routing::{Asker, RequestFacts, Seen, Walk, Way, notice, resume};
+use crate::routing::{Asked, Asker, RequestFacts, Seen, Walk, Way, notice, resume};
 use crate::snapshot::{Handle, Settings, Snapshot};
 
 /// Resolved names kept by a worker for each operation; beyond, all are forgotten and found again.
@@ -236,7 +236,8 @@ impl Engine {
             custom_cost::priced_by_caller(call.headers, snapshot, meter)?;
         }
         if !snapshot.rules.is_empty() {
-            let facts = RequestFacts::of(call, &head)?;
+            let facts =
+                RequestFacts::of(call, &head)?.asked(self.asked(snapshot, meter.key_name().map(|name| &**name)));
             snapshot.rules.judge(&facts, &self.ports.bank)?;
         }
         if let Some(prefer) = &head.prefer_provider
@@ -288,7 +289,7 @@ impl Engine {
         meter: &mut Meter,
     ) -> Result<(Reply, Plan<Rc<Resolved>>), Error> {
         way.turn();
-        let plan = self.plan(walk.snapshot, way, (walk.call, walk.head), meter.request_id(), 0)?;
+        let plan = self.plan(walk.snapshot, way, (walk.call, walk.head), &Asker::of(meter), 0)?;
         if let Some((first, standing)) = notice::passed_over(way, &plan) {
             meter.passed_over(first, standing);
         }
@@ -302,19 +303,24 @@ impl Engine {
         snapshot: &Snapshot,
         way: &Way,
         (call, head): (&Call<'_>, &Head),
-        request_id: RequestId,
+        asker: &Asker<'_>,
         turns_ahead: u64,
     ) -> Result<Plan<Rc<Resolved>>, Error> {
-        let facts = RequestFacts::of(call, head)?.saying(way.said());
+        let facts = RequestFacts::of(call, head)?.saying(way.said()).asked(self.asked(snapshot, asker.key_name));
         let has_foreign_key = call.foreign_key.is_some();
         let seen = Seen { way, facts: &facts, now: self.ports.elapsed(), has_foreign_key, turns_ahead };
-        let mut dice = Dice::of(request_id.as_str().as_bytes());
+        let mut dice = Dice::of(asker.request_id.as_str().as_bytes());
         way.node().plan(&seen, &mut dice).map_err(|NoMatch| {
             // Only rules could have led it somewhere, and none holds.
             let unserved = head.model.as_deref().and_then(|name| snapshot.models.unruled(name, Some(name), None).err());
             let message = "no condition of the route holds for this request, and it has no default";
             unserved.unwrap_or_else(|| Error::new(ErrorCode::InvalidRequest, message))
         })
+    }
+
+    /// Who asks, where and when, for conditions.
+    pub(crate) fn asked<'a>(&self, snapshot: &'a Snapshot, key_name: Option<&'a str>) -> Asked<'a> {
+        Asked { key_name, environment: snapshot.environment.as_deref(), clock: self.ports.clock }
     }
 
     /// What a model's name stands for.

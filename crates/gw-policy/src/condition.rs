@@ -4,9 +4,12 @@
 //! Several members of one object must all hold.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use regex::{Regex, RegexBuilder};
 use serde_json::{Map, Value};
+
+use crate::expression::{Expression, Failure};
 
 /// Longer patterns are refused.
 const PATTERN_CHARS_MAX: usize = 1_000;
@@ -30,6 +33,8 @@ pub enum Query {
     Or(Vec<Query>),
     /// A fact is like this.
     Fact(Box<str>, Test),
+    /// It holds.
+    Expression(Arc<Expression>),
 }
 
 /// What a fact must be like.
@@ -77,12 +82,30 @@ impl Query {
         Self::read_at(value, 0)
     }
 
-    /// Whether it holds.
+    /// Whether it holds. What fails does not.
     pub fn holds(&self, facts: &dyn Facts) -> bool {
+        self.evaluate(facts).unwrap_or(false)
+    }
+
+    /// Whether it holds.
+    ///
+    /// # Errors
+    /// Why an expression in it failed, where that decides.
+    pub fn evaluate(&self, facts: &dyn Facts) -> Result<bool, Failure> {
         match self {
-            Self::And(all) => all.iter().all(|query| query.holds(facts)),
-            Self::Or(any) => any.iter().any(|query| query.holds(facts)),
-            Self::Fact(path, test) => test.holds(facts.fact(path).as_deref()),
+            Self::And(all) => decided_by(false, all, facts),
+            Self::Or(any) => decided_by(true, any, facts),
+            Self::Fact(path, test) => Ok(test.holds(facts.fact(path).as_deref())),
+            Self::Expression(expression) => expression.evaluate(facts),
+        }
+    }
+
+    /// Whether there is an expression in it, which may fail.
+    pub fn may_fail(&self) -> bool {
+        match self {
+            Self::And(queries) | Self::Or(queries) => queries.iter().any(Self::may_fail),
+            Self::Fact(..) => false,
+            Self::Expression(_) => true,
         }
     }
 
@@ -109,6 +132,19 @@ impl Query {
             (first, _) => Self::And(first.into_iter().chain(all).collect()),
         })
     }
+}
+
+/// The first query of this outcome decides; else the first that fails; else it is the other outcome.
+fn decided_by(outcome: bool, queries: &[Query], facts: &dyn Facts) -> Result<bool, Failure> {
+    let mut failure = None;
+    for query in queries {
+        match query.evaluate(facts) {
+            Ok(found) if found == outcome => return Ok(outcome),
+            Ok(_) => {}
+            Err(why) => failure = failure.or(Some(why)),
+        }
+    }
+    failure.map_or(Ok(!outcome), Err)
 }
 
 fn read_tests(path: &str, value: &Value, all: &mut Vec<Query>) -> Result<(), Mistake> {
@@ -147,7 +183,11 @@ fn test(operator: &str, value: &Value) -> Result<Test, Mistake> {
 }
 
 fn pattern(value: &Value) -> Result<Regex, Mistake> {
-    let text = value.as_str().ok_or_else(|| Mistake("`$regex` needs a text".to_owned()))?;
+    regex(value.as_str().ok_or_else(|| Mistake("`$regex` needs a text".to_owned()))?)
+}
+
+/// A pattern of bounded size.
+pub(crate) fn regex(text: &str) -> Result<Regex, Mistake> {
     if text.chars().count() > PATTERN_CHARS_MAX {
         return Err(Mistake(format!("the pattern is longer than {PATTERN_CHARS_MAX} characters")));
     }

@@ -9,6 +9,7 @@ pub mod canary;
 pub mod condition;
 pub mod credentials;
 pub mod dice;
+pub mod expression;
 pub mod failure;
 pub mod hedge;
 pub mod measure;

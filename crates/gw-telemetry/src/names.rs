@@ -102,7 +102,7 @@ metrics! {
     FAILOVERS, Kind::Counter, "provider_failover_total", ["provider", "fallback_provider", "reason"],
         "Times that another target was asked than one before it: after it had failed, by the code of its error, or because it took no calls (resting, rate_cap).";
     RULES, Kind::Counter, "rule_matches_total", ["rule", "action", "effect"],
-        "Requests that a rule has refused (effect done), or would have refused or led elsewhere if it did more than show itself (effect logged).";
+        "Requests that a rule has refused (effect done), or would have refused or led elsewhere if it did more than show itself (effect logged), or whose expression failed for them (effect failed): it does not hold then.";
     RESUMED, Kind::Counter, "streams_resumed_total", ["provider"],
         "Streams that had broken off and were continued, by the provider that went on last.";
     HEDGES, Kind::Counter, "hedges_total", ["provider", "outcome"],

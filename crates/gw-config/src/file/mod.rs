@@ -32,7 +32,7 @@ pub(crate) use parameters::{Json, ModelSettings, Parameters};
 pub(crate) use presets::PresetForm;
 pub(crate) use providers::{Provider, Timeout, Tls as ProviderTls};
 pub(crate) use relay::Relay;
-pub(crate) use routes::{JsonTarget, Route, Strategy, StrategyForm, Target};
+pub(crate) use routes::{Branch, JsonTarget, Route, Strategy, StrategyForm, Target};
 pub(crate) use routing::{
     CircuitBreaker, Mode, Retry, Routing, Rule, RuleAction, RuleCondition, SlowAction, TagsMatch,
 };

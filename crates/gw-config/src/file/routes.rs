@@ -6,6 +6,7 @@ use super::later::{access, caching};
 use super::routing::{Mode, Retry};
 use crate::config::Spanned;
 use crate::decode::{Decode, Decoder, Written};
+use crate::expression::ExpressionText;
 use crate::free::{Condition, FailureName, FreeMembers, Nested};
 use crate::names::{ModelName, ProviderName};
 use crate::node::{Node, Value};
@@ -83,7 +84,9 @@ section! {
     /// Which requests go to a target.
     Branch {
         /// The requests, such as `{"metadata.plan": {"$eq": "paid"}}`; as in `routing.rules[].condition.query`.
-        query: Condition, required;
+        query: Condition;
+        /// The requests, as an expression; as in `routing.rules[].condition.expression`. With `query`, both must hold.
+        expression: ExpressionText;
         /// The name of the target.
         then: String, required;
     }

@@ -6,6 +6,7 @@ use gw_policy::balance::Balance;
 use gw_policy::credentials::CredentialOrder;
 
 use crate::config::{Resume, Spanned};
+use crate::expression::ExpressionText;
 use crate::free::{Condition, FailureName};
 use crate::names::{ModelName, ProviderName};
 use crate::quantities::{Growth, Jitter, Pause, Share, SlowAfter, Status, Times};
@@ -193,6 +194,9 @@ section! {
         /// (the body) and `headers`, `url.pathname`, with `$eq`, `$ne`, `$in`, `$nin`, `$all`, `$gt`, `$gte`, `$lt`,
         /// `$lte`, `$regex`, `$and`, `$or`.
         query: Condition;
+        /// Anything of the request as an expression (CEL), such as
+        /// `request.model.startsWith("gpt-4") && metadata.team == "x"`: see docs/routing.md.
+        expression: ExpressionText;
     }
 }
 

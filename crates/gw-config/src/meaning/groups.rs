@@ -10,7 +10,8 @@ use super::routing::numbers;
 use crate::config::{RouteGroup, RouteNode, RouteStrategy, Spanned};
 use crate::decode::Written;
 use crate::diagnostic::Place;
-use crate::file::{Mode, Strategy, StrategyForm};
+use crate::expression::ExpressionText;
+use crate::file::{Branch, Mode, Strategy, StrategyForm};
 use crate::names::ModelName;
 use crate::quantities::Weight;
 use crate::text::{nearest, quote};
@@ -139,10 +140,19 @@ impl Meaning<'_> {
         };
         let mut branches: Vec<(Query, usize)> = Vec::new();
         for condition in &conditions.value {
-            let (Some(query), Some(then)) = (condition.value.query.value(), condition.value.then.given()) else {
-                continue;
+            let Branch { query, expression, then } = &condition.value;
+            if query.is_absent() && expression.is_absent() {
+                let message = "a condition says nothing of the requests".to_owned();
+                self.mistake(&condition.place, message, "add \"query\" or \"expression\"");
+            }
+            let Some(then) = then.given() else { continue };
+            let expression = expression.value().map(ExpressionText::query);
+            let query = match (query.value().map(|query| query.0.clone()), expression) {
+                (Some(query), Some(expression)) => Query::And(vec![query, expression]),
+                (Some(only), None) | (None, Some(only)) => only,
+                (None, None) => continue,
             };
-            branches.extend(self.position(then, members).map(|index| (query.0.clone(), index)));
+            branches.extend(self.position(then, members).map(|index| (query, index)));
         }
         let default = written.default_target.given().map(|name| self.position(name, members));
         Some(RouteStrategy::Conditional(branches, default.flatten()))

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::Meaning;
 use crate::config::{Denial, Rule, Spanned};
+use crate::expression::ExpressionText;
 use crate::file::{self, RuleAction, TagsMatch};
 use crate::names::ProviderName;
 
@@ -78,6 +79,7 @@ impl Meaning<'_> {
             }
         }
         all.extend(written.query.value().map(|condition| condition.0.clone()));
+        all.extend(written.expression.value().map(ExpressionText::query));
         Some(Query::And(all))
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::harness::{CHAT_ANSWER, Gateway, Launch, Upstream, chat, config, json_answer, provider};
+use crate::harness::{CHAT_ANSWER, CLIENT_KEY, Gateway, Launch, Upstream, chat, config, json_answer, provider};
 
 const CHAT: &str = "/v1/chat/completions";
 
@@ -104,4 +104,87 @@ async fn a_model_that_a_rule_leads_to_and_nobody_serves_is_told_with_its_line() 
         .lines()
         .find(|line| line.contains("\"smal\" is not served by any configured provider; did you mean \"small\""));
     assert!(found.is_some_and(|found| found.contains(&format!(":{line}:"))), "{}", finished.log);
+}
+
+const EXPRESSIONS: &str = r#"
+    - { name: shown, condition: { expression: "request.stream == false" }, action: deny, log_only: true }
+    - { name: needs-team, condition: { expression: 'metadata.team.startsWith("x")' }, action: deny, log_only: true }
+    - name: no-tools-in-bulk
+      condition:
+        expression: >-
+          request.operation == "chat" && request.has_tools && "bulk" in request.tags
+          && params.messages.exists(m, m.role == "user" && m.content.matches("(?i)refund"))
+      action: deny
+    - { name: long, condition: { tags: [bulk], expression: "params.max_tokens > 100" }, model: small }
+"#;
+
+fn refund(max_tokens: u32, content: &str) -> String {
+    let tools = json!([{ "type": "function", "function": { "name": "f" } }]);
+    let messages = json!([{ "role": "user", "content": content }]);
+    json!({ "model": "m", "max_tokens": max_tokens, "tools": tools, "messages": messages }).to_string()
+}
+
+#[tokio::test]
+async fn expressions_deny_and_lead_the_requests_that_they_hold_for() {
+    let (gateway, upstream) = ruled(EXPRESSIONS).await;
+    let bulk = [("x-gateway-tags", "bulk")];
+    let denied = gateway.post_with(CHAT, &bulk, &refund(5, "A Refund, please")).await;
+    assert_eq!((denied.status, &denied.json()["error"]["code"]), (403, &json!("denied_by_rule")));
+    assert_eq!(upstream.requests().len(), 0);
+    assert_eq!(gateway.chat(&refund(5, "A refund, please")).await.status, 200, "it is not tagged");
+    assert_eq!(gateway.post_with(CHAT, &bulk, &refund(5, "thanks")).await.header("x-model-used"), Some("m"));
+    assert_eq!(gateway.post_with(CHAT, &bulk, &refund(500, "thanks")).await.header("x-model-used"), Some("n"));
+}
+
+#[tokio::test]
+async fn an_expression_that_fails_does_not_hold_and_is_counted_and_told_with_its_reason() {
+    let (gateway, _upstream) = ruled(EXPRESSIONS).await;
+    assert_eq!(gateway.chat(chat("m")).await.status, 200);
+    let plan = gateway.post("/gateway/plan", chat("m")).await;
+    let failed = "the request has no metadata.team";
+    assert_eq!(
+        plan.json()["rules"],
+        json!([
+            { "name": "shown", "action": "deny", "log_only": true },
+            { "name": "needs-team", "action": "deny", "log_only": true, "failed": failed },
+        ])
+    );
+    let metadata = [("x-gateway-metadata", r#"{ "team": "xy" }"#)];
+    let plan = gateway.post_with("/gateway/plan", &metadata, chat("m")).await;
+    assert_eq!(plan.json()["rules"][1], json!({ "name": "needs-team", "action": "deny", "log_only": true }));
+    for (rule, effect, count) in [("shown", "logged", 1.0), ("needs-team", "failed", 1.0)] {
+        let series = format!(r#"ai_gateway_rule_matches_total{{rule="{rule}",action="deny",effect="{effect}"}}"#);
+        assert_eq!(gateway.metric(&series).await, Some(count), "{rule}");
+    }
+}
+
+#[tokio::test]
+async fn a_target_is_chosen_by_an_expression() {
+    let upstream = Upstream::always(json_answer(CHAT_ANSWER)).await;
+    let gateway = Gateway::start(&config(&format!(
+        "providers:\n{}routes:\n  - name: by-size\n    strategy:\n      mode: conditional\n      conditions:\n        \
+         - {{ expression: 'size(params.messages) > 1 && request.model == \"by-size\"', then: large }}\n      default: small\n    \
+         targets:\n      - {{ name: large, provider: one, model: m }}\n      - {{ name: small, provider: one, model: n }}\n",
+        provider("one", upstream.address, ", models: [m, n]"),
+    )))
+    .await;
+    let message = json!({ "role": "user", "content": "hi" });
+    for (messages, model) in [(json!([message]), "n"), (json!([message, message]), "m")] {
+        let body = json!({ "model": "by-size", "messages": messages }).to_string();
+        assert_eq!(gateway.chat(&body).await.header("x-model-used"), Some(model));
+    }
+}
+
+#[tokio::test]
+async fn an_expression_may_ask_who_asks_and_when() {
+    let upstream = Upstream::always(json_answer(CHAT_ANSWER)).await;
+    let rules = r#"
+    - { name: not-this-key, condition: { expression: 'request.key == "app" && time.hour < 24 && time.weekday in [0, 1, 2, 3, 4, 5, 6]' }, action: deny }
+"#;
+    let auth = format!("auth: {{ mode: optional, keys: [{{ name: app, key: {CLIENT_KEY} }}] }}\n");
+    let gateway = Gateway::start(&(auth + &text(&upstream, rules))).await;
+    let bearer = format!("Bearer {CLIENT_KEY}");
+    let keyed = gateway.post_with(CHAT, &[("authorization", &bearer)], chat("m")).await;
+    assert_eq!((keyed.status, &keyed.json()["error"]["code"]), (403, &json!("denied_by_rule")));
+    assert_eq!(gateway.chat(chat("m")).await.status, 200, "who has no key fails the condition");
 }

@@ -42,7 +42,8 @@ impl Engine {
         request_id: RequestId,
     ) -> Result<Value, Error> {
         let head = engine::head(call)?;
-        let rules = snapshot.rules.told(&RequestFacts::of(call, &head)?)?;
+        let rules = snapshot.rules.told(&RequestFacts::of(call, &head)?.asked(self.asked(snapshot, key_name)))?;
+        let asker = Asker { key_name, request_id };
         let (controlled, resolved);
         let heard = Heard::of(call.headers);
         let mut asked = None;
@@ -52,11 +53,11 @@ impl Engine {
             (&controlled.way, None)
         } else {
             resolved = self.resolve(snapshot, call, head.model.as_deref(), head.prefer_provider.as_deref())?;
-            (&*resolved, self.canary(snapshot, (call, &head), &resolved, &Asker { key_name, request_id }))
+            (&*resolved, self.canary(snapshot, (call, &head), &resolved, &asker))
         };
         let times = Times::of(Instant::now(), snapshot.request_timeout, asked, heard.client);
         let request = Explained { call, head: &head, times: &times };
-        let plan = self.plan(snapshot, way, (call, &head), request_id, 1)?;
+        let plan = self.plan(snapshot, way, (call, &head), &asker, 1)?;
         let first = canary.map(|(canary, target)| {
             let target = self.prepared(snapshot, &target, call.dialect.operation(), head.model.as_deref());
             of_canary(&request, &canary.trial.subject.name, &target)

@@ -6,6 +6,7 @@ use std::cell::OnceCell;
 use gw_core::{Error, ErrorCode, Operation};
 use gw_dialects::head::Head;
 use gw_policy::condition::Facts;
+use gw_runtime::clock::Clock;
 use http::{HeaderMap, HeaderValue};
 use serde_json::{Map, Value};
 
@@ -21,6 +22,8 @@ const METADATA: [&str; 3] = ["x-gateway-metadata", "x-portkey-metadata", "cf-aig
 
 /// What a request says of itself that brings no routing.
 static NOTHING: Said = Said { user: None, tags: None };
+/// The members by which requests offer tools, in the formats of their vendors.
+const TOOLS: [&str; 3] = ["tools", "functions", "toolConfig"];
 
 /// A request as conditions see it.
 pub(crate) struct RequestFacts<'a> {
@@ -28,7 +31,15 @@ pub(crate) struct RequestFacts<'a> {
     pub(crate) head: &'a Head,
     /// What the routing that it brings says of it.
     said: &'a Said,
+    asked: Option<Asked<'a>>,
     read: Read,
+}
+
+/// Who asks, where and when, as far as the request does not say.
+pub(crate) struct Asked<'a> {
+    pub(crate) key_name: Option<&'a str>,
+    pub(crate) environment: Option<&'a str>,
+    pub(crate) clock: Clock,
 }
 
 /// What has been read for conditions so far.
@@ -48,12 +59,17 @@ impl<'a> RequestFacts<'a> {
         if call.headers.get(BATCH_SIZE).is_some_and(|value| !is_number(value)) {
             return Err(Error::new(ErrorCode::InvalidRequest, "`x-gateway-batch-size` must be a whole number"));
         }
-        Ok(Self { call, head, said: &NOTHING, read: Read::default() })
+        Ok(Self { call, head, said: &NOTHING, asked: None, read: Read::default() })
     }
 
     /// The same, with what the routing that the request brings says of it.
     pub(crate) fn saying(self, said: &'a Said) -> Self {
         Self { said, ..self }
+    }
+
+    /// The same, with who asks, where and when.
+    pub(crate) fn asked(self, asked: Asked<'a>) -> Self {
+        Self { asked: Some(asked), ..self }
     }
 
     fn metadata(&self) -> &Map<String, Value> {
@@ -108,6 +124,32 @@ impl<'a> RequestFacts<'a> {
         Some(if inputs.first().is_some_and(Value::is_number) { 1 } else { inputs.len() as u64 })
     }
 
+    /// What expressions call `request.NAME`.
+    fn of_request(&self, name: &str) -> Option<Cow<'_, Value>> {
+        let text = |text: &str| Cow::Owned(Value::from(text));
+        match name {
+            "model" => self.head.model.as_deref().map(text),
+            "operation" => Some(text(self.call.dialect.operation().name())),
+            "path" => Some(text(self.call.path)),
+            "stream" => Some(Cow::Owned(Value::from(self.head.stream))),
+            "tags" => Some(self.tags().unwrap_or_else(|| Cow::Owned(Value::Array(Vec::new())))),
+            "batch_size" => Some(Cow::Owned(self.batch_size())),
+            "user" => self.caller(),
+            "key" => self.asked.as_ref()?.key_name.map(text),
+            "environment" => self.asked.as_ref()?.environment.map(text),
+            "has_tools" => Some(Cow::Owned(Value::from(self.has_tools()))),
+            _ => None,
+        }
+    }
+
+    fn has_tools(&self) -> bool {
+        let is_some = |tools: &Value| match tools {
+            Value::Array(tools) => !tools.is_empty(),
+            other => !other.is_null(),
+        };
+        TOOLS.iter().any(|name| self.body().get(*name).is_some_and(is_some))
+    }
+
     /// Who asks, for what sticks to a caller: what the request says, else its key.
     fn caller(&self) -> Option<Cow<'_, Value>> {
         if let Some(user) = &self.said.user {
@@ -123,6 +165,9 @@ impl Facts for RequestFacts<'_> {
     fn fact(&self, path: &str) -> Option<Cow<'_, Value>> {
         let (root, rest) = path.split_once('.').unwrap_or((path, ""));
         match (root, rest) {
+            ("request", name) => self.of_request(name),
+            ("time", name) => time(name, self.asked.as_ref()?.clock.unix_s()),
+            ("metadata", "") => Some(Cow::Owned(Value::Object(self.metadata().clone()))),
             ("metadata", name) => self.metadata().get(name).map(Cow::Borrowed),
             ("params", "model") => self.head.model.as_deref().map(|model| Cow::Owned(Value::from(model))),
             ("params", "stream") => Some(Cow::Owned(Value::from(self.head.stream))),
@@ -140,6 +185,32 @@ impl Facts for RequestFacts<'_> {
     }
 }
 
+/// What expressions call `time.NAME`, in UTC.
+fn time(name: &str, unix_s: u64) -> Option<Cow<'static, Value>> {
+    let (day, second) = (unix_s / 86_400, unix_s % 86_400);
+    let number = match name {
+        "hour" => second / 3_600,
+        "minute" => second / 60 % 60,
+        // The first of January 1970 was a Thursday; Sunday is 0.
+        "weekday" => (day + 4) % 7,
+        _ => return None,
+    };
+    Some(Cow::Owned(Value::from(number)))
+}
+
 fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_is_told_in_utc_with_sunday_as_the_first_day() {
+        // Sunday, 22 November 2026, 02:20:59.
+        let told = |name| time(name, 1_795_314_059).and_then(|number| number.as_u64());
+        assert_eq!((told("hour"), told("minute"), told("weekday"), told("day")), (Some(2), Some(20), Some(0), None));
+        assert_eq!(time("weekday", 0).and_then(|number| number.as_u64()), Some(4), "1970 began on a Thursday");
+    }
 }

@@ -16,7 +16,7 @@ pub(crate) mod trial;
 mod walk;
 mod way;
 
-pub(crate) use facts::RequestFacts;
+pub(crate) use facts::{Asked, RequestFacts};
 pub(crate) use trial::Asker;
 pub(crate) use walk::{Walk, told};
 pub(crate) use way::{Said, Seen, Way};

@@ -4,6 +4,7 @@
 use gw_config::config;
 use gw_core::{Error, ErrorCode};
 use gw_policy::condition::{Facts, Query};
+use gw_policy::expression::Failure;
 use gw_telemetry::bank::Bank;
 use serde_json::{Value, json};
 
@@ -30,9 +31,11 @@ enum Does {
 }
 
 impl Rules {
-    /// The rules of a configuration; none if all of them lead requests somewhere, which is done where models are found.
+    /// The rules of a configuration; none if all of them lead requests somewhere, which is done where models are found, and
+    /// cannot fail.
     pub(crate) fn new(written: &[config::Rule]) -> Self {
-        if written.iter().all(|rule| rule.denial.is_none() && !rule.log_only) {
+        let is_asked = |rule: &config::Rule| rule.denial.is_some() || rule.log_only || rule.condition.may_fail();
+        if !written.iter().any(is_asked) {
             return Self::default();
         }
         let rule = |rule: &config::Rule| Rule {
@@ -53,13 +56,14 @@ impl Rules {
         self.0.is_empty()
     }
 
-    /// Lets a request pass, or refuses it. What a rule refuses or only shows is counted.
+    /// Lets a request pass, or refuses it. What a rule refuses or only shows is counted, and that it fails.
     ///
     /// # Errors
     /// `denied_by_rule` if the first rule that holds, and not only shows itself, refuses such requests.
     pub(crate) fn judge(&self, facts: &dyn Facts, bank: &Bank) -> Result<(), Error> {
-        for rule in self.holding(facts) {
+        for (rule, failure) in self.holding(facts) {
             match &rule.does {
+                _ if failure.is_some() => bank.rule_held(&rule.name, rule.does.name(), "failed"),
                 _ if rule.log_only => bank.rule_held(&rule.name, rule.does.name(), "logged"),
                 Does::Deny(message) => {
                     bank.rule_held(&rule.name, rule.does.name(), "done");
@@ -71,29 +75,45 @@ impl Rules {
         Ok(())
     }
 
-    /// The rules that hold, as people are told of them. Nothing is counted.
+    /// The rules that hold, and those that fail, as people are told of them. Nothing is counted.
     ///
     /// # Errors
     /// As [`Self::judge`].
     pub(crate) fn told(&self, facts: &dyn Facts) -> Result<Vec<Value>, Error> {
         let mut told = Vec::new();
-        for rule in self.holding(facts) {
-            if let (Does::Deny(message), false) = (&rule.does, rule.log_only) {
-                return Err(denied(&rule.name, message.as_deref()));
-            }
-            told.push(json!({ "name": &*rule.name, "action": rule.does.name(), "log_only": rule.log_only }));
+        for (rule, failure) in self.holding(facts) {
+            let (name, action, log_only) = (&*rule.name, rule.does.name(), rule.log_only);
+            told.push(match (&rule.does, failure) {
+                (_, Some(Failure(why))) => {
+                    json!({ "name": name, "action": action, "log_only": log_only, "failed": why })
+                }
+                (Does::Deny(message), None) if !log_only => return Err(denied(name, message.as_deref())),
+                (Does::Deny(_) | Does::Route | Does::Rewrite, None) => {
+                    json!({ "name": name, "action": action, "log_only": log_only })
+                }
+            });
         }
         Ok(told)
     }
 
-    /// Up to the first that is not only to show itself: no later one counts.
-    fn holding<'a>(&'a self, facts: &'a dyn Facts) -> impl Iterator<Item = &'a Rule> {
+    /// Up to the first that holds and is not only to show itself: no later one counts. Those that fail do not hold, and
+    /// come with why.
+    fn holding<'a>(&'a self, facts: &'a dyn Facts) -> impl Iterator<Item = (&'a Rule, Option<Failure>)> {
         let mut is_over = false;
-        self.0.iter().filter(|rule| rule.condition.holds(facts)).take_while(move |rule| {
-            let was_over = is_over;
-            is_over |= !rule.log_only;
-            !was_over
-        })
+        self.0
+            .iter()
+            .map_while(move |rule| {
+                if is_over {
+                    return None;
+                }
+                let found = rule.condition.evaluate(facts);
+                is_over = found == Ok(true) && !rule.log_only;
+                Some((rule, found))
+            })
+            .filter_map(|(rule, found)| match found {
+                Ok(holds) => holds.then_some((rule, None)),
+                Err(failure) => Some((rule, Some(failure))),
+            })
     }
 }
 
