@@ -143,6 +143,11 @@ pub trait Egress: Sync {
     fn takes_urls(&self) -> bool {
         true
     }
+
+    /// Whether a model can be asked in this dialect to search the web by itself.
+    fn says_web_search(&self, _model: &str) -> bool {
+        false
+    }
 }
 
 /// Reads a stream of one dialect.

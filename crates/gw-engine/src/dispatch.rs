@@ -21,6 +21,7 @@ use tokio::time::Instant;
 
 use crate::counting::estimated;
 use crate::engine::{Call, Ports, Resolved};
+use crate::judging::ReadingJudge;
 use crate::media_type::{self, is_event_stream};
 use crate::meter::Meter;
 use crate::models::{self, Choice};
@@ -84,6 +85,7 @@ impl Attempt<'_> {
                     && fits(entry, call)
                     && !self.emulates(call)
                     && !self.renames_inside(call)
+                    && self.resolved.target_settings.search.is_none()
                     && !self.is_ours(entry, call, head, meter).await =>
             {
                 entry
@@ -148,7 +150,9 @@ impl Attempt<'_> {
             }
             None => {
                 let options = StreamScanOptions { dialect: call.dialect, withhold_usage_chunk };
-                Content::events(answer, StreamScan::new(options))
+                let judged = self.resolved.target_settings.judged;
+                let judge = chat::egress(call.dialect).filter(|_| judged).map(ReadingJudge::new);
+                Content::events(answer, StreamScan::new(options), judge)
             }
         };
         Reply { status: parts.status, headers: parts.headers, content }
@@ -239,11 +243,12 @@ impl Attempt<'_> {
         if call.dialect.is_plain_openai() {
             return None;
         }
+        let judged = self.resolved.target_settings.judged;
         let origin = Origin { provider: Rc::from(&*self.resolved.choice.provider.name), ..Origin::default() };
         let asked = Asked { request: Rc::default(), request_id: meter.request_id(), now_s: 0 };
         let frames = envelope.and_then(|envelope| envelope.unframe(&origin.provider));
         let watching = Translation::watching(egress.decoder(origin), ingress.encoder(asked)).unframing(frames);
-        Some(watching.with_array(call.json_array).with_remember(self.remember(call, meter)))
+        Some(watching.with_array(call.json_array).with_remember(self.remember(call, meter)).judging(judged))
     }
 
     /// Whether the body of a request repeats the model's name, which is another one at the provider, in places that are

@@ -54,6 +54,8 @@ pub struct Meter {
     custom_cost: Option<Box<CustomCost>>,
     _in_flight: Option<Taken>,
     place: Option<Place>,
+    /// Whether the calls of tools in the answer can be followed, where that is of interest.
+    verdict: Option<bool>,
     notices: Notices,
     /// Attempts before this meter was set beside another, which settles for both.
     beside: Option<u32>,
@@ -106,6 +108,7 @@ impl Meter {
                 custom_cost: None,
                 _in_flight: None,
                 place: None,
+                verdict: None,
                 notices: Notices::default(),
                 beside: None,
                 told: None,
@@ -345,6 +348,11 @@ impl Meter {
         }
     }
 
+    /// Whether the calls of tools in the answer so far can be followed; `None` if there was none, or nobody wants to know.
+    pub(crate) fn judged(&mut self, verdict: Option<bool>) {
+        self.verdict = verdict;
+    }
+
     /// The caller says what its request costs, and may.
     pub(crate) fn priced_by_caller(&mut self, cost: CustomCost) {
         self.custom_cost = Some(Box::new(cost));
@@ -463,6 +471,9 @@ impl Drop for Meter {
         }
         if self.streams {
             self.ports.bank.stream_closed();
+        }
+        if let (Some(place), Some(verdict)) = (&self.place, self.verdict) {
+            place.judged(verdict, self.ports.elapsed());
         }
         if let (Some(place), Some(took), Some(usage), Outcome::Completed) =
             (&self.place, self.marks.attempt_took(), &self.record.usage, self.record.outcome)

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use bytes::{Bytes, BytesMut};
 use gw_config::config::Unsupported;
-use gw_core::chat::{ChatAnswer, ChatRequest, Loss, Tool};
+use gw_core::chat::{BuiltIn, BuiltInTool, ChatAnswer, ChatRequest, Loss, Tool};
 use gw_core::{Error, ErrorCode};
 use gw_dialects::chat::{self, Asked, DecodeEvents, Egress, Encoded, Ingress, Origin, RequestLine, Target};
 use gw_dialects::envelope::Envelope;
@@ -26,12 +26,14 @@ use crate::conversations::{Keeper, ToKeep};
 use crate::dispatch::{Attempt, is_framed};
 use crate::engine::Call;
 use crate::gathering::Gathered;
+use crate::judging;
 use crate::media;
 use crate::media_type::{is_event_stream, is_json};
 use crate::meter::Meter;
 use crate::prefill;
 use crate::refusal::not_spoken;
 use crate::reply::{Content, Reply, Translation};
+use crate::search;
 use crate::snapshot::Provider;
 
 /// How a request is said.
@@ -78,6 +80,7 @@ impl Attempt<'_> {
         let (edits, thread) = Box::pin(self.threaded(call, head, meter, &mut held)).await?;
         let mut request = decode(spoken.ingress, call, head, edits)?;
         request.include_usage |= meter.tells_cost();
+        self.ask_for_search(&mut request);
         let (to_keep, own) = self.continued(spoken.dialect, call, head, &mut request, meter, &mut held).await?;
         let to_keep = to_keep.or(thread);
         if !spoken.takes_urls() {
@@ -129,6 +132,15 @@ impl Attempt<'_> {
         self.answer(&spoken, call, response, Awaited { origin, asked, stream, to_keep }, meter).await
     }
 
+    /// Asks for the search of the web that the routing wants, unless the client asks for one itself.
+    fn ask_for_search(&self, request: &mut ChatRequest) {
+        let Some(search) = &self.resolved.target_settings.search else { return };
+        let is_search = |tool: &Tool| matches!(tool, Tool::BuiltIn(tool) if tool.kind == BuiltIn::WebSearch);
+        if !request.tools.iter().any(is_search) {
+            request.tools.push(Tool::BuiltIn(BuiltInTool::clone(search)));
+        }
+    }
+
     /// What becomes of a parameter that cannot be said: as the operator has it, unless the request wants every one heard.
     fn unsupported(&self, call: &Call<'_>) -> Unsupported {
         if call.needs_parameters { Unsupported::Reject } else { self.snapshot.unsupported }
@@ -157,7 +169,9 @@ impl Attempt<'_> {
             let (ingress, egress, dialect, entry) = spoken.and_then(ends).ok_or_else(|| not_spoken(provider, call))?;
             return Ok(Spoken { ingress, egress, dialect, entry, emulates: false });
         }
-        let own = provider.entry.dialect(call.dialect, model).map(|entry| (call.dialect, entry));
+        let searching = self.resolved.target_settings.search.as_ref();
+        let searching = searching.and_then(|_| search::spoken(provider, model, call.dialect));
+        let own = searching.or_else(|| Some((call.dialect, provider.entry.dialect(call.dialect, model)?)));
         let found = chat::ingress(call.dialect).and_then(|ingress| {
             own.into_iter().chain(provider.entry.dialects_of(model)).find_map(|(dialect, entry)| {
                 Some(Spoken { ingress, egress: provider.egress(dialect)?, dialect, entry, emulates: false })
@@ -190,7 +204,11 @@ impl Attempt<'_> {
             let begun = may_resume.then(|| Begun::of(&asked.request, self.ports.held_bytes.nothing())).flatten();
             let encoder = spoken.ingress.encoder(asked);
             let translation = Translation::new(decoder, encoder, custom, keeper);
-            let translation = translation.with_array(call.json_array).unframing(frames).resumable(begun);
+            let translation = translation
+                .with_array(call.json_array)
+                .unframing(frames)
+                .resumable(begun)
+                .judging(self.resolved.target_settings.judged);
             return Ok(Reply::of(media_type, Content::translated(answer, translation)));
         }
         let Gathered { mut answer, held } = if streams && stream || is_event_stream(&parts.headers) {
@@ -207,6 +225,9 @@ impl Attempt<'_> {
         meter.used(answer.usage);
         meter.served(answer.service_tier.as_deref());
         meter.came_whole(answer.told_end());
+        if self.resolved.target_settings.judged {
+            meter.judged(judging::of_answer(&answer));
+        }
         if let Some(to_keep) = to_keep {
             to_keep.keep(&spoken.ingress.encode_answer(&answer, &asked));
         }

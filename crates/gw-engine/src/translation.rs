@@ -11,6 +11,7 @@ use gw_dialects::sse::{self, Framer};
 
 use crate::begun::Begun;
 use crate::conversations::{Keeper, Remember};
+use crate::judging::Judge;
 
 /// A longer answer is not kept to be continued.
 const KEPT_BYTES_MAX: usize = 16 << 20;
@@ -36,6 +37,8 @@ pub struct Translation {
     remember: Option<Remember>,
     /// Where somebody else may go on with the answer: the text of it so far.
     begun: Option<Box<Begun>>,
+    /// Where it is of interest whether calls of tools can be followed.
+    judge: Option<Judge>,
     /// Bytes of the provider's stream so far.
     bytes: usize,
     /// Whether a part of an answer has come, or its end.
@@ -73,6 +76,7 @@ impl Translation {
             tier: None,
             remember: None,
             begun: None,
+            judge: None,
             bytes: 0,
             has_begun: false,
             told_end: false,
@@ -94,6 +98,17 @@ impl Translation {
     pub(crate) fn with_remember(mut self, remember: Option<Remember>) -> Self {
         self.remember = remember;
         self
+    }
+
+    /// Judges the calls of tools, if that is of interest.
+    pub(crate) fn judging(mut self, is_wanted: bool) -> Self {
+        self.judge = is_wanted.then(Judge::default);
+        self
+    }
+
+    /// Whether all calls of tools so far can be followed; `None` if there was none, or nobody wants to know.
+    pub(crate) fn verdict(&self) -> Option<bool> {
+        self.judge.as_ref()?.verdict()
     }
 
     /// Does not end in an error where somebody else may go on with what has been said.
@@ -284,6 +299,9 @@ impl Translation {
         for event in self.events.drain(..) {
             self.has_begun |= says_something(&event);
             self.told_end |= matches!(&event, Event::Finish { finish, .. } if finish.is_told());
+            if let Some(judge) = &mut self.judge {
+                judge.hear(&event);
+            }
             if self.begun.is_none() {
                 self.usage = used(self.usage, &event);
             }

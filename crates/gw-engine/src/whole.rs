@@ -12,6 +12,7 @@ use http::{HeaderMap, Response};
 use crate::budget::Taken;
 use crate::dispatch::Attempt;
 use crate::engine::Call;
+use crate::judging;
 use crate::meter::Meter;
 use crate::reply::{Content, Reply};
 
@@ -53,6 +54,7 @@ impl Attempt<'_> {
                 meter.served(told.service_tier.as_deref());
                 meter.came_whole(told.told_end);
                 self.remember_whole(call, &body, meter);
+                self.judge(call, &body, meter);
                 return Ok(Reply {
                     status: parts.status,
                     headers: parts.headers,
@@ -66,6 +68,16 @@ impl Attempt<'_> {
             pieces.push_back(piece);
         }
         Ok(Reply { status: parts.status, headers: parts.headers, content: Content::Flowing(pieces, answer) })
+    }
+
+    /// Whether the calls of tools can be followed, where that is of interest.
+    fn judge(&self, call: &Call<'_>, body: &Bytes, meter: &mut Meter) {
+        if self.resolved.target_settings.judged
+            && let Some(egress) = chat::egress(call.dialect)
+        {
+            let answer = egress.decode_answer(body, &Origin::default()).ok();
+            meter.judged(answer.and_then(|answer| judging::of_answer(&answer)));
+        }
     }
 
     /// A provider may keep what it answered.

@@ -30,6 +30,8 @@ pub enum Balance {
     LeastCost,
     /// The one that writes fastest.
     Throughput,
+    /// The one whose calls have gone wrong least often lately.
+    Reliable,
     /// The one that serves the fewest calls.
     LeastBusy,
     /// Of two taken by chance, the one that is quicker for the calls it has (Mitzenmacher, 2001).
@@ -69,6 +71,8 @@ pub enum Why {
     Cheapest(i64),
     /// It writes most tokens in a second.
     MostTokens(f64),
+    /// This share of its calls went wrong lately.
+    FewestFaults(f64),
     /// It serves this many calls.
     FewestCalls(u32),
     /// It is tried now and then, so that what is known of it is recent.
@@ -81,7 +85,7 @@ impl Balance {
     /// Whether it goes by what has been measured of the members.
     pub const fn measures(self) -> bool {
         match self {
-            Self::LeastLatency | Self::Throughput | Self::LeastBusy | Self::PowerOfTwo => true,
+            Self::LeastLatency | Self::Throughput | Self::Reliable | Self::LeastBusy | Self::PowerOfTwo => true,
             Self::Priority | Self::RoundRobin | Self::Weighted | Self::LeastCost => false,
         }
     }
@@ -108,6 +112,15 @@ impl Balance {
                 let mut order = by(members, most, |member| {
                     member.measured.tokens_per_second.map_or(Why::NothingKnown, Why::MostTokens)
                 });
+                explore(&mut order, members, now, dice);
+                order
+            }
+            Self::Reliable => {
+                let mut order = by(
+                    members,
+                    |member| member.measured.faults,
+                    |member| member.measured.faults.map_or(Why::NothingKnown, Why::FewestFaults),
+                );
                 explore(&mut order, members, now, dice);
                 order
             }
@@ -219,6 +232,7 @@ impl fmt::Display for Why {
             Self::Fastest(latency) => write!(f, "its answers begin soonest, after {} ms", latency.as_millis()),
             Self::Cheapest(price) => write!(f, "it is the cheapest, at {price} nanodollars for a million tokens"),
             Self::MostTokens(tokens) => write!(f, "it writes fastest, {tokens:.0} tokens in a second"),
+            Self::FewestFaults(share) => write!(f, "its calls go wrong least often, {:.1} % of them", share * 100.0),
             Self::FewestCalls(calls) => write!(f, "it serves {calls} calls"),
             Self::Explored => f.write_str("it is tried now and then, to know how it does"),
             Self::NothingKnown => f.write_str("nothing is known of any, so they are tried as they stand"),
@@ -334,11 +348,11 @@ mod tests {
     proptest! {
         #[test]
         fn every_order_holds_every_member_once(
-            weights in proptest::collection::vec(0.0_f64..9.0, 0..12), seed: u64, turn: u64, which in 0_usize..8,
+            weights in proptest::collection::vec(0.0_f64..9.0, 0..12), seed: u64, turn: u64, which in 0_usize..9,
         ) {
             let all = [
                 Balance::Priority, Balance::RoundRobin, Balance::Weighted, Balance::LeastLatency, Balance::LeastCost,
-                Balance::Throughput, Balance::LeastBusy, Balance::PowerOfTwo,
+                Balance::Throughput, Balance::Reliable, Balance::LeastBusy, Balance::PowerOfTwo,
             ];
             let members = weighing(&weights);
             let mut order = all[which].order(&members, turn, NOW, &mut Dice::new(seed)).members.to_vec();

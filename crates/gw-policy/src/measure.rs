@@ -20,6 +20,8 @@ pub struct Measured {
     pub stale_after: Duration,
     /// Tokens it writes in a second.
     pub tokens_per_second: Option<f64>,
+    /// The share of its calls that went wrong, from 0 to 1: no answer, or a call of a tool that nobody can follow.
+    pub faults: Option<f64>,
     /// Calls that it is serving for us.
     pub in_flight: u32,
     /// What a million tokens of a usual mix cost, in nanodollars; `None` if that is not known.
@@ -104,6 +106,13 @@ impl Samples {
             weight *= FADING;
         }
         (weights > 0.0).then(|| sum / weights)
+    }
+
+    /// Their mean, in which all count alike: for what is true or not of each. `None` if nothing was measured in the window.
+    pub fn mean(&self, now: Duration, tracking: Tracking) -> Option<f64> {
+        let (sum, count) =
+            self.recent(now, tracking).fold((0.0, 0.0), |(sum, count), (_, value)| (sum + value, count + 1.0));
+        (count > 0.0).then(|| sum / count)
     }
 
     /// The value that this share of them, from 0 to 1, does not exceed.

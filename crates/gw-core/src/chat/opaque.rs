@@ -19,10 +19,13 @@ pub enum Family {
     Cohere,
     /// Ollama.
     Ollama,
+    /// The gateway itself, which asks on a client's behalf for what every provider has its own words for. Nobody's state
+    /// is of it.
+    Gateway,
 }
 
 impl Family {
-    /// Every family.
+    /// Every family of providers.
     pub const ALL: [Family; 7] = [
         Family::OpenAiChat,
         Family::OpenAiResponses,
@@ -43,6 +46,7 @@ impl Family {
             Family::Bedrock => "bedrock",
             Family::Cohere => "cohere",
             Family::Ollama => "ollama",
+            Family::Gateway => "gateway",
         }
     }
 }
@@ -122,7 +126,9 @@ impl Opaque {
 const fn natural_kind(family: Family) -> OpaqueKind {
     match family {
         Family::OpenAiResponses | Family::OpenAiChat => OpaqueKind::Encrypted,
-        Family::Anthropic | Family::Gemini | Family::Bedrock | Family::Cohere | Family::Ollama => OpaqueKind::Signature,
+        Family::Anthropic | Family::Gemini | Family::Bedrock | Family::Cohere | Family::Ollama | Family::Gateway => {
+            OpaqueKind::Signature
+        }
     }
 }
 

@@ -88,6 +88,10 @@ impl Egress for AnthropicMessages {
     fn decode_error(&self, refusal: Refusal<'_>) -> Error {
         error::decode(&refusal)
     }
+
+    fn says_web_search(&self, _model: &str) -> bool {
+        true
+    }
 }
 
 /// What is asked of the endpoint that counts tokens: the same as for an answer, but that it may lack `max_tokens`.

@@ -14,6 +14,7 @@ use gw_core::chat::{ChatAnswer, ChatRequest, Family};
 use crate::chat::{DecodeEvents, Egress, Encoded, Origin, Target};
 use crate::error::Refusal;
 use crate::event_stream::Message;
+use model::Model;
 
 /// Whose words this dialect speaks.
 const FAMILY: Family = Family::Bedrock;
@@ -49,6 +50,11 @@ impl Egress for BedrockConverse {
 
     fn takes_urls(&self) -> bool {
         false
+    }
+
+    /// Nova's second generation has a search of its own.
+    fn says_web_search(&self, model: &str) -> bool {
+        matches!(Model::of(model), Model::Nova { generation: 2 })
     }
 }
 

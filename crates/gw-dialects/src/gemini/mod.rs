@@ -89,6 +89,10 @@ impl Egress for Gemini {
     fn takes_urls(&self) -> bool {
         false
     }
+
+    fn says_web_search(&self, _model: &str) -> bool {
+        true
+    }
 }
 
 /// The request of `countTokens`: a whole request under `generateContentRequest`, or `contents` alone.

@@ -13,5 +13,5 @@ use crate::shared::rewritten::Rewritten;
 
 /// Mistral's chat: the dialect around OpenAI's chat completions.
 pub const fn around(inner: &'static dyn Egress) -> Rewritten {
-    Rewritten::new(inner, request::encode)
+    Rewritten::new(inner, request::encode).saying_web_search()
 }

@@ -63,6 +63,7 @@ pub(super) fn encode(inner: &dyn Egress, request: &ChatRequest, target: &Target<
     if let Some(Value::Array(list)) = body.get_mut("messages") {
         messages::rewrite(list, &mut losses);
     }
+    search(&mut body, &mut losses);
     top(&mut body, &mut losses);
     tools(&mut body, &mut losses);
     encoded.losses = losses.into_vec();
@@ -90,6 +91,18 @@ fn with_documents(request: &ChatRequest) -> Cow<'_, ChatRequest> {
         }
     }
     Cow::Owned(request)
+}
+
+/// Mistral's search of the web stands among the tools, and takes no options.
+fn search(body: &mut Object, losses: &mut Losses) {
+    let Some(options) = body.shift_remove("web_search_options") else { return };
+    for name in options.as_object().into_iter().flat_map(Map::keys) {
+        losses.drop(format!("web_search_options.{name}"), "Mistral's search of the web takes no options");
+    }
+    let tools = body.entry("tools").or_insert_with(|| json!([]));
+    if let Some(tools) = tools.as_array_mut() {
+        tools.push(json!({"type": "web_search"}));
+    }
 }
 
 fn top(body: &mut Object, losses: &mut Losses) {

@@ -67,4 +67,8 @@ impl Egress for OpenAiChat {
     fn decode_error(&self, refusal: Refusal<'_>) -> Error {
         error::decode(&refusal)
     }
+
+    fn says_web_search(&self, _model: &str) -> bool {
+        true
+    }
 }

@@ -101,4 +101,8 @@ impl Egress for OpenAiResponses {
     fn decode_error(&self, refusal: Refusal<'_>) -> Error {
         error::decode(&refusal)
     }
+
+    fn says_web_search(&self, _model: &str) -> bool {
+        true
+    }
 }

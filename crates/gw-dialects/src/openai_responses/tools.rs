@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::read::{Node, Object, text};
 use super::{FAMILY, NAME_RULE, UNTYPED};
 use crate::shared::losses::Losses;
+use crate::shared::search::{self, SearchOptions};
 
 /// Where members of functions stand among the extra members.
 pub(super) const EXTRA: &str = "tools[].";
@@ -263,32 +264,33 @@ fn write(tool: &Tool, losses: &mut Losses) -> Option<Value> {
             let kind = tool.value.get("type").and_then(Value::as_str).unwrap_or(UNTYPED);
             let param = format!("tools[].{kind}");
             let written = match tool.kind {
-                BuiltIn::WebSearch => web_search(tool),
+                BuiltIn::WebSearch => web_search(tool, losses),
                 BuiltIn::CodeExecution => json!({"type": "code_interpreter", "container": {"type": "auto"}}),
                 BuiltIn::UrlContext | BuiltIn::Other => {
                     losses.push(Loss::dropped(param, "the provider's format has no such tool"));
                     return None;
                 }
             };
-            losses.push(Loss::replaced(param, "the provider's own tool for this is sent"));
+            if tool.family != Family::Gateway {
+                losses.push(Loss::replaced(param, "the provider's own tool for this is sent"));
+            }
             Some(written)
         }
     }
 }
 
-/// Another family's search of the web. Chat completions say the same options, the place one level deeper.
-fn web_search(tool: &BuiltInTool) -> Value {
+/// Another's search of the web.
+fn web_search(tool: &BuiltInTool, losses: &mut Losses) -> Value {
+    let options = SearchOptions::of(tool);
+    losses.extend(options.lost(&[search::CONTEXT_SIZE, search::PLACE, search::ALLOWED]));
     let mut written = json!({"type": "web_search"});
-    if tool.family == Family::OpenAiChat {
-        let options = tool.value.get("web_search_options").unwrap_or(&tool.value);
-        if let Some(size) = options.get("search_context_size") {
-            written["search_context_size"] = size.clone();
+    for name in [search::CONTEXT_SIZE, search::PLACE] {
+        if let Some(value) = options.get(name) {
+            written[name] = value.clone();
         }
-        if let Some(Value::Object(place)) = options.get("user_location").and_then(|place| place.get("approximate")) {
-            let mut place = place.clone();
-            place.insert("type".to_owned(), json!("approximate"));
-            written["user_location"] = Value::Object(place);
-        }
+    }
+    if let Some(domains) = options.get(search::ALLOWED) {
+        written["filters"] = json!({"allowed_domains": domains});
     }
     written
 }

@@ -12,6 +12,7 @@ pub mod percent;
 pub mod refusal;
 pub(crate) mod results;
 pub mod rewritten;
+pub mod search;
 pub mod thinking;
 pub mod tokens;
 pub mod turns;

@@ -17,12 +17,18 @@ pub(crate) type Encode = fn(&dyn Egress, &ChatRequest, &Target<'_>) -> Result<En
 pub struct Rewritten {
     inner: &'static dyn Egress,
     encode: Encode,
+    says_web_search: bool,
 }
 
 impl Rewritten {
     /// The dialect around `inner` whose requests `encode` makes.
     pub(crate) const fn new(inner: &'static dyn Egress, encode: Encode) -> Self {
-        Self { inner, encode }
+        Self { inner, encode, says_web_search: false }
+    }
+
+    /// The same, in which models can be asked to search the web.
+    pub(crate) const fn saying_web_search(self) -> Self {
+        Self { says_web_search: true, ..self }
     }
 }
 
@@ -47,5 +53,9 @@ impl Egress for Rewritten {
 
     fn decode_error(&self, refusal: Refusal<'_>) -> Error {
         self.inner.decode_error(refusal)
+    }
+
+    fn says_web_search(&self, _model: &str) -> bool {
+        self.says_web_search
     }
 }

@@ -25,6 +25,8 @@ mod embeddings_translated;
 #[cfg(test)]
 mod environments;
 #[cfg(test)]
+mod exacto;
+#[cfg(test)]
 mod fidelity;
 #[cfg(test)]
 mod headers;
@@ -88,6 +90,8 @@ mod routing_walk;
 mod routing_words;
 #[cfg(test)]
 mod rubbish;
+#[cfg(test)]
+mod searching;
 #[cfg(test)]
 mod shadow;
 #[cfg(test)]

@@ -24,6 +24,7 @@ impl Meter {
             custom_cost: self.custom_cost.clone(),
             _in_flight: None,
             place: None,
+            verdict: None,
             notices: Notices::default(),
             told: None,
             recorder: None,

@@ -125,6 +125,9 @@ impl Events {
                 None => return Poll::Ready(self.ended_early(meter)),
             };
             meter.received();
+            if let Some(judge) = &mut self.judge {
+                meter.judged(judge.read(&piece));
+            }
             let fed = self.scan.feed(piece);
             // Also of a stream that fails now: what it used is paid for.
             meter.used(self.scan.usage());
@@ -190,6 +193,7 @@ impl Translated {
             };
             meter.used(self.translation.usage());
             meter.told_end(self.translation.told_end());
+            meter.judged(self.translation.verdict());
             let has_begun = self.translation.has_begun();
             match said.end {
                 Some(Err(error)) if !has_begun => return Poll::Ready(Ended::Wrong(error)),

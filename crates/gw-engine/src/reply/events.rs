@@ -12,6 +12,7 @@ use gw_providers::attempt::{Answer, AttemptError};
 
 use super::{Content, END_GRACE, Said, Translation, interrupted};
 use crate::begun::Begun;
+use crate::judging::ReadingJudge;
 use crate::meter::Meter;
 
 /// A stream that is forwarded as it comes.
@@ -20,6 +21,8 @@ pub struct Events {
     pub(super) scan: StreamScan,
     pub(super) ready: VecDeque<Bytes>,
     pub(super) over: bool,
+    /// Where it is of interest whether calls of tools can be followed.
+    pub(super) judge: Option<ReadingJudge>,
 }
 
 /// A stream that is said in other words, or read along with.
@@ -37,8 +40,8 @@ pub struct Translated {
 
 impl Content {
     /// A stream of events from its beginning.
-    pub(crate) fn events(answer: Answer, scan: StreamScan) -> Self {
-        Self::Events(Box::new(Events { answer, scan, ready: VecDeque::new(), over: false }))
+    pub(crate) fn events(answer: Answer, scan: StreamScan, judge: Option<ReadingJudge>) -> Self {
+        Self::Events(Box::new(Events { answer, scan, ready: VecDeque::new(), over: false, judge }))
     }
 
     /// A stream that is said in other words, or read along with, from its beginning.
@@ -61,6 +64,9 @@ impl Events {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Some(Ok(bytes))) => {
                     meter.received();
+                    if let Some(judge) = &mut self.judge {
+                        meter.judged(judge.read(&bytes));
+                    }
                     match self.scan.feed(bytes) {
                         Ok(pieces) => {
                             self.ready.extend(pieces);
@@ -181,6 +187,7 @@ impl Translated {
             };
             meter.used(self.translation.usage());
             meter.told_end(self.translation.told_end());
+            meter.judged(self.translation.verdict());
             match said.end {
                 None => {}
                 Some(Ok(())) => {

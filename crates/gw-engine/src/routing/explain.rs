@@ -47,9 +47,17 @@ impl Engine {
         let (controlled, resolved);
         let heard = Heard::of(call.headers);
         let mut asked = None;
+        let mut unable = Vec::new();
         let (way, canary) = if control::is_spoken(&heard, call, &head, &snapshot.presets) {
             controlled = self.controlled(snapshot, call, &head)?;
             asked = controlled.total_timeout;
+            unable.extend(
+                controlled
+                    .unable
+                    .iter()
+                    .take(LEFT_OUT_MAX)
+                    .map(|one| json!({ "provider": &*one.provider, "model": &*one.model, "why": one.why })),
+            );
             (&controlled.way, None)
         } else {
             resolved = self.resolve(snapshot, call, head.model.as_deref(), head.prefer_provider.as_deref())?;
@@ -78,7 +86,7 @@ impl Engine {
             "wait_ms": millis(plan.wait),
             "rules": rules,
             "attempts": attempts,
-            "left_out": left_out(snapshot, way, &plan, model),
+            "left_out": left_out(snapshot, way, &plan, model).into_iter().chain(unable).collect::<Vec<_>>(),
         }))
     }
 }

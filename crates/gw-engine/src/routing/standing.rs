@@ -66,6 +66,8 @@ struct Seen {
     used: Used,
     latency: Samples,
     tokens_per_second: Samples,
+    /// Of each call, 1 if it went wrong and 0 if not.
+    faults: Samples,
     /// When it last answered or failed.
     heard_at: Option<Duration>,
 }
@@ -114,6 +116,7 @@ impl Standing {
             heard_at: seen.heard_at,
             stale_after: tracking.stale_after(),
             tokens_per_second: seen.tokens_per_second.expected(now, tracking),
+            faults: seen.faults.mean(now, tracking),
             in_flight,
             price: None,
         }
@@ -233,6 +236,7 @@ impl Standing {
         let mut seen = self.seen.lock();
         seen.heard_at = Some(now);
         seen.latency.push(now, latency.as_secs_f64(), tracking);
+        seen.faults.push(now, 0.0, tracking);
     }
 }
 
@@ -268,8 +272,12 @@ impl Attending<'_> {
 
     fn heard(mut self, outcome: Outcome, now: Duration) {
         self.told = true;
-        if self.rules.tracking.is_some() {
-            self.standing.seen.lock().heard_at = Some(now);
+        if let Some(tracking) = self.rules.tracking {
+            let mut seen = self.standing.seen.lock();
+            seen.heard_at = Some(now);
+            if let Outcome::Failed(_) = outcome {
+                seen.faults.push(now, 1.0, tracking);
+            }
         }
         self.standing.observe(self.rules, outcome, now);
     }
@@ -287,6 +295,11 @@ impl Drop for Attending<'_> {
 }
 
 impl Place {
+    /// The calls of tools in the answer can be followed, or not: what shows besides that it has begun.
+    pub fn judged(&self, verdict: bool, now: Duration) {
+        self.standing.seen.lock().faults.push(now, if verdict { 0.0 } else { 1.0 }, self.tracking);
+    }
+
     /// The answer has ended well: so many tokens were written from when it was asked for.
     pub fn wrote(&self, tokens: u64, took: Duration, now: Duration) {
         if tokens >= TOKENS_MIN && !took.is_zero() {

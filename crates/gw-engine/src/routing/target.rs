@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gw_core::Error;
+use gw_core::chat::BuiltInTool;
 use gw_policy::failure::{Failure, Failures, Sign};
 use gw_policy::plan::{Group, Member, Node};
 use gw_policy::retry::Retry;
@@ -59,6 +60,10 @@ pub struct TargetSettings {
     pub stands_in: bool,
     /// When it is left out, besides when its provider is.
     pub breaker: Option<Arc<TargetBreaker>>,
+    /// The search of the web that it is asked for besides what the request says.
+    pub search: Option<Arc<BuiltInTool>>,
+    /// Whether it is of interest if the calls of tools in its answers can be followed.
+    pub judged: bool,
 }
 
 /// A breaker of a target's own: what it shows says nothing of its provider elsewhere.

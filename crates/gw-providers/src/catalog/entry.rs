@@ -125,6 +125,9 @@ pub struct DialectEntry {
     /// Whether it is for clients of the same dialect alone: others are served in another that the provider speaks.
     #[serde(default)]
     pub own_clients_only: bool,
+    /// The only models that can be asked in it to search the web, by a part of their names; every one of those that search
+    /// at all if `None`, none if empty.
+    pub search_models: Option<Vec<String>>,
     /// How a model is asked in it to go on with a text; not at all if `None`. Which models can is a fact of theirs
     /// (`prefill`).
     pub prefill: Option<Prefill>,
@@ -218,6 +221,11 @@ impl DialectEntry {
     pub fn holds_for(&self, model: &str) -> bool {
         let any = |parts: &[String]| parts.iter().any(|part| model.contains(part.as_str()));
         (self.models.is_empty() || any(&self.models)) && !any(&self.except_models)
+    }
+
+    /// Whether a model of this name can be asked in it to search the web, if it does so at all.
+    pub fn searches_with(&self, model: &str) -> bool {
+        self.search_models.as_deref().is_none_or(|parts| parts.iter().any(|part| model.contains(part.as_str())))
     }
 }
 

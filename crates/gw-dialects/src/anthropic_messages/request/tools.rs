@@ -12,6 +12,7 @@ use super::super::{FAMILY, ID_LENGTH_MAX, schema};
 use crate::shared::custom;
 use crate::shared::ids::Rule;
 use crate::shared::losses::Losses;
+use crate::shared::search::{self, SearchOptions};
 
 /// Members of a tool of the application's that have a word of their own.
 const KNOWN: [&str; 6] = ["type", "name", "description", "input_schema", "strict", "cache_control"];
@@ -72,15 +73,29 @@ fn write_one(tool: &Tool, request: &ChatRequest, model: Model, losses: &mut Loss
             Some(write_function(&function, request, model, losses))
         }
         Tool::BuiltIn(tool) if tool.family == FAMILY => Some(tool.value.clone()),
-        Tool::BuiltIn(BuiltInTool { kind: BuiltIn::WebSearch, .. }) => {
-            losses.push(Loss::replaced("tools[].web_search", "sent as Anthropic's search of the web, without options"));
-            Some(json!({"type": model.web_search(), "name": "web_search"}))
-        }
+        Tool::BuiltIn(tool @ BuiltInTool { kind: BuiltIn::WebSearch, .. }) => Some(write_search(tool, model, losses)),
         Tool::BuiltIn(_) => {
             losses.push(Loss::dropped("tools[].type", "a tool of another vendor's that Anthropic does not run"));
             None
         }
     }
+}
+
+/// Another's search of the web, as Anthropic's.
+fn write_search(tool: &BuiltInTool, model: Model, losses: &mut Losses) -> Value {
+    const SAID: [&str; 4] = [search::PLACE, search::ALLOWED, search::BLOCKED, search::USES_MAX];
+    let options = SearchOptions::of(tool);
+    if tool.family != Family::Gateway {
+        losses.push(Loss::replaced("tools[].web_search", "sent as Anthropic's search of the web"));
+    }
+    losses.extend(options.lost(&SAID));
+    let mut written = json!({"type": model.web_search(), "name": "web_search"});
+    for name in SAID {
+        if let Some(value) = options.get(name) {
+            written[name] = value.clone();
+        }
+    }
+    written
 }
 
 fn write_function(function: &Function, request: &ChatRequest, model: Model, losses: &mut Losses) -> Value {

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use gw_core::chat::{BuiltIn, BuiltInTool, ChatRequest, Function, OutputFormat, Tool, ToolChoice};
+use gw_core::chat::{BuiltIn, BuiltInTool, ChatRequest, Family, Function, OutputFormat, Tool, ToolChoice};
 use serde_json::{Map, Value, json};
 
 use super::{Writer, cache_point};
@@ -11,6 +11,7 @@ use crate::bedrock_converse::model::{Model, Shaping};
 use crate::chat::ToolNames;
 use crate::shared::custom;
 use crate::shared::ids::Rule;
+use crate::shared::search::SearchOptions;
 
 /// What Converse allows in the name of a tool.
 pub(super) const NAME: Rule = Rule::word(64);
@@ -195,7 +196,12 @@ fn built_in_spec(built_in: &BuiltInTool, writer: &mut Writer<'_>) -> Option<Valu
             return None;
         }
     };
-    writer.losses.replace("tools[].type", "the provider's own tool of that kind is offered");
+    if built_in.kind == BuiltIn::WebSearch {
+        writer.losses.extend(SearchOptions::of(built_in).lost(&[]));
+    }
+    if built_in.family != Family::Gateway {
+        writer.losses.replace("tools[].type", "the provider's own tool of that kind is offered");
+    }
     Some(json!({"systemTool": {"name": own}}))
 }
 

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use gw_core::Error;
-use gw_core::chat::{BuiltIn, BuiltInTool, ChatRequest, Function, Loss, Tool, ToolChoice, Unknown};
+use gw_core::chat::{BuiltIn, BuiltInTool, ChatRequest, Family, Function, Loss, Tool, ToolChoice, Unknown};
 use serde_json::{Map, Value, json};
 
 use super::turns::Names;
@@ -12,6 +12,7 @@ use crate::gemini::schema::{from_google, says_nothing, to_google};
 use crate::gemini::wire::Object;
 use crate::shared::custom;
 use crate::shared::losses::Losses;
+use crate::shared::search::SearchOptions;
 
 /// Asks for calls in pieces (Vertex). They are put together for nobody: calls are asked for whole.
 const STREAMED_CALLS: &str = "toolConfig.functionCallingConfig.streamFunctionCallArguments";
@@ -139,7 +140,12 @@ fn built_in(tool: &BuiltInTool, losses: &mut Losses) -> Option<Value> {
             return None;
         }
     };
-    losses.push(Loss::replaced(param, format!("the provider's own {name} is asked for, without options")));
+    if tool.kind == BuiltIn::WebSearch {
+        losses.extend(SearchOptions::of(tool).lost(&[]));
+    }
+    if tool.family != Family::Gateway {
+        losses.push(Loss::replaced(param, format!("the provider's own {name} is asked for")));
+    }
     Some(json!({name: {}}))
 }
 

@@ -1,12 +1,13 @@
 //! What a model may call, and what it must: OpenAI's words, its older ones, and those of vendors that differ.
 
-use gw_core::chat::{BuiltIn, BuiltInTool, ChatRequest, CustomTool, Function, Loss, Tool, ToolChoice, Unknown};
+use gw_core::chat::{BuiltIn, BuiltInTool, ChatRequest, CustomTool, Family, Function, Loss, Tool, ToolChoice, Unknown};
 use serde_json::{Value, json};
 
 use super::content::cache_marker;
 use super::read::{self, Members, Wrong};
 use super::write::Writer;
 use crate::openai_chat::FAMILY;
+use crate::shared::search::{self, SearchOptions};
 
 /// The type of a custom tool's format that is a grammar, and the member that it nests the grammar in.
 const GRAMMAR: &str = "grammar";
@@ -222,13 +223,27 @@ fn encode_built_in(tool: &BuiltInTool, writer: &mut Writer) -> Option<Value> {
         // A tool with a type stands among the tools; options without one have a member of their own.
         _ if is_own && tool.value.get("type").is_some() => return Some(tool.value.clone()),
         BuiltIn::WebSearch if is_own => writer.say("web_search_options", tool.value.clone()),
-        BuiltIn::WebSearch => {
-            writer.lose(Loss::replaced("tools[].web_search", "web search is asked for without its options"));
-            writer.say("web_search_options", json!({}));
-        }
+        BuiltIn::WebSearch => encode_search(tool, writer),
         _ => writer.lose(Loss::dropped("tools[].type", "the provider's format has no such built-in tool")),
     }
     None
+}
+
+/// Another's search of the web, as OpenAI's.
+fn encode_search(tool: &BuiltInTool, writer: &mut Writer) {
+    let options = SearchOptions::of(tool);
+    if tool.family != Family::Gateway {
+        writer.lose(Loss::replaced("tools[].web_search", "asked for in the words of this format"));
+    }
+    options.lost(&[search::CONTEXT_SIZE, search::PLACE]).for_each(|loss| writer.lose(loss));
+    let mut written = json!({});
+    if let Some(size) = options.get(search::CONTEXT_SIZE) {
+        written[search::CONTEXT_SIZE] = size.clone();
+    }
+    if let Some(place) = options.place() {
+        written[search::PLACE] = json!({"type": "approximate", "approximate": place});
+    }
+    writer.say("web_search_options", written);
 }
 
 fn encode_choice(choice: &ToolChoice, tools: &[Tool]) -> Value {

@@ -1,5 +1,7 @@
 //! From the offers of each model to one tree of targets: who may be asked, who comes first, and whose credential.
 
+use std::sync::Arc;
+
 use gw_core::{Dimension, Error, ErrorCode, Rate};
 use gw_policy::balance::Balance;
 use gw_policy::credentials::Offer;
@@ -9,7 +11,8 @@ use gw_policy::plan::Node;
 use super::narrow;
 use super::resolve::Resolving;
 use super::wish::Byok;
-use crate::models::{Choice, Target};
+use crate::models::{Choice, Target, TargetSettings};
+use crate::openrouter;
 
 /// What is tried elsewhere where a request lists models: whatever one of them may do better (OpenRouter).
 const OTHER_MODEL: Failures = Failures::ELSEWHERE.with(Class::ContextLength).with(Class::ContentFilter);
@@ -25,6 +28,10 @@ pub(super) struct Offered {
 pub(super) struct Said {
     pub(super) sort: Option<Balance>,
     pub(super) price_max: Vec<(Dimension, Rate)>,
+    /// Whether it asks for a search of the web.
+    pub(super) searches: bool,
+    /// All of it, as it was written (`:free:online`), where the name does not mean a model as it stands.
+    pub(super) suffixes: Box<str>,
 }
 
 impl Resolving<'_> {
@@ -100,6 +107,7 @@ impl Resolving<'_> {
         let named = |list: &[Box<str>]| list.iter().any(|reference| self.is(reference, target));
         wish.only.as_deref().is_none_or(named)
             && !named(&wish.ignore)
+            && self.why_no_search(target).is_none()
             && self.costs_at_most(target, wish.price_max.iter().chain(&said.price_max))
     }
 
@@ -109,6 +117,9 @@ impl Resolving<'_> {
         if let Some(balance) = wish.sort.or(said.sort) {
             let price = |offer: &Offer<Target>| offer.targets().next().and_then(|target| self.price(target));
             narrow::sort(&mut offers, balance, &price);
+            if balance == Balance::Reliable {
+                offers = offers.map(&mut judged);
+            }
         }
         narrow::prefer(&mut offers, &wish.preference);
         if wish.order.is_empty() {
@@ -124,6 +135,10 @@ impl Resolving<'_> {
 
     fn costs_at_most<'r>(&self, target: &Target, mut limits: impl Iterator<Item = &'r (Dimension, Rate)>) -> bool {
         let price = self.snapshot.pricing.price(&target.choice.provider, &target.choice.model);
+        // OpenRouter's models of that name cost nothing; the catalogue does not list them.
+        if openrouter::is(&target.choice.provider) && target.choice.model.contains(":free") {
+            return true;
+        }
         // A price for each request, picture or second that is not listed is not charged; one for tokens is unknown.
         limits.all(|(dimension, limit)| match price.rates.get(*dimension) {
             Some(rate) => rate <= *limit,
@@ -139,7 +154,7 @@ impl Resolving<'_> {
     }
 
     /// What was said and does nothing: keys that nobody here is asked with, and wishes where nothing is measured.
-    pub(super) fn idle(&self, found: &Node<Target>, is_openrouters: bool) -> Vec<String> {
+    pub(super) fn idle(&self, found: &Node<Target>, suffixes: &[Balance], is_openrouters: bool) -> Vec<String> {
         let wish = self.wish;
         let targets = found.targets();
         let is_asked_with =
@@ -155,6 +170,8 @@ impl Resolving<'_> {
             is_openrouters || targets.iter().any(|target| target.choice.provider.standing_rules.tracking.is_some());
         let unmeasured = [
             ("sort", wish.sort.is_some_and(Balance::measures)),
+            (":nitro", wish.sort.is_none() && suffixes.contains(&Balance::Throughput)),
+            (":exacto", wish.sort.is_none() && suffixes.contains(&Balance::Reliable)),
             ("preferred_max_latency", !wish.preference.latency_max.is_empty()),
             ("preferred_min_throughput", !wish.preference.tokens_per_second_min.is_empty()),
         ];
@@ -162,6 +179,15 @@ impl Resolving<'_> {
         let keys = unused.into_iter().map(|key| key.place.clone());
         keys.chain(timeouts).chain(unmeasured.map(|(name, _)| name.to_owned())).collect()
     }
+}
+
+/// The offer, whose answers are to show whether calls of tools in them can be followed.
+fn judged(offer: &Offer<Target>) -> Offer<Target> {
+    let judged = |target: &Target| {
+        let settings = TargetSettings { judged: true, ..TargetSettings::clone(&target.settings) };
+        Target { choice: target.choice.clone(), settings: Arc::new(settings) }
+    };
+    Offer { own: offer.own.iter().map(judged).collect(), shared: offer.shared.as_ref().map(judged) }
 }
 
 /// The offers without the house's credentials, where the caller brings any: it does not want to be answered otherwise.

@@ -13,12 +13,14 @@ mod form;
 mod guests;
 mod narrow;
 mod offers;
+mod online;
 mod openrouter;
 mod ours;
 mod portkey;
 mod presets;
 mod resolve;
 mod run;
+mod suffix;
 mod told;
 mod universal;
 mod value;
@@ -36,7 +38,7 @@ pub use guests::{FromRequests, Places};
 pub use presets::Presets;
 pub use told::Told;
 pub use universal::{Step, Universal};
-pub(crate) use wish::Wish;
+pub(crate) use wish::{Need, Wish};
 
 use super::times::ClientTime;
 use crate::engine::Call;
@@ -72,8 +74,6 @@ const ANY: &[u8] = b"{[\"tf-0123456789";
 
 /// Every form. Of two that say the same, the later one counts.
 const READERS: [Reader; 5] = [openrouter::READER, vercel::READER, cloudflare::READER, portkey::READER, ours::READER];
-/// Suffixes of models that say how a provider is chosen. OpenRouter's own names may end so, too.
-const SUFFIXES: [&str; 3] = openrouter::SUFFIXES;
 
 /// What the headers of a request say to the gateway.
 #[derive(Debug, Clone, Copy, Default)]
@@ -114,7 +114,7 @@ pub(crate) fn is_spoken(heard: &Heard, call: &Call<'_>, head: &Head, presets: &P
             is_ours(&name, &call.body[field.value()]) || *name == *presets::MEMBER.as_bytes() && !presets.is_empty()
         })
     };
-    let says = |model: &str| SUFFIXES.iter().any(|suffix| model.ends_with(suffix)) || presets.is_in_model(model);
+    let says = |model: &str| suffix::is_in(model) || presets.is_in_model(model);
     let in_model = || head.model.as_deref().is_some_and(says);
     call.provider.is_some() || heard.routes || in_model() || in_body()
 }

@@ -11,21 +11,19 @@ use serde_json::Value;
 
 use super::value::{Members, wrong};
 use super::wish::{Need, Wish};
-use super::{ANY, Asked, Reader, member};
+use super::{ANY, Asked, Reader, member, online};
 
-/// By throughput, by price, and for nothing.
-pub(super) const SUFFIXES: [&str; 3] = [":nitro", ":floor", ":free"];
 /// More models are refused.
 const MODELS_MAX: usize = 16;
 
 pub(super) const READER: Reader = Reader {
     headers: &[],
     beside: &[],
-    members: &[("provider", ANY), ("models", b"["), ("route", b"\""), ("transforms", b"["), ("plugins", b"[")],
+    members: &[("provider", ANY), ("models", b"["), ("route", b"\""), (TRANSFORMS, b"["), (online::PLUGINS, b"[")],
     read,
 };
 /// What OpenRouter does with a conversation, and nobody else.
-const ITS_OWN: [&str; 2] = ["transforms", "plugins"];
+const TRANSFORMS: &str = "transforms";
 
 fn read(asked: &Asked<'_>, wish: &mut Wish) -> Result<(), Error> {
     if let Some(json) = member(asked, "provider")? {
@@ -36,12 +34,13 @@ fn read(asked: &Asked<'_>, wish: &mut Wish) -> Result<(), Error> {
     }
     // It says what happens anyway.
     member(asked, "route")?;
-    for name in ITS_OWN {
-        if member(asked, name)?.is_some_and(|list| !list[1..].trim_ascii_start().starts_with(b"]")) {
-            wish.openrouters_own.push(name);
-        }
+    if member(asked, TRANSFORMS)?.is_some_and(|list| !list[1..].trim_ascii_start().starts_with(b"]")) {
+        wish.openrouters_own.push(TRANSFORMS);
     }
-    Ok(())
+    match member(asked, online::PLUGINS)? {
+        Some(plugins) => online::read(plugins, wish),
+        None => Ok(()),
+    }
 }
 
 /// Names of models in a list.
@@ -117,7 +116,7 @@ fn sort(members: &mut Members) -> Result<(Option<Balance>, bool), Error> {
     let is_across = partition.is_some_and(|partition| partition == "none");
     found
         .map(|balance| (Some(balance), is_across))
-        .ok_or_else(|| wrong(&place, "must be \"price\", \"throughput\" or \"latency\""))
+        .ok_or_else(|| wrong(&place, "must be \"price\", \"throughput\", \"latency\" or \"exacto\""))
 }
 
 /// What these names of OpenRouter's and Vercel's order by.
@@ -126,6 +125,7 @@ pub(super) fn balance(name: &str) -> Option<Balance> {
         "price" | "cost" => Some(Balance::LeastCost),
         "throughput" | "tps" => Some(Balance::Throughput),
         "latency" | "ttft" => Some(Balance::LeastLatency),
+        "exacto" => Some(Balance::Reliable),
         _ => None,
     }
 }

@@ -5,16 +5,17 @@ use std::time::Duration;
 
 use gw_config::config;
 use gw_config::secret::Secret;
-use gw_core::{Dimension, Error, ErrorCode, Rate};
-use gw_policy::balance::Balance;
+use gw_core::{Error, ErrorCode};
+use gw_dialects::DialectId;
 use gw_policy::credentials::Offer;
 use gw_policy::plan::{Group, Member, Node};
 use gw_providers::catalog::ProviderType;
 
 use super::arrange::{Offered, Said};
 use super::guests::{Account, Guests, Places};
+use super::online::Unable;
 use super::wish::{Changes, Own, Wanted, Wish};
-use super::{SUFFIXES, narrow};
+use super::{narrow, online};
 use crate::models::{Choice, RouteTarget, Target, TargetSettings};
 use crate::openrouter;
 use crate::snapshot::{Credential, Provider, Snapshot};
@@ -29,6 +30,8 @@ pub(super) struct Resolving<'a> {
     /// The key that the client presented, if it is not one of ours.
     pub(super) foreign_key: Option<&'a str>,
     pub(super) wish: &'a Wish,
+    /// The format that the client speaks.
+    pub(super) dialect: DialectId,
 }
 
 /// The targets of a request.
@@ -38,6 +41,8 @@ pub(super) struct Found {
     pub(super) is_openrouters: bool,
     /// What was said and does nothing at these targets.
     pub(super) idle: Vec<String>,
+    /// Who is left out because it cannot search the web.
+    pub(super) unable: Vec<Unable>,
 }
 
 impl Resolving<'_> {
@@ -66,9 +71,11 @@ impl Resolving<'_> {
         let is_openrouters = wish.tree.is_none()
             && wish.provider.is_none()
             && offered.iter().all(|one| one.offers.targets().into_iter().all(of_openrouter));
+        let unable = self.unable_to_search(&offered)?;
+        let sorts: Vec<_> = offered.iter().filter_map(|one| one.said.sort).collect();
         let node = self.arranged(offered, is_openrouters)?;
-        let idle = self.idle(&node, is_openrouters);
-        Ok(Found { node, is_openrouters, idle })
+        let idle = self.idle(&node, &sorts, is_openrouters);
+        Ok(Found { node, is_openrouters, idle, unable })
     }
 
     fn each(&self, node: &Node<Wanted>) -> Result<Node<Target>, Error> {
@@ -215,37 +222,17 @@ impl Resolving<'_> {
         let mut mistake = None;
         for name in names {
             let mut said = Said::default();
-            let node = self.model(name, &mut said).map(|node| self.changed(&node));
+            let (node, name) = self.model(name, &mut said);
+            let node = node.map(|node| self.changed(&node));
             // Nobody serves it: the next may be served.
             match self.offers(node, Some(name)) {
-                Ok(offers) => offered.push(Offered { offers, said }),
+                Ok(offers) => offered.push(Offered { offers: self.suffixed(offers, &said), said }),
                 Err(error) => {
                     mistake.get_or_insert(error);
                 }
             }
         }
         if offered.is_empty() { Err(mistake.unwrap_or_else(unknown_provider)) } else { Ok(offered) }
-    }
-
-    fn model(&self, name: &str, said: &mut Said) -> Result<Node<Target>, Error> {
-        let models = &self.snapshot.models;
-        let suffix = SUFFIXES.iter().find_map(|suffix| Some((*suffix, name.strip_suffix(suffix)?)));
-        let Some((suffix, bare)) = suffix.filter(|_| !models.is_written(name)) else {
-            return models.resolve(Some(name), self.prefer);
-        };
-        // A name that means something as it stands means that.
-        let whole = models.resolve(Some(name), self.prefer);
-        if let Ok(node) = &whole
-            && (suffix == ":free" || node.targets().iter().all(|target| has_own_suffixes(&target.choice.provider)))
-        {
-            return whole;
-        }
-        match suffix {
-            ":nitro" => said.sort = Some(Balance::Throughput),
-            ":floor" => said.sort = Some(Balance::LeastCost),
-            _ => said.price_max = vec![(Dimension::Input, Rate(0)), (Dimension::Output, Rate(0))],
-        }
-        models.resolve(Some(bare), self.prefer)
     }
 
     fn changed(&self, node: &Node<Target>) -> Node<Target> {
@@ -261,6 +248,14 @@ impl Resolving<'_> {
         // It was taken for the choice.
         override_params.shift_remove("model");
         override_params.extend(fixed.override_params.clone());
+        let mut search = fixed.search.clone();
+        if let Some(wanted) = &self.wish.search {
+            if openrouter::is(provider) {
+                override_params.insert(online::PLUGINS.to_owned(), wanted.plugins.clone());
+            } else {
+                search = Some(Arc::clone(&wanted.tool));
+            }
+        }
         let usual = fixed.retry.as_ref().unwrap_or(&provider.retry);
         let retry = changes.retry.map(|retry| retry.over(usual)).or_else(|| fixed.retry.clone());
         let asked = shorter(changes.first_byte_timeout, everywhere.first_byte_timeout);
@@ -273,6 +268,8 @@ impl Resolving<'_> {
             option: wanted.map(|wanted| Arc::from(&*wanted.option)).or_else(|| fixed.option.clone()),
             default_params: changes.default_params,
             breaker: wanted.and_then(|wanted| wanted.breaker.clone()),
+            search,
+            judged: fixed.judged,
         };
         Target { choice: target.choice.clone(), settings: Arc::new(settings) }
     }
@@ -288,11 +285,6 @@ impl Resolving<'_> {
             || is_type(bare)
             || is_type(&bare.to_ascii_lowercase())
     }
-}
-
-/// Whether a provider's own names of models may end as OpenRouter's do.
-fn has_own_suffixes(provider: &Provider) -> bool {
-    openrouter::is(provider) || provider.entry.id == "openai-compatible"
 }
 
 fn shorter(one: Option<Duration>, other: Option<Duration>) -> Option<Duration> {

@@ -9,6 +9,7 @@ use gw_dialects::head::Head;
 use gw_dialects::{DialectId, request};
 use serde_json::Value;
 
+use super::online::Unable;
 use super::resolve::{Found, Resolving};
 use super::told::Told;
 use super::{Asked, pieces, presets, read, strip};
@@ -28,6 +29,8 @@ pub(crate) struct Controlled {
     idle: Vec<String>,
     /// What OpenRouter alone could do, and is not asked for.
     ignored: Vec<Loss>,
+    /// Who is left out because it cannot search the web.
+    pub(crate) unable: Vec<Unable>,
     needs_parameters: bool,
     pub(crate) total_timeout: Option<Duration>,
     /// Whether OpenRouter's own members go to OpenRouter.
@@ -98,12 +101,13 @@ impl Engine {
         let requested = wish.model.as_ref().map_or(named, |model| model.as_deref());
         let prefer = head.prefer_provider.as_deref();
         let places = &self.ports().places;
-        let resolving = Resolving { snapshot, guests, places, requested, prefer, foreign_key, wish: &wish };
+        let resolving =
+            Resolving { snapshot, guests, places, requested, prefer, foreign_key, wish: &wish, dialect: call.dialect };
         let found = resolving.resolve();
         if wish.has_unknown_preset && !found.as_ref().is_ok_and(|found| presets::may_know(&found.node)) {
             return Err(presets::unknown());
         }
-        let Found { node, is_openrouters, idle: unused } = found?;
+        let Found { node, is_openrouters, idle: unused, unable } = found?;
         idle.extend(unused);
         let service_tier = wish.service_tier.take();
         if service_tier.is_some() && !says_service_tier(call.dialect) {
@@ -112,12 +116,15 @@ impl Engine {
         let user = wish.user.take().map(|user| Value::from(&*user));
         let tags = Some(std::mem::take(&mut wish.tags)).filter(|tags| !tags.is_empty());
         let tags = tags.map(|tags| tags.iter().map(|tag| &**tag).collect());
+        let lost = wish.search.take().into_iter().flat_map(|search| search.lost);
+        let ignored = own.into_iter().map(openrouter::ignored).chain(lost);
         let operation = call.dialect.operation();
         let mut prepared = |target: &Target| Rc::new(self.prepared(snapshot, target, operation, named));
         let controlled = Rc::new(Controlled {
             way: Way::new(node.map(&mut prepared), self.begin()).saying(Said { user, tags }),
             idle,
-            ignored: own.into_iter().filter(|_| !is_openrouters).map(openrouter::ignored).collect(),
+            ignored: if is_openrouters { Vec::new() } else { ignored.collect() },
+            unable,
             needs_parameters: wish.needs_parameters,
             total_timeout: wish.total_timeout,
             is_openrouters,
