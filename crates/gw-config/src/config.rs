@@ -15,8 +15,9 @@ use gw_core::price::Rates;
 use crate::diagnostic::Place;
 use crate::secret::Secret;
 pub use routing::{
-    Canary, Denial, FromRequests, HealthCheck, HealthChecks, Hedge, NamedTarget, Notice, Preset, ProviderRouting,
-    Resume, Route, RouteGroup, RouteNode, RouteStrategy, Routing, Rule, ShadowLimits, Slow, StandIns, Target,
+    AutoRoute, Canary, Denial, FromRequests, HealthCheck, HealthChecks, Hedge, NamedTarget, Notice, Preset,
+    ProviderRouting, Resume, Route, RouteGroup, RouteNode, RouteStrategy, Routing, Rule, ShadowLimits, Slow, StandIns,
+    Target,
 };
 
 pub use provider::{

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use gw_policy::glob::Glob;
 use http::HeaderName;
 
 use crate::scalar::{Fault, Json, Scalar, one_line};
@@ -37,6 +38,20 @@ impl Scalar for ModelName {
 
     fn parse(text: &str) -> Result<Self, Fault> {
         one_line(text).map(|text| Self(text.to_owned()))
+    }
+}
+
+/// Names of models: `*` stands for anything.
+#[derive(Clone)]
+pub(crate) struct ModelPattern(pub(crate) Glob);
+
+impl Scalar for ModelPattern {
+    const NAME: &'static str = "a pattern of model names";
+    const JSON: Json = Json::Text;
+
+    fn parse(text: &str) -> Result<Self, Fault> {
+        let pattern = Glob::new(one_line(text)?);
+        pattern.map(Self).ok_or_else(|| Fault::new("is not a pattern of model names", "write at most 1024 bytes"))
     }
 }
 

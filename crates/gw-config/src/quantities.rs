@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use gw_policy::hedge::Threshold;
-use gw_policy::retry;
+use gw_policy::{auto, retry};
 
 use crate::scalar::{Fault, Json, Scalar};
 
@@ -136,6 +136,20 @@ impl Scalar for Jitter {
         let share = Share::parse(text);
         let fault = |_| Fault::new("is not a share", "write a number from 0 to 1, 10%, or full");
         share.map(|share| Self(retry::Jitter::Part(share.0))).map_err(fault)
+    }
+}
+
+/// The price of a model against how able it is.
+#[derive(Clone, Copy)]
+pub(crate) struct Tradeoff(pub(crate) auto::Tradeoff);
+
+impl Scalar for Tradeoff {
+    const NAME: &'static str = "a trade-off";
+    const JSON: Json = Json::Integer { minimum: 0 };
+
+    fn parse(text: &str) -> Result<Self, Fault> {
+        let tradeoff = text.parse().ok().and_then(auto::Tradeoff::new);
+        tradeoff.map(Self).ok_or_else(|| Fault::new("is not a trade-off", "write a whole number from 0 to 10"))
     }
 }
 

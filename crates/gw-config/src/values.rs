@@ -7,9 +7,9 @@ use zeroize::Zeroizing;
 
 use crate::decode::{Decode, Decoder};
 use crate::file::{PerOne, PriceText};
-use crate::names::{Address, AddressRange, EnvironmentName, KeyName, LogLevel, ModelName, ProviderName};
+use crate::names::{Address, AddressRange, EnvironmentName, KeyName, LogLevel, ModelName, ModelPattern, ProviderName};
 use crate::node::Node;
-use crate::quantities::{Growth, Jitter, Pause, Percentage, Share, SlowAfter, Status, Times, Weight};
+use crate::quantities::{Growth, Jitter, Pause, Percentage, Share, SlowAfter, Status, Times, Tradeoff, Weight};
 use crate::scalar::{Count, Json, Kind, Milliseconds, Size, kind};
 use crate::secret::Secret;
 use crate::shape::Shape;
@@ -72,5 +72,6 @@ macro_rules! scalars {
 scalars! {
     Address, AddressRange, BaseUrl, Count, Duration, KeyName, LogLevel, Milliseconds, ModelName, ProviderName, Size, String, UrlPath,
     VariableValue, WebOrigin, bool, i64, u16, PerOne, PriceText,
-    CheckUrl, EnvironmentName, Growth, Jitter, Pause, Percentage, Share, SlowAfter, Status, Times, Weight,
+    CheckUrl, EnvironmentName, Growth, Jitter, ModelPattern, Pause, Percentage, Share, SlowAfter, Status, Times,
+    Tradeoff, Weight,
 }

@@ -11,6 +11,7 @@ use gw_core::{Error, ErrorCode, Operation, Price, RequestRecord};
 use gw_dialects::head::Head;
 use gw_dialects::{DialectId, request};
 use gw_http::Pools;
+use gw_policy::auto::Abilities;
 use gw_policy::dice::Dice;
 use gw_policy::plan::{NoMatch, Plan, Standing};
 use gw_policy::retry::Retry;
@@ -31,6 +32,7 @@ use crate::openrouter;
 use crate::relay::Homes;
 use crate::reply::Reply;
 use crate::routing::control::{self, Guests, Heard, Places};
+use crate::routing::need;
 use crate::routing::times::Times;
 use crate::routing::{Asked, Asker, RequestFacts, Seen, Walk, Way, notice, resume};
 use crate::snapshot::{Handle, Settings, Snapshot};
@@ -151,6 +153,8 @@ pub struct Resolved {
     pub overrides: Option<Parameters>,
     /// What the model costs there; a price without rates if that is not known.
     pub price: Arc<Price>,
+    /// What is known of the model, once somebody chooses by that.
+    pub abilities: OnceCell<Abilities>,
 }
 
 impl Resolved {
@@ -290,6 +294,9 @@ impl Engine {
     ) -> Result<(Reply, Plan<Rc<Resolved>>), Error> {
         way.turn();
         let plan = self.plan(walk.snapshot, way, (walk.call, walk.head), &Asker::of(meter), 0)?;
+        if let Some(class) = plan.class() {
+            meter.classed(class);
+        }
         if let Some((first, standing)) = notice::passed_over(way, &plan) {
             meter.passed_over(first, standing);
         }
@@ -308,7 +315,10 @@ impl Engine {
     ) -> Result<Plan<Rc<Resolved>>, Error> {
         let facts = RequestFacts::of(call, head)?.saying(way.said()).asked(self.asked(snapshot, asker.key_name));
         let has_foreign_key = call.foreign_key.is_some();
-        let seen = Seen { way, facts: &facts, now: self.ports.elapsed(), has_foreign_key, turns_ahead };
+        let need = OnceCell::new();
+        let pricing = &snapshot.pricing;
+        let now = self.ports.elapsed();
+        let seen = Seen { way, facts: &facts, now, has_foreign_key, turns_ahead, pricing, need };
         let mut dice = Dice::of(asker.request_id.as_str().as_bytes());
         way.node().plan(&seen, &mut dice).map_err(|NoMatch| {
             // Only rules could have led it somewhere, and none holds.
@@ -360,6 +370,7 @@ impl Engine {
             Operation::Chat | Operation::Completion => snapshot.models.resolve_with_stand_ins(requested, prefer)?,
             _ => snapshot.models.resolve(requested, prefer)?,
         };
+        need::refuse_other_operations(&tree, operation)?;
         let mut prepared = |target: &Target| Rc::new(self.prepared(snapshot, target, operation, requested));
         Ok(Rc::new(Way::new(tree.map(&mut prepared), self.begin)))
     }
@@ -400,6 +411,7 @@ impl Engine {
         let always_thinks = facts.is_some_and(|facts| facts.model.can.has(Capability::AlwaysThinks));
         let overrides = target.settings.overrides();
         let (choice, target_settings) = (choice.clone(), Arc::clone(&target.settings));
+        let abilities = OnceCell::new();
         Resolved {
             choice,
             target_settings,
@@ -411,6 +423,7 @@ impl Engine {
             settings,
             overrides,
             price,
+            abilities,
         }
     }
 }

@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use gw_core::record::KeyHash;
 use gw_core::{Cost, Error, ErrorCode, Operation, Outcome, RequestId, RequestRecord, ServiceTier, Usage};
+use gw_policy::auto::Class;
 use http::{HeaderMap, HeaderName};
 use tokio::time::Instant;
 
@@ -218,6 +219,16 @@ impl Meter {
     /// Whether the client wants to be told of each attempt.
     pub fn tells_attempts(&self) -> bool {
         self.notices.tells_attempts
+    }
+
+    /// The class of the conversation, where its model was chosen by that.
+    pub fn class(&self) -> Option<Class> {
+        self.notices.class
+    }
+
+    /// The model was chosen by this class.
+    pub(crate) fn classed(&mut self, class: Class) {
+        self.notices.class = Some(class);
     }
 
     /// What the model's name stands for, once that is known.

@@ -297,7 +297,9 @@ impl Models {
             let first = first.and_then(|(index, target)| Some((self.providers.get(index)?, target)));
             let target = first
                 .map(|(provider, target)| (Arc::clone(provider), target.model.as_deref().unwrap_or(name).to_owned()));
-            let first = first.map(|(provider, _)| provider);
+            // Whoever is asked depends on the request.
+            let target = target.filter(|_| !route.is_auto());
+            let first = first.map(|(provider, _)| provider).filter(|_| !route.is_auto());
             let owner = first.map_or_else(|| Arc::from("gateway"), |provider| Arc::clone(&provider.type_id));
             names.push(Listed { name: name.to_string(), owner, target });
         }

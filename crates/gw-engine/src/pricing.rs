@@ -148,6 +148,13 @@ fn describing<'a>(provider: &'a Provider, model: &str) -> Option<&'a Described> 
     provider.described.iter().find(|described| &*described.name == model)
 }
 
+/// What a million tokens of a usual mix cost, in nanodollars: three of the prompt to one of the answer. `None` if either
+/// price is not known.
+pub fn usual_price(price: &Price) -> Option<i64> {
+    let (input, output) = (price.rates.get(Dimension::Input)?, price.rates.get(Dimension::Output)?);
+    Some(input.0.checked_mul(3)?.checked_add(output.0)? / 4)
+}
+
 /// Whether a rate differs from the usual one by more than half of it.
 fn is_far(rate: Rate, usual: Rate) -> bool {
     i128::from(rate.0).abs_diff(i128::from(usual.0)) * 2 > u128::from(usual.0.unsigned_abs())

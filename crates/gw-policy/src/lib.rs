@@ -3,6 +3,7 @@
 //! Nothing here reads a clock, rolls dice or remembers: time, dice and what has been measured are arguments, states are
 //! values. Times are counted from any one moment (the start of the process, say).
 
+pub mod auto;
 pub mod balance;
 pub mod breaker;
 pub mod canary;
@@ -11,6 +12,7 @@ pub mod credentials;
 pub mod dice;
 pub mod expression;
 pub mod failure;
+pub mod glob;
 pub mod hedge;
 pub mod measure;
 pub mod plan;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use smallvec::SmallVec;
 
+use crate::auto::{Abilities, Auto, Class, Lack, Need, Tier};
 use crate::balance::{Balance, Why};
 use crate::condition::{Facts, Query};
 use crate::dice::Dice;
@@ -58,6 +59,8 @@ pub enum Strategy {
     Conditional(Vec<(Query, usize)>, Option<usize>),
     /// The first, and no other.
     Single,
+    /// The ones whose models suit the conversation best; its first members come before what suits it as well.
+    Auto(Auto),
 }
 
 /// Whether a target takes calls.
@@ -71,6 +74,8 @@ pub enum Standing {
     Resting(Duration),
     /// It does not, for this reason.
     Out(&'static str),
+    /// It does, and its model cannot do what this request needs.
+    Unable(Lack),
 }
 
 /// What a plan is made with.
@@ -83,6 +88,16 @@ pub trait View<T> {
     fn meets(&self, _target: &T, _preference: &Preference) -> bool {
         true
     }
+    /// What the conversation needs of a model. Nobody asks unless a group is chosen from by that.
+    fn need(&self) -> Need {
+        Need::default()
+    }
+
+    /// What is known of a target's model. Nobody asks unless a group is chosen from by that.
+    fn abilities(&self, _target: &T) -> Abilities {
+        Abilities::default()
+    }
+
     /// How many requests have come to a group.
     fn turn(&self, group: usize) -> u64;
     /// The request, for conditions and for what sticks.
@@ -127,6 +142,8 @@ pub enum Reason {
     Sticks,
     /// Its condition holds; the number of the condition, or none where no condition held.
     Condition(Option<usize>),
+    /// Its model suits conversations of this class best, which want this tier.
+    Suits(Class, Tier),
     /// It follows if those before it fail.
     Follows,
     /// It rests, and is asked once because nobody else is left.
@@ -169,7 +186,7 @@ impl<T: Clone> Node<T> {
                 plan.wait = wait;
                 laid.tree
             }
-            Standing::In | Standing::Out(_) => laid.tree,
+            Standing::In | Standing::Out(_) | Standing::Unable(_) => laid.tree,
         };
         lay::flatten(tree, &mut SmallVec::new(), &mut plan.steps);
         last_resort::add(self, &mut plan);
@@ -198,6 +215,12 @@ impl<T: Clone> Node<T> {
         matches!(self, Self::Group(Group { strategy: Strategy::Balance(Balance::Priority), .. }))
     }
 
+    /// Whether models are chosen somewhere in the tree by what a conversation needs.
+    pub fn is_auto(&self) -> bool {
+        let Self::Group(group) = self else { return false };
+        matches!(group.strategy, Strategy::Auto(_)) || group.members.iter().any(|member| member.node.is_auto())
+    }
+
     /// Every target of the tree, in the order in which they stand.
     pub fn targets(&self) -> Vec<&T> {
         match self {
@@ -208,6 +231,14 @@ impl<T: Clone> Node<T> {
 }
 
 impl<T> Plan<T> {
+    /// The class of the conversation, where the first step was chosen by that.
+    pub fn class(&self) -> Option<Class> {
+        self.steps.iter().find_map(|step| match step.why {
+            Reason::Suits(class, _) => Some(class),
+            _ => None,
+        })
+    }
+
     /// Whether any failure of a step leads to another.
     pub fn has_next(&self, step: usize) -> bool {
         self.steps.get(step).is_some_and(|step| !step.exits.is_empty())
@@ -243,6 +274,7 @@ impl<T> Plan<T> {
     }
 }
 
+mod auto;
 mod last_resort;
 mod lay;
 #[cfg(test)]

@@ -26,6 +26,7 @@ const X_MODEL_USED: HeaderName = HeaderName::from_static("x-model-used");
 const X_FALLBACK_USED: HeaderName = HeaderName::from_static("x-fallback-used");
 const X_GATEWAY_DROPPED_PARAMS: HeaderName = HeaderName::from_static("x-gateway-dropped-params");
 const X_GATEWAY_COST: HeaderName = HeaderName::from_static("x-gateway-cost");
+const X_GATEWAY_CLASS: HeaderName = HeaderName::from_static("x-gateway-class");
 const X_GATEWAY_ATTEMPTS: HeaderName = HeaderName::from_static("x-gateway-attempts");
 const X_MODEL_DOWNGRADED: HeaderName = HeaderName::from_static("x-model-downgraded");
 const X_GATEWAY_WARNINGS: HeaderName = HeaderName::from_static("x-gateway-warnings");
@@ -191,6 +192,11 @@ fn told_attempts(headers: &mut HeaderMap, end: Result<StatusCode, &Error>, meter
         && let Some(attempts) = attempts::header(meter, end)
     {
         headers.insert(X_GATEWAY_ATTEMPTS, attempts);
+    }
+    if meter.tells_attempts()
+        && let Some(class) = meter.class()
+    {
+        headers.insert(X_GATEWAY_CLASS, HeaderValue::from_static(class.name()));
     }
 }
 

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use gw_policy::auto::{Auto, Tier};
 use gw_policy::balance::Balance;
 use gw_policy::breaker;
 use gw_policy::canary::Rollout;
 use gw_policy::condition::Query;
 use gw_policy::credentials::CredentialOrder;
 use gw_policy::failure::Failures;
+use gw_policy::glob::Glob;
 use gw_policy::hedge::{Budget, Threshold};
 use gw_policy::measure::Tracking;
 use gw_policy::rate::Cap;
@@ -219,6 +221,19 @@ pub enum RouteStrategy {
     Conditional(Vec<(Query, usize)>, Option<usize>),
     /// The first, and no other.
     Single,
+    /// The ones whose models suit the conversation best: of the members, and of these models.
+    Auto(AutoRoute),
+}
+
+/// What an auto-router chooses from, besides the members of its group, and how.
+#[derive(Debug, Clone)]
+pub struct AutoRoute {
+    /// How price and quality are weighed.
+    pub auto: Auto,
+    /// Names of models that providers serve.
+    pub allowed: Vec<Spanned<Glob>>,
+    /// Of those, names that are left out.
+    pub excluded: Vec<Spanned<Glob>>,
 }
 
 /// A provider, the model's name there, and what is changed for it.
@@ -234,6 +249,8 @@ pub struct Target {
     pub retry: Option<Retry>,
     /// How long it may take until its answer begins; as its provider says if `None`.
     pub first_byte_timeout: Option<Duration>,
+    /// How able its model is; as the catalogue says if `None`.
+    pub tier: Option<Tier>,
 }
 
 /// What routing knows of a provider besides where it is.

@@ -2,17 +2,19 @@
 
 use std::time::Duration;
 
+use gw_policy::auto::Tier;
+
 use super::later::{access, caching};
 use super::routing::{Mode, Retry};
 use crate::config::Spanned;
 use crate::decode::{Decode, Decoder, Written};
 use crate::expression::ExpressionText;
 use crate::free::{Condition, FailureName, FreeMembers, Nested};
-use crate::names::{ModelName, ProviderName};
+use crate::names::{ModelName, ModelPattern, ProviderName};
 use crate::node::{Node, Value};
-use crate::quantities::{Status, Weight};
+use crate::quantities::{Status, Tradeoff, Weight};
 use crate::scalar::Milliseconds;
-use crate::section::section;
+use crate::section::{choices, section};
 use crate::shape::{ANYTHING, BOOLEAN, NUMBER, Off, Shape, TEXT, TEXTS, planned};
 use crate::url::BaseUrl;
 use crate::values::SecretText;
@@ -24,8 +26,12 @@ section! {
         name: ModelName, required;
         /// How the first target is found.
         strategy: StrategyForm;
-        /// Where such requests go.
-        targets: Vec<Spanned<Target>>, required;
+        /// Where such requests go. Needed, except with `mode: auto` and `allowed_models`.
+        targets: Vec<Spanned<Target>>;
+        /// With `mode: auto`: names of models that providers serve, such as `gpt-*` or `openai/*`; `*` stands for anything.
+        allowed_models: Vec<Spanned<ModelPattern>>;
+        /// With `mode: auto`: names of models that are left out of those.
+        excluded_models: Vec<Spanned<ModelPattern>>;
         /// The failures after which the next target is tried; as `routing` says if left out.
         fallback_on_errors or "fallback_on": Vec<Spanned<FailureName>>;
         /// Members that are written over the request's, at every target.
@@ -54,6 +60,8 @@ section! {
         retry: Retry;
         /// How long it may take until its answer begins; as its provider says if left out.
         first_byte_timeout: Duration;
+        /// With `mode: auto`: how able its model is; as the catalogue says if left out.
+        tier: Tier;
         /// With `targets`: how the first of them is found.
         strategy: StrategyForm;
         /// Targets of its own, in place of a provider and a model.
@@ -76,6 +84,11 @@ section! {
         default_target as "default": String;
         /// With `loadbalance` or `sticky`: keeping a caller at a target.
         sticky: Sticky;
+        /// With `auto`: from 0, where the best model is taken, to 10, where the cheapest is that will do. A request may ask
+        /// for more thrift, and for less only if this is left out: then it is 7.
+        cost_quality_tradeoff: Tradeoff;
+        /// With `auto`: models below this tier come last, whatever is asked.
+        minimum_tier: Tier;
     }
     planned: [planned("cb_config", &ANYTHING, "Leaving out a target that fails. Meanwhile `circuit_breaker` does.")]
 }
@@ -105,6 +118,14 @@ section! {
         planned("ttl", &NUMBER, "Seconds that it holds. It holds for as long as the targets are the same.")
             .off(Off::With(&["enabled", "hash_fields"])),
     ]
+}
+
+choices! {
+    Tier {
+        "small" => Tier::Small, "Below all others.";
+        "standard" => Tier::Standard, "In between.";
+        "flagship" => Tier::Flagship, "Of the best that its maker has.";
+    }
 }
 
 /// How the first target is found: a word, or a section.

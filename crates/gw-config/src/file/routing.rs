@@ -97,6 +97,8 @@ pub(crate) enum Mode {
     Conditional,
     /// The first, and no other.
     Single,
+    /// The model that suits the conversation.
+    Auto,
 }
 
 choices! {
@@ -116,6 +118,7 @@ choices! {
         "sticky" => Mode::Sticky, "By `weight`, the same for each caller.";
         "conditional" => Mode::Conditional, "By conditions on the request.";
         "single" => Mode::Single, "The first, and no other.";
+        "auto" => Mode::Auto, "Of a route: the model that suits the conversation.";
     }
 }
 

@@ -66,17 +66,15 @@ impl Meaning<'_> {
             Mode::Balance(balance) => Some(RouteStrategy::Balance(balance)),
             Mode::Single => Some(RouteStrategy::Single),
             Mode::Sticky => Some(RouteStrategy::Sticky(self.hash_fields(written))),
+            // A route reads it itself.
+            Mode::Auto => self.refuse_auto(written),
         };
         self.check_weights(found.as_ref(), &members);
         let fallback = match written.on_status_codes.value() {
             Some(codes) => Failures::of_statuses(numbers(codes)),
             None => fallback,
         };
-        let weighted = |member: Member<'_>| {
-            let weight = member.weight.value().map_or(1.0, |weight| weight.0);
-            member.node.map(|node| (node, weight))
-        };
-        let members: Vec<(RouteNode, f64)> = members.into_iter().map(weighted).collect::<Option<_>>()?;
+        let members = weighted(members)?;
         let strategy = found?;
         match (members.len(), &strategy) {
             (0, _) => None,
@@ -88,7 +86,8 @@ impl Meaning<'_> {
     }
 
     /// Reports what says something about another way to find the first.
-    fn refuse_idle_keys(&mut self, written: &Strategy, mode: Mode) {
+    pub(super) fn refuse_idle_keys(&mut self, written: &Strategy, mode: Mode) {
+        self.refuse_idle_keys_of_auto(written, mode);
         if mode == Mode::Conditional {
             return;
         }
@@ -176,7 +175,7 @@ impl Meaning<'_> {
         found
     }
 
-    fn check_weights(&mut self, strategy: Option<&RouteStrategy>, members: &[Member<'_>]) {
+    pub(super) fn check_weights(&mut self, strategy: Option<&RouteStrategy>, members: &[Member<'_>]) {
         let counts = matches!(strategy, Some(RouteStrategy::Balance(Balance::Weighted) | RouteStrategy::Sticky(_)));
         if members.len() < 2 || strategy.is_none() {
             return;
@@ -196,6 +195,15 @@ impl Meaning<'_> {
     }
 }
 
-fn mode_of(strategy: &Written<StrategyForm>) -> Option<&Spanned<Mode>> {
+/// The members with their shares; `None` if one of them could not be read.
+pub(super) fn weighted(members: Vec<Member<'_>>) -> Option<Vec<(RouteNode, f64)>> {
+    let weighted = |member: Member<'_>| {
+        let weight = member.weight.value().map_or(1.0, |weight| weight.0);
+        member.node.map(|node| (node, weight))
+    };
+    members.into_iter().map(weighted).collect()
+}
+
+pub(super) fn mode_of(strategy: &Written<StrategyForm>) -> Option<&Spanned<Mode>> {
     strategy.value().and_then(|form| form.0.mode.given())
 }

@@ -59,6 +59,7 @@ impl Meaning<'_> {
                 override_params: file.override_params.value().map(|members| members.0.clone()).unwrap_or_default(),
                 retry: None,
                 first_byte_timeout: file.request_timeout.value().map(|timeout| timeout.0),
+                is_auto: false,
             },
             custom_host: None,
             routing,
@@ -135,6 +136,7 @@ impl Meaning<'_> {
                 .value()
                 .map(|timeout| timeout.0)
                 .or(around.inherited.first_byte_timeout),
+            is_auto: false,
         };
         let custom_host = host.or_else(|| around.custom_host.clone());
         if let Some(inner) = written.targets.given() {
@@ -162,7 +164,7 @@ impl Meaning<'_> {
         form: &mut JsonForm,
     ) -> Option<RouteNode> {
         let api_key = self.credential(&written.api_key, path);
-        let Inherited { override_params, retry, first_byte_timeout } = around.inherited;
+        let Inherited { override_params, retry, first_byte_timeout, .. } = around.inherited;
         let (override_params, params_model) = self.without_model(override_params, place);
         self.refuse_two_models(&written.model, &written.override_params);
         if written.provider.is_absent() && written.targets.is_absent() {
@@ -182,6 +184,7 @@ impl Meaning<'_> {
             override_params,
             retry,
             first_byte_timeout: None,
+            tier: None,
         }))
     }
 }

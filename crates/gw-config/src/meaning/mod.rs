@@ -2,6 +2,7 @@
 //! rules that no single key can break.
 
 mod auth;
+mod auto;
 mod cost;
 mod credentials;
 mod groups;

@@ -101,6 +101,7 @@ impl Meaning<'_> {
             override_params,
             retry: written.retry.given().map(|retry| self.retry(Some(retry), &routing.retry)),
             first_byte_timeout: written.request_timeout.value().map(|timeout| timeout.0),
+            tier: None,
         };
         Some(NamedTarget { id, target })
     }

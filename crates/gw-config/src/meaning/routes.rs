@@ -8,13 +8,13 @@ use gw_policy::retry::Retry;
 use serde_json::{Map, Value};
 
 use super::Meaning;
-use super::groups::Member;
+use super::groups::{Member, mode_of};
 use super::named::named;
 use super::routing::failures;
 use crate::config::{Route, RouteNode, Routing, Spanned, Target};
 use crate::decode::Written;
 use crate::diagnostic::Place;
-use crate::file::{self, File, StrategyForm};
+use crate::file::{self, File, Mode, StrategyForm};
 use crate::free::{FailureName, FreeMembers};
 use crate::names::ModelName;
 use crate::scalar::Scalar;
@@ -25,13 +25,15 @@ pub(super) struct Inherited {
     pub(super) override_params: Map<String, Value>,
     pub(super) retry: Option<Retry>,
     pub(super) first_byte_timeout: Option<Duration>,
+    /// Whether they are models of which one is to suit the conversation.
+    pub(super) is_auto: bool,
 }
 
 /// Several targets as written, in a route or in a target.
-struct Branch<'a> {
-    strategy: &'a Written<StrategyForm>,
-    targets: &'a [Spanned<file::Target>],
-    fallback: &'a Written<Vec<Spanned<FailureName>>>,
+pub(super) struct Branch<'a> {
+    pub(super) strategy: &'a Written<StrategyForm>,
+    pub(super) targets: &'a [Spanned<file::Target>],
+    pub(super) fallback: &'a Written<Vec<Spanned<FailureName>>>,
 }
 
 impl Meaning<'_> {
@@ -53,19 +55,21 @@ impl Meaning<'_> {
 
     fn route(&mut self, written: &file::Route, routing: &Routing) -> Option<Route> {
         let name = spanned(written.name.given()?);
-        let targets = written.targets.given()?;
         let subject = format!("route {}", self.show(&name.value, &name.place));
-        if targets.value.is_empty() {
-            self.mistake(&targets.place, format!("{subject} has no target"), "add one");
-        }
+        let is_auto = mode_of(&written.strategy).is_some_and(|mode| mode.value == Mode::Auto);
+        self.refuse_patterns(written, is_auto);
+        let targets = self.targets_of(written, &subject, is_auto)?;
         let inherited = Inherited {
             override_params: written.override_params.value().map(|members| members.0.clone()).unwrap_or_default(),
             retry: written.retry.given().map(|retry| self.retry(Some(retry), &routing.retry)),
             first_byte_timeout: written.first_byte_timeout.value().copied(),
+            is_auto,
         };
-        let branch =
-            Branch { strategy: &written.strategy, targets: &targets.value, fallback: &written.fallback_on_errors };
-        let node = self.branch(&branch, &inherited, &subject, routing)?;
+        let branch = Branch { strategy: &written.strategy, targets, fallback: &written.fallback_on_errors };
+        let node = match is_auto {
+            true => self.auto_group(written, &branch, &inherited, &subject, routing)?,
+            false => self.branch(&branch, &inherited, &subject, routing)?,
+        };
         Some(Route { name, node })
     }
 
@@ -76,6 +80,19 @@ impl Meaning<'_> {
         subject: &str,
         routing: &Routing,
     ) -> Option<RouteNode> {
+        let members = self.members(branch, inherited, subject, routing);
+        let fallback = self.fallback(branch.strategy, branch.fallback, &routing.fallback);
+        self.group(branch.strategy, members, fallback)
+    }
+
+    /// The members of several targets.
+    pub(super) fn members<'b>(
+        &mut self,
+        branch: &Branch<'b>,
+        inherited: &Inherited,
+        subject: &str,
+        routing: &Routing,
+    ) -> Vec<Member<'b>> {
         let used = self.used(branch.strategy, branch.targets);
         self.refuse_same_names(used.iter().filter_map(|target| target.value.name.given()));
         let mut members = Vec::new();
@@ -87,8 +104,7 @@ impl Meaning<'_> {
                 node: self.route_node(target, inherited, subject, routing),
             });
         }
-        let fallback = self.fallback(branch.strategy, branch.fallback, &routing.fallback);
-        self.group(branch.strategy, members, fallback)
+        members
     }
 
     fn route_node(
@@ -109,7 +125,12 @@ impl Meaning<'_> {
                 None => inherited.retry.clone(),
             },
             first_byte_timeout: written.first_byte_timeout.value().copied().or(inherited.first_byte_timeout),
+            is_auto: inherited.is_auto,
         };
+        if let Some(tier) = written.tier.given().filter(|_| !inherited.is_auto) {
+            let message = "a target's \"tier\" is for routes with the strategy auto".to_owned();
+            self.mistake(&tier.place, message, "remove it");
+        }
         let names_one = !written.provider.is_absent() || !written.model.is_absent();
         if let Some(inner) = written.targets.given() {
             if names_one {
@@ -142,6 +163,7 @@ impl Meaning<'_> {
             override_params,
             retry: own.retry,
             first_byte_timeout: own.first_byte_timeout,
+            tier: written.tier.value().copied(),
         }))
     }
 

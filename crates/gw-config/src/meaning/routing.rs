@@ -136,8 +136,9 @@ impl Meaning<'_> {
                 }
                 Balance::Priority
             }
-            Mode::Sticky => {
-                let message = "routing.strategy cannot be sticky".to_owned();
+            Mode::Sticky | Mode::Auto => {
+                let word = if mode.value == Mode::Auto { "auto" } else { "sticky" };
+                let message = format!("routing.strategy cannot be {word}");
                 self.mistake(&mode.place, message, "set it for a route: routes[].strategy");
                 Balance::Priority
             }

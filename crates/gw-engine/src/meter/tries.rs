@@ -66,7 +66,7 @@ impl Meter {
             Standing::Resting(_) => "resting",
             Standing::Full(_) => "rate_cap",
             // Whoever never takes calls is no provider that something has happened to.
-            Standing::In | Standing::Out(_) => return,
+            Standing::In | Standing::Out(_) | Standing::Unable(_) => return,
         };
         self.record.passed_over = Some(PassedOver { provider: first.choice.provider.name.clone(), reason });
     }

@@ -145,6 +145,7 @@ impl Engine {
             settings: Settings::default(),
             overrides: None,
             price: Arc::default(),
+            abilities: Default::default(),
         })
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use gw_core::{Error, RequestId};
 use gw_dialects::head::Head;
 use gw_policy::failure::Failures;
-use gw_policy::plan::{LeftOut, Plan, Step};
+use gw_policy::plan::{LeftOut, Plan, Reason, Step};
 use gw_policy::retry::{Jitter, Retry};
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -15,7 +15,7 @@ use crate::dispatch;
 use crate::engine::{self, Call, Engine, Resolved};
 use crate::routing::control::{self, Heard};
 use crate::routing::times::{self, Times};
-use crate::routing::{Asker, RequestFacts, Way};
+use crate::routing::{Asker, RequestFacts, Way, need};
 use crate::snapshot::{Credential, Provider, Snapshot};
 
 /// Providers that are not among the targets and are told of, at most, for each reason.
@@ -70,6 +70,7 @@ impl Engine {
             let target = self.prepared(snapshot, &target, call.dialect.operation(), head.model.as_deref());
             of_canary(&request, &canary.trial.subject.name, &target)
         });
+        let class = auto(&plan, way, (call, &head));
         let before = usize::from(first.is_some());
         let steps = plan.steps.iter().enumerate().map(|(index, step)| attempt(&request, &plan, (before, index), step));
         let attempts: Vec<_> = first.into_iter().chain(steps).collect();
@@ -85,10 +86,29 @@ impl Engine {
             "deadline_of": times.told.of,
             "wait_ms": millis(plan.wait),
             "rules": rules,
+            "auto": class,
             "attempts": attempts,
             "left_out": left_out(snapshot, way, &plan, model).into_iter().chain(unable).collect::<Vec<_>>(),
         }))
     }
+}
+
+/// What the conversation needs, where its model is chosen by that.
+fn auto(plan: &Plan<Rc<Resolved>>, way: &Way, (call, head): (&Call<'_>, &Head)) -> Option<Value> {
+    if !way.node().is_auto() {
+        return None;
+    }
+    let need = need::of(call, head);
+    let tier = plan.steps.iter().find_map(|step| match step.why {
+        Reason::Suits(_, tier) => Some(tier),
+        _ => None,
+    });
+    Some(json!({
+        "class": need.class.name(),
+        "tier": tier.unwrap_or(need.tier()).name(),
+        "estimated_tokens": need.tokens,
+        "needs": need.can.names(),
+    }))
 }
 
 /// The attempt at a canary, which comes before the plan of all others.
@@ -173,7 +193,13 @@ fn left_out(snapshot: &Snapshot, way: &Way, plan: &Plan<Rc<Resolved>>, model: Op
             || plan.left_out.iter().any(|left| Rc::ptr_eq(&left.target, target))
     };
     let others = way.node().targets().into_iter().filter(|target| !known(target));
-    all.extend(others.map(|target| told(target, "it is for requests of another condition")));
+    match plan.class() {
+        Some(_) => {
+            let why = "other models suit the conversation better";
+            all.extend(others.take(LEFT_OUT_MAX).map(|target| told(target, why)));
+        }
+        None => all.extend(others.map(|target| told(target, "it is for requests of another condition"))),
+    }
 
     all.extend(model.into_iter().flat_map(|model| not_asked(snapshot, way, model)));
     all

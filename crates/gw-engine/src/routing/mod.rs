@@ -5,6 +5,7 @@ pub mod control;
 mod explain;
 mod facts;
 mod hedge;
+pub(crate) mod need;
 pub(crate) mod notice;
 mod queue;
 pub(crate) mod resume;

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use bytes::{Bytes, BytesMut};
 use gw_dialects::edit::{self, Edit, Edits};
 use gw_dialects::{DialectId, scan};
+use gw_policy::auto::Class;
 use gw_policy::balance::Balance;
 use gw_policy::plan::{Node, Plan, Standing, Strategy};
 use gw_providers::catalog::models::Tier;
@@ -30,6 +31,8 @@ pub(crate) struct Notices {
     pub(crate) is_downgraded: bool,
     /// The client wants to be told of each attempt.
     pub(crate) tells_attempts: bool,
+    /// The class of the conversation, where its model was chosen by that.
+    pub(crate) class: Option<Class>,
     /// Members for the first chunk of a stream.
     first_chunk: Option<Members>,
 }

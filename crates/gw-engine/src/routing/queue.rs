@@ -25,7 +25,7 @@ pub(super) async fn place<T>(
             match standing(&step.target) {
                 Standing::In => return Ok(at),
                 Standing::Full(next) => wait = Some(wait.map_or(next, |wait: Duration| wait.min(next))),
-                Standing::Resting(_) | Standing::Out(_) => {}
+                Standing::Resting(_) | Standing::Out(_) | Standing::Unable(_) => {}
             }
         }
         // They have begun to rest meanwhile, and are asked all the same.

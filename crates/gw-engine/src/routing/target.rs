@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use gw_core::Error;
 use gw_core::chat::BuiltInTool;
+use gw_policy::auto::Tier;
 use gw_policy::failure::{Failure, Failures, Sign};
 use gw_policy::plan::{Group, Member, Node};
 use gw_policy::retry::Retry;
@@ -58,6 +59,8 @@ pub struct TargetSettings {
     pub default_params: Map<String, Value>,
     /// Whether it stands in with another model than the one that was asked for.
     pub stands_in: bool,
+    /// How able its model is; as the catalogue says if `None`.
+    pub tier: Option<Tier>,
     /// When it is left out, besides when its provider is.
     pub breaker: Option<Arc<TargetBreaker>>,
     /// The search of the web that it is asked for besides what the request says.

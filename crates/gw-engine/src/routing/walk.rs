@@ -6,6 +6,7 @@ use std::time::Duration;
 use gw_config::config::Slow;
 use gw_core::{Error, ErrorCode, Try};
 use gw_dialects::request::{self, Head};
+use gw_policy::auto::Lack;
 use gw_policy::dice::Dice;
 use gw_policy::failure::Failure;
 use gw_policy::plan::{Plan, Standing};
@@ -306,6 +307,16 @@ pub(crate) fn told(target: &Rc<Resolved>, error: &Error, began: Instant) -> Try 
 
 /// Nobody takes the request.
 fn nobody(plan: &Plan<Rc<Resolved>>) -> Error {
+    let lacking = plan.left_out.iter().find_map(|left| match left.standing {
+        Standing::Unable(lack) => Some(lack),
+        _ => None,
+    });
+    if let Some(lack) = lacking {
+        let message = format!("no model of the route can take this request: {lack}; POST /gateway/plan tells of each");
+        let is_too_long = lack == Lack::Context;
+        let code = if is_too_long { ErrorCode::ContextLengthExceeded } else { ErrorCode::InvalidRequest };
+        return Error::new(code, message);
+    }
     match plan.left_out.first() {
         Some(first) => crate::models::missing_credential(&first.target.choice.provider),
         None => Error::new(ErrorCode::ModelNotFound, "the route has no target"),

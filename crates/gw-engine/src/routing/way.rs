@@ -1,16 +1,18 @@
 //! What a model's name stands for, prepared for a worker; and the view that a plan is made with.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::rc::Rc;
 use std::time::Duration;
 
+use gw_policy::auto::{Abilities, Need};
 use gw_policy::condition::Facts;
 use gw_policy::measure::{Measured, Preference};
 use gw_policy::plan::{Node, Standing, View};
 use serde_json::Value;
 
 use crate::engine::Resolved;
-use crate::routing::target;
+use crate::pricing::Pricing;
+use crate::routing::{RequestFacts, need, target};
 use crate::snapshot::Credential;
 
 /// A tree of targets with what a worker remembers of it.
@@ -75,12 +77,16 @@ impl Way {
 /// What a plan of one request is made with.
 pub(crate) struct Seen<'a> {
     pub(crate) way: &'a Way,
-    pub(crate) facts: &'a dyn Facts,
+    pub(crate) facts: &'a RequestFacts<'a>,
     pub(crate) now: Duration,
     /// Whether the client brings a key that a provider without one may be asked with.
     pub(crate) has_foreign_key: bool,
     /// The turns between the last request and this one: none for a request that has come, one for one that might.
     pub(crate) turns_ahead: u64,
+    /// What is known of models.
+    pub(crate) pricing: &'a Pricing,
+    /// What the conversation needs of one, once somebody asks.
+    pub(crate) need: OnceCell<Need>,
 }
 
 impl View<Rc<Resolved>> for Seen<'_> {
@@ -100,6 +106,14 @@ impl View<Rc<Resolved>> for Seen<'_> {
     fn meets(&self, target: &Rc<Resolved>, preference: &Preference) -> bool {
         let provider = &target.choice.provider;
         provider.standing.meets(&provider.standing_rules, preference, self.now)
+    }
+
+    fn need(&self) -> Need {
+        *self.need.get_or_init(|| need::of(self.facts.call, self.facts.head))
+    }
+
+    fn abilities(&self, target: &Rc<Resolved>) -> Abilities {
+        *target.abilities.get_or_init(|| need::abilities(self.pricing, target))
     }
 
     fn turn(&self, group: usize) -> u64 {

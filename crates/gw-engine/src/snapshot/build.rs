@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use gw_config::config::{self, Config, RouteNode, RouteStrategy, Spanned};
+use gw_config::config::{self, Config, RouteGroup, RouteNode, RouteStrategy, Spanned};
 use gw_config::diagnostic::{Diagnostic, Diagnostics};
 use gw_http::{AddressGuard, Origins};
 use gw_policy::measure::Tracking;
@@ -16,7 +16,7 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::house::houses;
-use super::{AllSettings, Provider, Snapshot, credential, doubts, place, references, watched, watsonx};
+use super::{AllSettings, Provider, Snapshot, auto, credential, doubts, place, references, watched, watsonx};
 use crate::environments::Environments;
 use crate::identity::{Identity, KeyTable};
 use crate::media::MediaFetch;
@@ -107,7 +107,7 @@ fn build_one(
     let targets = references::targets(config, &models, &mut wrong);
     let models = models.with_targets(targets);
     let rules = rules(config, &models, &mut wrong);
-    let routes = routes(config, &models, &mut wrong);
+    let routes = routes(config, &models, &pricing, (&mut wrong, &mut warnings));
     let models = models.with_routes(routes);
     references::rewritten(config, &models, &mut wrong);
     let checks = watched::checks(config.health_checks.as_ref(), &models, &mut wrong).map(Arc::new);
@@ -385,10 +385,23 @@ fn rules(config: &Config, models: &Models, wrong: &mut Vec<Diagnostic>) -> Vec<R
     found.into_iter().filter(|(one, _)| leads(one)).map(|(_, rule)| rule).collect()
 }
 
-fn routes(config: &Config, models: &Models, wrong: &mut Vec<Diagnostic>) -> Routes {
-    let by_name =
-        config.routes.iter().map(|route| (Box::from(route.name.value.as_str()), tree(&route.node, models, wrong)));
-    let by_name = by_name.collect();
+fn routes(
+    config: &Config,
+    models: &Models,
+    pricing: &Pricing,
+    (wrong, warnings): (&mut Vec<Diagnostic>, &mut Vec<String>),
+) -> Routes {
+    let mut route = |route: &config::Route| {
+        let node = match &route.node {
+            RouteNode::Group(RouteGroup { strategy: RouteStrategy::Auto(auto), .. }) => {
+                let made = tree(&route.node, models, wrong);
+                auto::completed(route, auto, made, auto::Told { models, pricing, wrong, warnings })
+            }
+            node => tree(node, models, wrong),
+        };
+        (Box::from(route.name.value.as_str()), node)
+    };
+    let by_name = config.routes.iter().map(&mut route).collect();
     let default = config.default_route.and_then(|index| config.routes.get(index));
     Routes {
         by_name,
@@ -409,6 +422,7 @@ fn tree(node: &RouteNode, models: &Models, wrong: &mut Vec<Diagnostic>) -> Node<
         }
         RouteStrategy::Conditional(conditions, default) => Strategy::Conditional(conditions.clone(), *default),
         RouteStrategy::Single => Strategy::Single,
+        RouteStrategy::Auto(route) => Strategy::Auto(route.auto),
     };
     let member = |(node, weight): &(RouteNode, f64)| Member { node: tree(node, models, wrong), weight: *weight };
     let members = group.members.iter().map(member).collect();

@@ -1,5 +1,6 @@
 //! The configuration *as running*: one immutable value, replaced whole.
 
+mod auto;
 mod build;
 mod cell;
 mod credential;
@@ -17,6 +18,7 @@ use gw_config::config::{CustomCosts, Notice, Relay, Resume, Slow, Unsupported};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+pub(crate) use auto::matches_model;
 pub use build::{Resources, build};
 pub(crate) use build::{guest, kept};
 pub use cell::{Handle, Published};

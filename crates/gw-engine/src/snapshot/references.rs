@@ -36,6 +36,7 @@ pub(super) fn member(target: &config::Target, models: &Models, wrong: &mut Vec<D
             override_params,
             retry: own.settings.retry.clone().or_else(|| meant.settings.retry.clone()),
             first_byte_timeout: own.settings.first_byte_timeout.or(meant.settings.first_byte_timeout),
+            tier: own.settings.tier,
             ..TargetSettings::default()
         }),
     }
@@ -97,6 +98,7 @@ fn own(target: &config::Target) -> RouteTarget {
             override_params: target.override_params.clone(),
             retry: target.retry.clone(),
             first_byte_timeout: target.first_byte_timeout,
+            tier: target.tier,
             ..TargetSettings::default()
         }),
     }

@@ -65,7 +65,7 @@ pub(super) fn add<T: Clone>(tree: &Node<T>, plan: &mut Plan<T>) {
 fn rest<T>(left: &LeftOut<T>) -> Option<(Duration, &LeftOut<T>)> {
     match left.standing {
         Standing::Resting(rest) => Some((rest, left)),
-        Standing::In | Standing::Full(_) | Standing::Out(_) => None,
+        Standing::In | Standing::Full(_) | Standing::Out(_) | Standing::Unable(_) => None,
     }
 }
 

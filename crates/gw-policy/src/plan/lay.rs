@@ -40,17 +40,21 @@ pub(super) struct WithStanding<T> {
     measured: Measured,
 }
 
-struct Layer<'a, T> {
-    view: &'a dyn View<T>,
-    left_out: &'a mut Vec<LeftOut<T>>,
+pub(super) struct Layer<'a, T> {
+    pub(super) view: &'a dyn View<T>,
+    pub(super) left_out: &'a mut Vec<LeftOut<T>>,
     dice: &'a mut Dice,
 }
 
-type Path = SmallVec<[u16; 4]>;
+/// Where a node stands in the tree.
+pub(super) type Path = SmallVec<[u16; 4]>;
+
+/// Members that were laid.
+pub(super) type LaidMembers<'g, T> = Vec<(WithStanding<T>, &'g Member<T>)>;
 
 impl<T: Clone> Layer<'_, T> {
     /// Lays a node; `None` if nobody in it takes the request.
-    fn lay(&mut self, node: &Node<T>, path: Path, why: Reason) -> Result<Option<WithStanding<T>>, NoMatch> {
+    pub(super) fn lay(&mut self, node: &Node<T>, path: Path, why: Reason) -> Result<Option<WithStanding<T>>, NoMatch> {
         match node {
             Node::Target(target) => {
                 let standing = self.view.standing(target);
@@ -73,12 +77,20 @@ impl<T: Clone> Layer<'_, T> {
         let chosen = match &group.strategy {
             Strategy::Single => Some((0, Reason::Only)),
             Strategy::Conditional(rules, default) => Some(self.condition(rules, *default)?),
-            Strategy::Balance(_) | Strategy::Preferring(..) | Strategy::Sticky(_) => None,
+            Strategy::Balance(_) | Strategy::Preferring(..) | Strategy::Sticky(_) | Strategy::Auto(_) => None,
         };
         if let Some((index, why)) = chosen {
             let Some(member) = group.members.get(index) else { return Err(NoMatch) };
             return self.lay(&member.node, below(path, index), why);
         }
+        let laid = match &group.strategy {
+            Strategy::Auto(auto) => self.lay_suiting(auto, group, path)?,
+            _ => self.lay_members(group, path)?,
+        };
+        Ok(self.of_members(group, laid))
+    }
+
+    fn lay_members<'g>(&mut self, group: &'g Group<T>, path: &Path) -> Result<LaidMembers<'g, T>, NoMatch> {
         let mut laid = Vec::with_capacity(group.members.len());
         for (index, member) in group.members.iter().enumerate() {
             // Another group's condition that does not hold leaves that group out.
@@ -86,21 +98,26 @@ impl<T: Clone> Layer<'_, T> {
                 laid.push((one, member));
             }
         }
+        Ok(laid)
+    }
+
+    /// The group of the members that take calls now, or would soonest.
+    fn of_members(&mut self, group: &Group<T>, mut laid: LaidMembers<'_, T>) -> Option<WithStanding<T>> {
         if group.is_drawn() && laid.iter().any(|(_, member)| member.weight > 0.0) {
             let (drawn, drained) = laid.into_iter().partition(|(_, member)| member.weight > 0.0);
             leave_out(drained, Some(DRAINED), self.left_out);
             laid = drawn;
         }
-        let Some(best) = laid.iter().map(|(one, _)| rank(one.standing)).min() else { return Ok(None) };
+        let best = laid.iter().map(|(one, _)| rank(one.standing)).min()?;
         if !group.asks_first_alone() {
             let (kept, rest) = laid.into_iter().partition(|(one, _)| rank(one.standing) == best);
             leave_out(rest, None, self.left_out);
             laid = kept;
         }
-        Ok(Some(self.ordered(group, laid)))
+        Some(self.ordered(group, laid))
     }
 
-    fn ordered(&mut self, group: &Group<T>, kept: Vec<(WithStanding<T>, &Member<T>)>) -> WithStanding<T> {
+    fn ordered(&mut self, group: &Group<T>, kept: LaidMembers<'_, T>) -> WithStanding<T> {
         let candidates: SmallVec<[Candidate; 8]> =
             kept.iter().map(|(one, member)| Candidate { weight: member.weight, measured: one.measured }).collect();
         let (order, why) = match &group.strategy {
@@ -116,6 +133,10 @@ impl<T: Clone> Layer<'_, T> {
                 let order = balance.order(&candidates, self.view.turn(group.id), self.view.now(), self.dice);
                 self.preferred(&order, preference, &kept)
             }
+            // They have been laid in their order.
+            Strategy::Auto(auto) => {
+                (Balance::Priority.order(&candidates, 0, self.view.now(), self.dice), self.suits(auto))
+            }
             // These never come here: they have one member, which is laid alone.
             Strategy::Conditional(..) | Strategy::Single => {
                 (Balance::Priority.order(&candidates, 0, self.view.now(), self.dice), Reason::Only)
@@ -130,8 +151,11 @@ impl<T: Clone> Layer<'_, T> {
         let standing = standings.min_by_key(|one| waiting(*one)).unwrap_or(Standing::In);
         let measured = in_order.first().map(|one| one.measured).unwrap_or_default();
         let mut trees: Vec<Laid<T>> = in_order.into_iter().map(|one| one.tree).collect();
-        if let Some(first) = trees.first_mut() {
-            first.explain(why);
+        match trees.first_mut() {
+            // Of several reasons, the class is the one that people ask for.
+            Some(first) if matches!(why, Reason::Suits(..)) => first.explain_anew(why),
+            Some(first) => first.explain(why),
+            None => {}
         }
         WithStanding { tree: Laid::Members(trees, group.fallback.clone()), standing, measured }
     }
@@ -205,6 +229,13 @@ impl<T> Laid<T> {
         }
     }
 
+    /// Says so in place of what was said nearer to it.
+    fn explain_anew(&mut self, why: Reason) {
+        if let Some(step) = self.first_mut() {
+            step.why = why;
+        }
+    }
+
     /// Leaves out every target of it: for this reason, or because of how it stands.
     pub(super) fn leave_out(self, why: Option<Standing>, left_out: &mut Vec<LeftOut<T>>) {
         match self {
@@ -244,13 +275,13 @@ pub(super) fn flatten<T>(tree: Laid<T>, exits: &mut SmallVec<[Exit; 2]>, out: &m
 }
 
 /// Leaves out members: for this reason, or because of how each of their targets stands.
-fn leave_out<T>(members: Vec<(WithStanding<T>, &Member<T>)>, why: Option<Standing>, left_out: &mut Vec<LeftOut<T>>) {
+fn leave_out<T>(members: LaidMembers<'_, T>, why: Option<Standing>, left_out: &mut Vec<LeftOut<T>>) {
     for (one, _) in members {
         one.tree.leave_out(why, left_out);
     }
 }
 
-fn below(path: &Path, index: usize) -> Path {
+pub(super) fn below(path: &Path, index: usize) -> Path {
     let mut path = path.clone();
     path.push(u16::try_from(index).unwrap_or(u16::MAX));
     path
@@ -261,13 +292,13 @@ fn rank(standing: Standing) -> u8 {
         Standing::In => 0,
         Standing::Full(_) => 1,
         Standing::Resting(_) => 2,
-        Standing::Out(_) => 3,
+        Standing::Out(_) | Standing::Unable(_) => 3,
     }
 }
 
 fn waiting(standing: Standing) -> (u8, Duration) {
     match standing {
-        Standing::In | Standing::Out(_) => (rank(standing), Duration::ZERO),
+        Standing::In | Standing::Out(_) | Standing::Unable(_) => (rank(standing), Duration::ZERO),
         Standing::Full(wait) | Standing::Resting(wait) => (rank(standing), wait),
     }
 }

@@ -23,6 +23,9 @@ impl fmt::Display for Reason {
             Self::Sticks => f.write_str("requests that agree with this one go to it"),
             Self::Condition(Some(number)) => write!(f, "condition {} holds", number + 1),
             Self::Condition(None) => f.write_str("no condition holds, and it is the default"),
+            Self::Suits(class, tier) => {
+                write!(f, "its model suits the class {class} best, which wants one that is {tier} or better")
+            }
             Self::Follows => f.write_str("it follows if those before it fail"),
             Self::LastResort => f.write_str("it is left alone, and asked once as the last resort"),
         }
@@ -36,6 +39,7 @@ impl fmt::Display for Standing {
             Self::Full(wait) => write!(f, "its cap is used; it has a place in {} ms", wait.as_millis()),
             Self::Resting(rest) => write!(f, "it has failed and is left alone for another {} ms", rest.as_millis()),
             Self::Out(why) => f.write_str(why),
+            Self::Unable(lack) => lack.fmt(f),
         }
     }
 }
@@ -45,6 +49,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::auto::{Class, Lack, Tier};
     use crate::balance::Why;
 
     #[test]
@@ -56,6 +61,10 @@ mod tests {
             (Reason::Sticks, "requests that agree with this one go to it"),
             (Reason::Condition(Some(0)), "condition 1 holds"),
             (Reason::Condition(None), "no condition holds, and it is the default"),
+            (
+                Reason::Suits(Class::Code, Tier::Standard),
+                "its model suits the class code best, which wants one that is standard or better",
+            ),
             (Reason::Follows, "it follows if those before it fail"),
             (Reason::LastResort, "it is left alone, and asked once as the last resort"),
         ] {
@@ -70,6 +79,7 @@ mod tests {
             (Standing::Full(Duration::from_millis(1_500)), "its cap is used; it has a place in 1500 ms"),
             (Standing::Resting(Duration::from_secs(9)), "it has failed and is left alone for another 9000 ms"),
             (Standing::Out("it has no credential"), "it has no credential"),
+            (Standing::Unable(Lack::Images), "its model does not see pictures"),
         ] {
             assert_eq!(standing.to_string(), words);
         }

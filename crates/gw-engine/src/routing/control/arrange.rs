@@ -133,7 +133,11 @@ impl Resolving<'_> {
         narrow::order(&offers, &wanted, is_meant, !wish.no_fallbacks, self.snapshot.models.fallback())
     }
 
-    fn costs_at_most<'r>(&self, target: &Target, mut limits: impl Iterator<Item = &'r (Dimension, Rate)>) -> bool {
+    pub(super) fn costs_at_most<'r>(
+        &self,
+        target: &Target,
+        mut limits: impl Iterator<Item = &'r (Dimension, Rate)>,
+    ) -> bool {
         let price = self.snapshot.pricing.price(&target.choice.provider, &target.choice.model);
         // OpenRouter's models of that name cost nothing; the catalogue does not list them.
         if openrouter::is(&target.choice.provider) && target.choice.model.contains(":free") {

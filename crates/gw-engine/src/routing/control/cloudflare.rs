@@ -1,4 +1,5 @@
-//! Cloudflare's headers: `cf-aig-max-attempts`, `cf-aig-retry-delay`, `cf-aig-backoff`, `cf-aig-request-timeout`.
+//! Cloudflare's headers: `cf-aig-max-attempts`, `cf-aig-retry-delay`, `cf-aig-backoff`, `cf-aig-request-timeout`;
+//! and what its auto-router may choose from.
 
 use std::time::Duration;
 
@@ -6,7 +7,7 @@ use gw_core::Error;
 
 use super::value::{header, milliseconds, number, wrong};
 use super::wish::{RetryWish, Wish};
-use super::{Asked, Reader};
+use super::{Asked, Reader, auto};
 
 pub(super) const PREFIX: &str = "cf-aig-";
 const ATTEMPTS: &str = "cf-aig-max-attempts";
@@ -36,7 +37,12 @@ fn read(asked: &Asked<'_>, wish: &mut Wish) -> Result<(), Error> {
     if let Some(timeout) = milliseconds(headers, TIMEOUT)? {
         wish.everywhere.first_byte_timeout = Some(timeout);
     }
-    let known = [ATTEMPTS, DELAY, BACKOFF, TIMEOUT];
+    for name in [auto::MODELS, auto::PROVIDERS] {
+        if let Some(value) = header(headers, name)? {
+            wish.auto.allow(name, value);
+        }
+    }
+    let known = [ATTEMPTS, DELAY, BACKOFF, TIMEOUT, auto::MODELS, auto::PROVIDERS];
     let said = headers.keys().map(http::HeaderName::as_str).filter(|name| name.starts_with(PREFIX));
     let idle = said.filter(|name| !known.contains(name) && !BESIDE.contains(name) && !QUIET.contains(name));
     idle.for_each(|name| wish.idle(name));

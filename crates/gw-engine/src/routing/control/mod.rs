@@ -6,6 +6,7 @@
 //! of it reaches a provider.
 
 mod arrange;
+mod auto;
 mod breaker;
 mod byok;
 mod cloudflare;

@@ -41,14 +41,19 @@ pub(crate) struct Unable {
     pub(crate) why: &'static str,
 }
 
-/// Reads `plugins`. All but the search is OpenRouter's own.
+/// Reads `plugins`. All but the search, and the choice of a model, is OpenRouter's own.
 pub(super) fn read(json: &[u8], wish: &mut Wish) -> Result<(), Error> {
     let plugins: Vec<Value> = serde_json::from_slice(json).map_err(|_| wrong(PLUGINS, "must be a list of objects"))?;
     let mut tool = None;
     let mut lost = Vec::new();
     for (index, plugin) in plugins.iter().enumerate() {
-        let mut members = Members::of(plugin.clone(), format!("{PLUGINS}[{index}]"))?;
-        if members.text("id")?.as_deref() != Some(WEB) {
+        let place = format!("{PLUGINS}[{index}]");
+        let mut members = Members::of(plugin.clone(), place.as_str())?;
+        let id = members.text("id")?;
+        if wish.auto.take_plugin(id.as_deref().unwrap_or_default(), &place, plugin) {
+            continue;
+        }
+        if id.as_deref() != Some(WEB) {
             wish.openrouters_own = with(std::mem::take(&mut wish.openrouters_own), PLUGINS);
         } else if members.flag("enabled")? != Some(false) {
             tool = Some(Arc::new(search::wanted(options(members, &mut lost)?)));

@@ -74,7 +74,8 @@ impl Resolving<'_> {
         let unable = self.unable_to_search(&offered)?;
         let sorts: Vec<_> = offered.iter().filter_map(|one| one.said.sort).collect();
         let node = self.arranged(offered, is_openrouters)?;
-        let idle = self.idle(&node, &sorts, is_openrouters);
+        let mut idle = self.idle(&node, &sorts, is_openrouters);
+        idle.extend(self.idle_of_auto(&node));
         Ok(Found { node, is_openrouters, idle, unable })
     }
 
@@ -216,6 +217,7 @@ impl Resolving<'_> {
         }
         if names.is_empty() {
             let node = self.snapshot.models.resolve(None, self.prefer).map(|node| self.changed(&node));
+            let node = node.and_then(|node| self.narrowed_by_plugins(node));
             return Ok(vec![Offered { offers: self.offers(node, None)?, said: Said::default() }]);
         }
         let mut offered = Vec::with_capacity(names.len());
@@ -223,7 +225,7 @@ impl Resolving<'_> {
         for name in names {
             let mut said = Said::default();
             let (node, name) = self.model(name, &mut said);
-            let node = node.map(|node| self.changed(&node));
+            let node = node.map(|node| self.changed(&node)).and_then(|node| self.narrowed_by_plugins(node));
             // Nobody serves it: the next may be served.
             match self.offers(node, Some(name)) {
                 Ok(offers) => offered.push(Offered { offers: self.suffixed(offers, &said), said }),
@@ -267,6 +269,7 @@ impl Resolving<'_> {
             first_byte_timeout: shorter(asked, fixed.first_byte_timeout),
             option: wanted.map(|wanted| Arc::from(&*wanted.option)).or_else(|| fixed.option.clone()),
             default_params: changes.default_params,
+            tier: fixed.tier,
             breaker: wanted.and_then(|wanted| wanted.breaker.clone()),
             search,
             judged: fixed.judged,

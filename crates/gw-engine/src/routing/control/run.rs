@@ -9,7 +9,7 @@ use gw_dialects::head::Head;
 use gw_dialects::{DialectId, request};
 use serde_json::Value;
 
-use super::online::Unable;
+use super::online::{PLUGINS, Unable};
 use super::resolve::{Found, Resolving};
 use super::told::Told;
 use super::{Asked, pieces, presets, read, strip};
@@ -19,7 +19,7 @@ use crate::models::Target;
 use crate::openrouter;
 use crate::reply::Reply;
 use crate::routing::times::{ClientTime, Times};
-use crate::routing::{Said, Walk, Way};
+use crate::routing::{Said, Walk, Way, need};
 use crate::snapshot::Snapshot;
 
 /// What was made of the routing of a request: the same for all requests that bring the same.
@@ -96,7 +96,7 @@ impl Engine {
             return Ok(known);
         }
         let mut wish = read(&asked)?;
-        let (mut idle, own) = (wish.take_idle(), std::mem::take(&mut wish.openrouters_own));
+        let (mut idle, mut own) = (wish.take_idle(), std::mem::take(&mut wish.openrouters_own));
         let named = head.model.as_deref();
         let requested = wish.model.as_ref().map_or(named, |model| model.as_deref());
         let prefer = head.prefer_provider.as_deref();
@@ -109,6 +109,10 @@ impl Engine {
         }
         let Found { node, is_openrouters, idle: unused, unable } = found?;
         idle.extend(unused);
+        if wish.auto.has_plugins() && !node.is_auto() && !own.contains(&PLUGINS) {
+            own.push(PLUGINS);
+        }
+        need::refuse_other_operations(&node, call.dialect.operation())?;
         let service_tier = wish.service_tier.take();
         if service_tier.is_some() && !says_service_tier(call.dialect) {
             idle.push("providerOptions.gateway.serviceTier".to_owned());

@@ -15,6 +15,7 @@ use gw_policy::retry::{Jitter, Retry};
 use gw_providers::catalog::models::Model;
 use serde_json::{Map, Value};
 
+use super::auto::AutoWish;
 use super::online::Search;
 use crate::routing::target::TargetBreaker;
 use crate::snapshot::Provider;
@@ -79,6 +80,8 @@ pub(crate) struct Wish {
     pub(crate) has_unknown_preset: bool,
     /// A search of the web that it wants.
     pub(super) search: Option<Search>,
+    /// What it asks of a route that chooses models.
+    pub(super) auto: AutoWish,
     /// Members of OpenRouter's that are none of routing: nobody else is sent them.
     pub(super) openrouters_own: Vec<&'static str>,
     /// Whether what is being read was written by the operator.
