@@ -16,8 +16,8 @@ use crate::diagnostic::Place;
 use crate::secret::Secret;
 pub use routing::{
     AutoRoute, Canary, Denial, FromRequests, HealthCheck, HealthChecks, Hedge, NamedTarget, Notice, Preset,
-    ProviderRouting, Resume, Route, RouteGroup, RouteNode, RouteStrategy, Routing, Rule, ShadowLimits, Slow, StandIns,
-    Target,
+    ProviderRouting, Resume, Route, RouteGroup, RouteNode, RouteStrategy, RouteVersion, Routing, Rule, ShadowLimits,
+    Slow, StandIns, Target,
 };
 
 pub use provider::{

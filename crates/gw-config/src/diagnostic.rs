@@ -144,12 +144,12 @@ impl std::error::Error for Diagnostics {}
 pub(crate) struct Report {
     told: Vec<Diagnostic>,
     untold: usize,
-    failed: bool,
+    mistakes: usize,
 }
 
 impl Report {
     pub(crate) fn add(&mut self, diagnostic: Diagnostic) {
-        self.failed |= diagnostic.severity == Severity::Error;
+        self.mistakes += usize::from(diagnostic.severity == Severity::Error);
         if self.is_full() {
             self.untold += 1;
         } else {
@@ -159,21 +159,27 @@ impl Report {
 
     /// Adds everything that another report holds.
     pub(crate) fn append(&mut self, other: Self) {
+        let mistakes = self.mistakes + other.mistakes;
         other.told.into_iter().for_each(|diagnostic| self.add(diagnostic));
         self.untold += other.untold;
-        self.failed |= other.failed;
+        self.mistakes = mistakes;
     }
 
     /// Adds what another report holds and this one does not.
     pub(crate) fn append_new(&mut self, other: Self) {
-        let Self { told, untold, failed } = other;
+        let Self { told, untold, mistakes } = other;
         let new: Vec<_> = told.into_iter().filter(|diagnostic| !self.told.contains(diagnostic)).collect();
-        self.append(Self { told: new, untold, failed });
+        self.append(Self { told: new, untold, mistakes });
     }
 
     /// Whether there is a mistake among it.
     pub(crate) fn has_failed(&self) -> bool {
-        self.failed
+        self.mistakes > 0
+    }
+
+    /// How many mistakes there are.
+    pub(crate) fn mistakes(&self) -> usize {
+        self.mistakes
     }
 
     /// Whether what is added now is only counted.
@@ -193,7 +199,7 @@ impl Report {
             });
             self.told.push(Diagnostic::error(&place, message));
         }
-        if self.failed { Err(Diagnostics(self.told)) } else { Ok(self.told) }
+        if self.has_failed() { Err(Diagnostics(self.told)) } else { Ok(self.told) }
     }
 }
 

@@ -122,7 +122,8 @@ mod tests {
     /// Calls `visit` for every object schema with its path.
     fn objects(path: &str, schema: &Value, visit: &mut impl FnMut(&str, &Map<String, Value>)) {
         if let Some(members) = schema.as_object() {
-            if members.contains_key("properties") {
+            // A key may be called so, too.
+            if members.contains_key("additionalProperties") && members.contains_key("properties") {
                 visit(path, members);
             }
             for (key, value) in members {

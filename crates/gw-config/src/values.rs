@@ -6,6 +6,7 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use crate::decode::{Decode, Decoder};
+use crate::file::{Amount, LimitKey};
 use crate::file::{PerOne, PriceText};
 use crate::names::{Address, AddressRange, EnvironmentName, KeyName, LogLevel, ModelName, ModelPattern, ProviderName};
 use crate::node::Node;
@@ -73,5 +74,5 @@ scalars! {
     Address, AddressRange, BaseUrl, Count, Duration, KeyName, LogLevel, Milliseconds, ModelName, ProviderName, Size, String, UrlPath,
     VariableValue, WebOrigin, bool, i64, u16, PerOne, PriceText,
     CheckUrl, EnvironmentName, Growth, Jitter, ModelPattern, Pause, Percentage, Share, SlowAfter, Status, Times,
-    Tradeoff, Weight,
+    Tradeoff, Weight, Amount, LimitKey,
 }

@@ -51,7 +51,9 @@ fn a_documented_default_is_what_is_taken_if_the_key_is_left_out() {
 #[test]
 fn the_reference_names_every_key_of_the_schema() {
     fn names(schema: &Value, found: &mut Vec<String>) {
-        found.extend(schema["properties"].as_object().into_iter().flatten().map(|(key, _)| key.clone()));
+        // A key may be called `properties`, too.
+        let properties = schema.get("properties").filter(|_| schema["type"] == "object");
+        found.extend(properties.and_then(Value::as_object).into_iter().flatten().map(|(key, _)| key.clone()));
         match schema {
             Value::Object(members) => members.values().for_each(|inner| names(inner, found)),
             Value::Array(items) => items.iter().for_each(|inner| names(inner, found)),

@@ -93,6 +93,8 @@ error_codes! {
     UpgradeRequired, Client, 426, "upgrade_required";
     /// The head of the request is larger than the configured limit.
     HeadersTooLarge, Client, 431, "headers_too_large";
+    /// The limit of the route is reached, and nothing takes what is beyond it; `Retry-After` says when there is room again.
+    RouteLimitReached, Client, 429, "route_limit_reached";
     /// The client left before it was answered.
     ClientClosed, Client, 499, "client_closed";
     /// The gateway broke while it served the request.

@@ -141,6 +141,8 @@ pub struct RequestRecord {
     pub model_requested: Option<Box<str>>,
     /// The model as the provider was asked for it.
     pub model_used: Option<Arc<str>>,
+    /// The route and the version of it that served, where it has several: `support@2`.
+    pub route: Option<Arc<str>>,
     /// The configured provider's name.
     pub provider: Option<Arc<str>>,
     /// The catalogue entry that the provider is an instance of.
@@ -218,6 +220,7 @@ impl RequestRecord {
             callers_key: false,
             model_requested: None,
             model_used: None,
+            route: None,
             provider: None,
             provider_type: None,
             provider_request_id: None,
@@ -266,6 +269,7 @@ impl RequestRecord {
             tries: mem::take(&mut self.tries),
             passed_over: self.passed_over.take(),
             unused: mem::take(&mut self.unused),
+            route: self.route.take(),
             shadow: self.shadow.take(),
             ..*self
         }

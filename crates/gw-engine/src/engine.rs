@@ -13,7 +13,7 @@ use gw_dialects::{DialectId, request};
 use gw_http::Pools;
 use gw_policy::auto::Abilities;
 use gw_policy::dice::Dice;
-use gw_policy::plan::{NoMatch, Plan, Standing};
+use gw_policy::plan::{NoMatch, Node, Plan, Standing};
 use gw_policy::retry::Retry;
 use gw_providers::catalog::models::Capability;
 use gw_providers::parameters::Parameters;
@@ -315,10 +315,9 @@ impl Engine {
     ) -> Result<Plan<Rc<Resolved>>, Error> {
         let facts = RequestFacts::of(call, head)?.saying(way.said()).asked(self.asked(snapshot, asker.key_name));
         let has_foreign_key = call.foreign_key.is_some();
-        let need = OnceCell::new();
-        let pricing = &snapshot.pricing;
-        let now = self.ports.elapsed();
-        let seen = Seen { way, facts: &facts, now, has_foreign_key, turns_ahead, pricing, need };
+        let (now, wall, limits) = (self.ports.elapsed(), self.ports.clock.now(), &snapshot.limits);
+        let (pricing, need) = (&snapshot.pricing, OnceCell::new());
+        let seen = Seen { way, facts: &facts, now, limits, wall, has_foreign_key, turns_ahead, pricing, need };
         let mut dice = Dice::of(asker.request_id.as_str().as_bytes());
         way.node().plan(&seen, &mut dice).map_err(|NoMatch| {
             // Only rules could have led it somewhere, and none holds.
@@ -371,8 +370,19 @@ impl Engine {
             _ => snapshot.models.resolve(requested, prefer)?,
         };
         need::refuse_other_operations(&tree, operation)?;
+        Ok(self.way(snapshot, operation, requested, &tree))
+    }
+
+    /// A tree, prepared.
+    pub(crate) fn way(
+        &self,
+        snapshot: &Snapshot,
+        operation: Operation,
+        requested: Option<&str>,
+        tree: &Node<Target>,
+    ) -> Rc<Way> {
         let mut prepared = |target: &Target| Rc::new(self.prepared(snapshot, target, operation, requested));
-        Ok(Rc::new(Way::new(tree.map(&mut prepared), self.begin)))
+        Rc::new(Way::new(tree.map(&mut prepared), self.begin))
     }
 
     /// The first choice alone, for what is asked once.
@@ -384,6 +394,11 @@ impl Engine {
         prefer: Option<&str>,
     ) -> Result<Rc<Resolved>, Error> {
         let tree = snapshot.models.resolve(requested, prefer)?;
+        if tree.has_limits() {
+            let message = "the route of this model has a limit, which does not count requests of this kind; \
+                           name the provider and the model (provider/model)";
+            return Err(Error::new(ErrorCode::InvalidRequest, message).with_param("model"));
+        }
         let targets = tree.targets();
         let first = targets.first().ok_or_else(|| Error::new(ErrorCode::ModelNotFound, "the route has no target"))?;
         Ok(Rc::new(self.prepared(snapshot, first, operation, requested)))

@@ -31,6 +31,7 @@ pub mod environments;
 mod gathering;
 pub mod identity;
 mod judging;
+pub mod limits;
 mod masking;
 pub mod media;
 mod media_type;

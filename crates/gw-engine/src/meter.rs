@@ -3,6 +3,7 @@
 
 mod beside;
 mod insured;
+mod limits;
 mod marks;
 mod resumed;
 mod tries;
@@ -18,6 +19,7 @@ use gw_policy::auto::Class;
 use http::{HeaderMap, HeaderName};
 use tokio::time::Instant;
 
+use self::limits::Passes;
 use self::marks::Marks;
 use self::resumed::Resuming;
 use self::words::Words;
@@ -64,6 +66,8 @@ pub struct Meter {
     /// Who listens to the answer, where it is compared with another.
     recorder: Option<Box<Recorder>>,
     resuming: Resuming,
+    /// The limits of its route, where there are any.
+    passes: Option<Box<Passes>>,
 }
 
 impl Meter {
@@ -115,6 +119,7 @@ impl Meter {
                 told: None,
                 recorder: None,
                 resuming: Resuming::No,
+                passes: None,
             },
         )
     }
@@ -195,6 +200,7 @@ impl Meter {
         let choice = &resolved.choice;
         self.record.provider = Some(Arc::clone(&choice.provider.name));
         self.record.provider_type = Some(Arc::clone(&choice.provider.type_id));
+        self.record.route.clone_from(&resolved.target_settings.route);
         self.record.model_used = Some(Arc::clone(&choice.model)).filter(|model| !model.is_empty());
         if let Some(first) = self.resolved.replace(Rc::clone(resolved)) {
             self.notices.first_choice.get_or_insert(first);
@@ -250,6 +256,7 @@ impl Meter {
             self.record.callers_key = false;
             self.marks.forget_attempt();
         }
+        self.begin_under_limits();
         self.resolve(target);
     }
 
@@ -480,6 +487,7 @@ impl Drop for Meter {
         if self.insures {
             self.record.insure();
         }
+        self.spend(self.record.cost, self.record.usage.is_some() || self.record.outcome == Outcome::Completed);
         if self.streams {
             self.ports.bank.stream_closed();
         }

@@ -1,6 +1,6 @@
 //! What the name of a model stands for.
 //!
-//! A name is, in this order: a route or alias of the configuration; a model that a provider's `models` lists (so that
+//! A name is, in this order: a route (or a version of one) or an alias of the configuration; a model that a provider's `models` lists (so that
 //! `deepseek/deepseek-chat` listed at an aggregator is found as it stands); `provider/model`, where the provider is
 //! found by name and then by type; a model that the catalogue knows; and if it has a slash, one that OpenRouter may know,
 //! where that is configured.
@@ -10,6 +10,7 @@
 
 mod references;
 mod serving;
+mod versions;
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -24,6 +25,7 @@ use gw_policy::plan::{Group, Member, Node, Strategy};
 use gw_providers::catalog::Catalog;
 use gw_providers::catalog::models::ProviderModels;
 
+pub use self::versions::{Draft, Versions};
 use crate::openrouter;
 use crate::routing::target;
 pub use crate::routing::target::{Choice, Target, TargetSettings};
@@ -89,6 +91,7 @@ pub struct Models {
     providers: Vec<Arc<Provider>>,
     by_name: HashMap<Arc<str>, ProviderIndex>,
     routes: HashMap<Box<str>, Node<RouteTarget>>,
+    versions: Versions,
     /// By their ids.
     targets: HashMap<Box<str>, RouteTarget>,
     /// Names and types of providers that could not be made: that they are missing has its reason elsewhere.
@@ -109,6 +112,8 @@ pub struct Models {
 pub struct Routes {
     /// By name.
     pub by_name: HashMap<Box<str>, Node<RouteTarget>>,
+    /// Those that are asked for by their number.
+    pub versions: Versions,
     /// The route of requests that name no model.
     pub default: Option<Box<str>>,
     /// Whether the default route takes those that do, too.
@@ -126,6 +131,7 @@ impl Models {
             by_name,
             listed,
             routes: HashMap::new(),
+            versions: Versions::default(),
             targets: HashMap::new(),
             unready: HashSet::new(),
             prefix: Box::default(),
@@ -143,6 +149,7 @@ impl Models {
     pub fn with_routes(self, routes: Routes) -> Self {
         Self {
             routes: routes.by_name,
+            versions: routes.versions,
             default_route: routes.default,
             default_overrides: routes.default_overrides,
             ..self
@@ -166,14 +173,14 @@ impl Models {
 
     /// Whether the configuration writes out this name: a route, an alias, or a model that a provider lists.
     pub fn is_written(&self, name: &str) -> bool {
-        self.routes.contains_key(name)
+        self.route(name).is_some()
             || self.listed.contains(name)
             || name.split_once('/').is_some_and(|(_, model)| self.listed.contains(model))
     }
 
     /// Whether the operator has said what becomes of requests for this name, whoever serves a model of that name.
     pub(crate) fn is_route(&self, name: &str) -> bool {
-        self.routes.contains_key(name) || (self.default_overrides && self.default_route.is_some())
+        self.route(name).is_some() || (self.default_overrides && self.default_route.is_some())
     }
 
     /// Whether a name is that of a provider, or of a kind of providers.
@@ -229,16 +236,27 @@ impl Models {
         requested: Option<&str>,
         prefer: Option<&str>,
     ) -> Result<Node<Target>, Error> {
-        match self.routes.get(name) {
-            None => self.find(name, prefer, &self.plain),
-            Some(route) => target::expand(route, &mut |target| {
-                let model = target.model.as_deref().or(requested).unwrap_or(name);
-                match target.providers.as_slice() {
-                    [] => self.find(model, prefer, &target.settings),
-                    providers => self.pick(providers, model, prefer, true, &target.settings),
-                }
-            }),
+        match self.route(name) {
+            None => self.refuse_draft(name).map_or_else(|| self.find(name, prefer, &self.plain), Err),
+            Some(route) => self.expanded(route, name, requested, prefer),
         }
+    }
+
+    /// The targets of a route for a request.
+    fn expanded(
+        &self,
+        route: &Node<RouteTarget>,
+        name: &str,
+        requested: Option<&str>,
+        prefer: Option<&str>,
+    ) -> Result<Node<Target>, Error> {
+        target::expand(route, &mut |target| {
+            let model = target.model.as_deref().or(requested).unwrap_or(name);
+            match target.providers.as_slice() {
+                [] => self.find(model, prefer, &target.settings),
+                providers => self.pick(providers, model, prefer, true, &target.settings),
+            }
+        })
     }
 
     /// Puts the rules before what a name stands for otherwise.

@@ -30,7 +30,7 @@ fn provider(name: &str, kind: &str, models: &[&str], priority: i64) -> Provider 
 
 fn route(name: &str, provider: Option<&str>, model: Option<&str>) -> Route {
     let target = Target { provider: provider.map(spanned), model: model.map(spanned), ..Target::default() };
-    Route { name: spanned(name), node: RouteNode::Target(target) }
+    Route { name: spanned(name), node: RouteNode::Target(target), version: None }
 }
 
 fn snapshot(config: &Config, environment: &[(&str, &str)]) -> Snapshot {

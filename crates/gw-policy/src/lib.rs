@@ -14,6 +14,7 @@ pub mod expression;
 pub mod failure;
 pub mod glob;
 pub mod hedge;
+pub mod limit;
 pub mod measure;
 pub mod plan;
 pub mod rate;

@@ -4,6 +4,7 @@
 //! next member is tried. A plan is the tree laid flat for one request, before anything is sent; each step knows where a
 //! failure leads: first out of the innermost group, then out of those around it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use smallvec::SmallVec;
@@ -13,6 +14,7 @@ use crate::balance::{Balance, Why};
 use crate::condition::{Facts, Query};
 use crate::dice::Dice;
 use crate::failure::{Failure, Failures};
+use crate::limit;
 use crate::measure::{Measured, Preference};
 
 /// A tree of targets. `T` names a target.
@@ -61,6 +63,8 @@ pub enum Strategy {
     Single,
     /// The ones whose models suit the conversation best; its first members come before what suits it as well.
     Auto(Auto),
+    /// The first while it is under a limit, and then the others in their order.
+    Limited(Arc<limit::Named>),
 }
 
 /// Whether a target takes calls.
@@ -98,6 +102,10 @@ pub trait View<T> {
         Abilities::default()
     }
 
+    /// How long it is until a limit has room for requests of a key; nothing if it has now.
+    fn wait(&self, _limit: &limit::Named, _key: &str) -> Duration {
+        Duration::ZERO
+    }
     /// How many requests have come to a group.
     fn turn(&self, group: usize) -> u64;
     /// The request, for conditions and for what sticks.
@@ -115,6 +123,8 @@ pub struct Plan<T> {
     pub left_out: Vec<LeftOut<T>>,
     /// How long the first must be waited for, because every cap is used.
     pub wait: Duration,
+    /// How long it is until one of the limits that left targets out has room.
+    pub limited: Option<Duration>,
 }
 
 /// One attempt.
@@ -126,7 +136,20 @@ pub struct Step<T> {
     pub path: SmallVec<[u16; 4]>,
     /// Why it comes here: what its innermost group said of its first member, or that it follows.
     pub why: Reason,
+    /// The limits that it counts for, the innermost first.
+    pub limits: SmallVec<[Passed; 1]>,
     exits: SmallVec<[Exit; 2]>,
+}
+
+/// A limit that a request has to pass on its way to a step.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Passed {
+    /// The limit.
+    pub limit: Arc<limit::Named>,
+    /// The request's key there.
+    pub key: Box<str>,
+    /// How deep its group stands in the tree: so much of [`Step::path`] leads to it.
+    depth: usize,
 }
 
 /// Why a step stands where it stands.
@@ -144,6 +167,10 @@ pub enum Reason {
     Condition(Option<usize>),
     /// Its model suits conversations of this class best, which want this tier.
     Suits(Class, Tier),
+    /// The limit before it has room.
+    UnderLimit,
+    /// The limit before another is used.
+    OverLimit,
     /// It follows if those before it fail.
     Follows,
     /// It rests, and is asked once because nobody else is left.
@@ -178,8 +205,8 @@ impl<T: Clone> Node<T> {
     /// # Errors
     /// [`NoMatch`], if a conditional group has no member for it.
     pub fn plan(&self, view: &dyn View<T>, dice: &mut Dice) -> Result<Plan<T>, NoMatch> {
-        let mut plan = Plan { steps: SmallVec::new(), left_out: Vec::new(), wait: Duration::ZERO };
-        let Some(laid) = lay::lay(self, view, dice, &mut plan.left_out)? else { return Ok(plan) };
+        let mut plan = Plan { steps: SmallVec::new(), left_out: Vec::new(), wait: Duration::ZERO, limited: None };
+        let Some(laid) = lay::lay(self, view, dice, &mut plan)? else { return Ok(plan) };
         let tree = match laid.standing {
             Standing::Resting(_) => last_resort::of_those_that_rest(laid.tree, &mut plan.left_out),
             Standing::Full(wait) => {
@@ -189,7 +216,7 @@ impl<T: Clone> Node<T> {
             Standing::In | Standing::Out(_) | Standing::Unable(_) => laid.tree,
         };
         lay::flatten(tree, &mut SmallVec::new(), &mut plan.steps);
-        last_resort::add(self, &mut plan);
+        last_resort::add(self, view, &mut plan);
         Ok(plan)
     }
 
@@ -230,6 +257,13 @@ impl<T: Clone> Node<T> {
     }
 }
 
+impl<T> Group<T> {
+    /// Whether a condition, a limit or its place chooses a member, so that no other may take its place.
+    pub fn is_bound(&self) -> bool {
+        matches!(self.strategy, Strategy::Conditional(..) | Strategy::Single | Strategy::Limited(_))
+    }
+}
+
 impl<T> Plan<T> {
     /// The class of the conversation, where the first step was chosen by that.
     pub fn class(&self) -> Option<Class> {
@@ -237,6 +271,20 @@ impl<T> Plan<T> {
             Reason::Suits(class, _) => Some(class),
             _ => None,
         })
+    }
+
+    /// Where a request goes on that a step's limit does not let through; `None` if the client is told.
+    pub fn beyond(&self, step: usize, passed: &Passed) -> Option<usize> {
+        let from = &self.steps.get(step)?.path;
+        let (group, member) = (from.get(..passed.depth)?, from.get(passed.depth)?);
+        let is_beyond = |step: &Step<T>| step.path.starts_with(group) && step.path.get(passed.depth) > Some(member);
+        (step + 1..self.steps.len()).find(|next| self.steps.get(*next).is_some_and(is_beyond))
+    }
+
+    /// Whether a step counts for no limit that another does not count for.
+    pub fn has_no_more_limits(&self, step: usize, than: usize) -> bool {
+        let (Some(one), Some(other)) = (self.steps.get(step), self.steps.get(than)) else { return false };
+        one.limits.iter().all(|limit| other.limits.iter().any(|passed| passed.limit.name == limit.limit.name))
     }
 
     /// Whether any failure of a step leads to another.

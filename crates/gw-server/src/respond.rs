@@ -23,6 +23,7 @@ const X_PROVIDER_REQUEST_ID: HeaderName = HeaderName::from_static("x-provider-re
 const X_PROVIDER_USED: HeaderName = HeaderName::from_static("x-provider-used");
 const X_PROVIDER_TYPE: HeaderName = HeaderName::from_static("x-provider-type");
 const X_MODEL_USED: HeaderName = HeaderName::from_static("x-model-used");
+const X_GATEWAY_ROUTE: HeaderName = HeaderName::from_static("x-gateway-route");
 const X_FALLBACK_USED: HeaderName = HeaderName::from_static("x-fallback-used");
 const X_GATEWAY_DROPPED_PARAMS: HeaderName = HeaderName::from_static("x-gateway-dropped-params");
 const X_GATEWAY_COST: HeaderName = HeaderName::from_static("x-gateway-cost");
@@ -341,6 +342,10 @@ fn told_by_meter(headers: &mut HeaderMap, meter: &Meter) {
         headers.insert(X_PROVIDER_TYPE, provider.type_header.clone());
         if !resolved.model_header.is_empty() {
             headers.insert(X_MODEL_USED, resolved.model_header.clone());
+        }
+        let route = resolved.target_settings.route.as_deref();
+        if let Some(route) = route.and_then(|route| HeaderValue::try_from(route).ok()) {
+            headers.insert(X_GATEWAY_ROUTE, route);
         }
     }
     meter.write_told(headers);

@@ -50,6 +50,7 @@ pub(crate) fn push_json(line: &mut Vec<u8>, record: &RequestRecord) {
     fields.text("dialect", record.dialect);
     fields.foreign("model_requested", record.model_requested.as_deref());
     fields.foreign("model_used", record.model_used.as_deref());
+    fields.known("route", record.route.as_deref());
     fields.known("provider", record.provider.as_deref());
     fields.known("provider_type", record.provider_type.as_deref());
     if record.callers_key {

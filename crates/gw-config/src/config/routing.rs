@@ -11,6 +11,7 @@ use gw_policy::credentials::CredentialOrder;
 use gw_policy::failure::Failures;
 use gw_policy::glob::Glob;
 use gw_policy::hedge::{Budget, Threshold};
+use gw_policy::limit::Limit;
 use gw_policy::measure::Tracking;
 use gw_policy::rate::Cap;
 use gw_policy::retry::Retry;
@@ -148,6 +149,43 @@ pub struct Route {
     pub name: Spanned<String>,
     /// Where such requests go.
     pub node: RouteNode,
+    /// Which version of a route it is, where that has several.
+    pub version: Option<RouteVersion>,
+}
+
+/// A version of a route.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RouteVersion {
+    /// The name of the route, whichever version serves it.
+    pub route: String,
+    /// Its number.
+    pub number: u32,
+    /// Whether requests for the route get it. One that is not is a draft, which is called `NAME@NUMBER`.
+    pub is_deployed: bool,
+    /// Whether requests may ask for it by its number.
+    pub is_open: bool,
+}
+
+impl RouteVersion {
+    /// What it is called: `support@2`.
+    pub fn label(&self) -> String {
+        format!("{}@{}", self.route, self.number)
+    }
+}
+
+impl Route {
+    /// What its limits are counted as, beside their places in it: the same after a reload, and whether deployed or not.
+    pub fn counted_as(&self) -> String {
+        match &self.version {
+            Some(version) => version.label(),
+            None => self.name.value.clone(),
+        }
+    }
+
+    /// Whether requests for the route do not get it.
+    pub fn is_draft(&self) -> bool {
+        self.version.as_ref().is_some_and(|version| !version.is_deployed)
+    }
 }
 
 /// Routing that requests call by its name.
@@ -223,6 +261,9 @@ pub enum RouteStrategy {
     Single,
     /// The ones whose models suit the conversation best: of the members, and of these models.
     Auto(AutoRoute),
+    /// The first while it is under the limit, and then the others in their order. What is counted is kept by this name
+    /// within the route; by its place if it has none.
+    Limited(Limit, Option<String>),
 }
 
 /// What an auto-router chooses from, besides the members of its group, and how.

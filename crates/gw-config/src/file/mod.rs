@@ -3,7 +3,9 @@
 mod auth;
 mod cost;
 mod credentials;
+mod graph;
 mod later;
+mod limit;
 mod parameters;
 mod presets;
 mod providers;
@@ -27,12 +29,14 @@ use crate::shape::{Off, Shape, planned};
 pub(crate) use auth::{Auth, NamedKey};
 pub(crate) use cost::{Catalog, CostManagement, Currency, DescribedModel, ListedModel, ModelCost, PerOne, PriceText};
 pub(crate) use credentials::{Credentials, GoogleCredentials};
+pub(crate) use graph::{Element, ElementKind, ElementProperties};
 use later::{access, caching, cost as budgets, observe};
+pub(crate) use limit::{Amount, LimitKey, LimitTechnique, LimitType};
 pub(crate) use parameters::{Json, ModelSettings, Parameters};
 pub(crate) use presets::PresetForm;
 pub(crate) use providers::{Provider, Timeout, Tls as ProviderTls};
 pub(crate) use relay::Relay;
-pub(crate) use routes::{Branch, JsonTarget, Route, Strategy, StrategyForm, Target};
+pub(crate) use routes::{Branch, JsonTarget, Route, Strategy, StrategyForm, Target, Version};
 pub(crate) use routing::{
     CircuitBreaker, Mode, Retry, Routing, Rule, RuleAction, RuleCondition, SlowAction, TagsMatch,
 };

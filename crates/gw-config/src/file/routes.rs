@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use gw_policy::auto::Tier;
 
+use super::graph::Element;
 use super::later::{access, caching};
+use super::limit::{Amount, LimitKey, LimitTechnique, LimitType};
 use super::routing::{Mode, Retry};
 use crate::config::Spanned;
 use crate::decode::{Decode, Decoder, Written};
@@ -13,7 +15,7 @@ use crate::free::{Condition, FailureName, FreeMembers, Nested};
 use crate::names::{ModelName, ModelPattern, ProviderName};
 use crate::node::{Node, Value};
 use crate::quantities::{Status, Tradeoff, Weight};
-use crate::scalar::Milliseconds;
+use crate::scalar::{Count, Milliseconds};
 use crate::section::{choices, section};
 use crate::shape::{ANYTHING, BOOLEAN, NUMBER, Off, Shape, TEXT, TEXTS, planned};
 use crate::url::BaseUrl;
@@ -32,6 +34,14 @@ section! {
         allowed_models: Vec<Spanned<ModelPattern>>;
         /// With `mode: auto`: names of models that are left out of those.
         excluded_models: Vec<Spanned<ModelPattern>>;
+        /// In place of `targets`: the route as a graph in Cloudflare's form, see docs/route-graphs.md.
+        elements: Vec<Spanned<Element>>;
+        /// In place of `targets`: several versions, of which one is deployed and the others are drafts.
+        versions: Vec<Spanned<Version>>;
+        /// With `versions`: the number of the one that requests get.
+        deployed: Count;
+        /// With `versions`: whether requests may ask for a draft, as `NAME@NUMBER`. `POST /gateway/plan` may always.
+        drafts: bool;
         /// The failures after which the next target is tried; as `routing` says if left out.
         fallback_on_errors or "fallback_on": Vec<Spanned<FailureName>>;
         /// Members that are written over the request's, at every target.
@@ -40,6 +50,20 @@ section! {
         retry: Retry;
         /// How long a target may take until its answer begins, where it does not say so itself.
         first_byte_timeout: Duration;
+    }
+}
+
+section! {
+    /// A version of a route.
+    Version {
+        /// Its number.
+        number as "version": Count, required;
+        /// How the first target is found.
+        strategy: StrategyForm;
+        /// Where such requests go.
+        targets: Vec<Spanned<Target>>;
+        /// In place of `targets`: the version as a graph in Cloudflare's form.
+        elements: Vec<Spanned<Element>>;
     }
 }
 
@@ -82,6 +106,17 @@ section! {
         conditions: Vec<Spanned<Branch>>;
         /// With `conditional`: the name of the target of the other requests. They are refused if left out.
         default_target as "default": String;
+        /// With `limit`: what is counted; requests if left out.
+        limit_type or "limitType": LimitType;
+        /// With `limit`: what tells requests apart, each counted for itself: a member of `metadata`, `params` (the body) or
+        /// `headers`, `user`, or `key` (the name of the caller's key). All are counted together if left out or empty.
+        key: LimitKey;
+        /// With `limit`: how many requests there may be, or how many dollars they may cost.
+        limit: Amount;
+        /// With `limit`: in how long, such as `1h`.
+        interval or "window": Duration;
+        /// With `limit`: where the time begins; `sliding` if left out.
+        technique: LimitTechnique;
         /// With `loadbalance` or `sticky`: keeping a caller at a target.
         sticky: Sticky;
         /// With `auto`: from 0, where the best model is taken, to 10, where the cheapest is that will do. A request may ask

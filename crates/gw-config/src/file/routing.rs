@@ -99,6 +99,8 @@ pub(crate) enum Mode {
     Single,
     /// The model that suits the conversation.
     Auto,
+    /// The first while it is under a limit.
+    Limit,
 }
 
 choices! {
@@ -119,6 +121,7 @@ choices! {
         "conditional" => Mode::Conditional, "By conditions on the request.";
         "single" => Mode::Single, "The first, and no other.";
         "auto" => Mode::Auto, "Of a route: the model that suits the conversation.";
+        "limit" => Mode::Limit, "The first while it is under a limit, and then the others.";
     }
 }
 

@@ -8,30 +8,23 @@ use super::groups::weighted;
 use super::routes::{Branch, Inherited};
 use crate::config::{AutoRoute, RouteGroup, RouteNode, RouteStrategy, Routing, Spanned};
 use crate::decode::Written;
+use crate::diagnostic::Place;
 use crate::file::{self, Mode, Strategy};
 use crate::names::ModelPattern;
 use crate::text::quote;
 
 impl Meaning<'_> {
-    /// The targets of a route. Only models may be named by patterns in their place.
+    /// The targets that a model is chosen from. There need be none where models are named by patterns.
     pub(super) fn targets_of<'r>(
         &mut self,
-        written: &'r file::Route,
-        subject: &str,
-        is_auto: bool,
+        written: &'r Written<Vec<Spanned<file::Target>>>,
+        (place, subject): (&Place, &str),
+        has_patterns: bool,
     ) -> Option<&'r [Spanned<file::Target>]> {
-        let has_patterns = is_auto && !written.allowed_models.is_absent();
-        let Some(targets) = written.targets.given() else {
-            if written.targets.is_absent()
-                && !has_patterns
-                && let Some(name) = written.name.given()
-            {
-                let more = if is_auto { " or allowed_models" } else { "" };
-                self.mistake(
-                    &name.place,
-                    format!("{subject} has no {}", quote("targets")),
-                    &format!("add targets{more}"),
-                );
+        let Some(targets) = written.given() else {
+            if written.is_absent() && !has_patterns {
+                let message = format!("{subject} has no {}", quote("targets"));
+                self.mistake(place, message, "add targets or allowed_models");
             }
             return has_patterns.then_some(&[]);
         };

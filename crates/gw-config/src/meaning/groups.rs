@@ -60,6 +60,7 @@ impl Meaning<'_> {
         let written = strategy.value().map_or(&empty, |form| &form.0);
         let mode = written.mode.value().copied().unwrap_or(Mode::Balance(Balance::Priority));
         self.refuse_idle_keys(written, mode);
+        self.refuse_idle_limit(written, mode);
         let found = match mode {
             Mode::Conditional => self.branches(written, &members),
             _ if self.sticks(written, mode) => Some(RouteStrategy::Sticky(self.hash_fields(written))),
@@ -68,6 +69,7 @@ impl Meaning<'_> {
             Mode::Sticky => Some(RouteStrategy::Sticky(self.hash_fields(written))),
             // A route reads it itself.
             Mode::Auto => self.refuse_auto(written),
+            Mode::Limit => self.limit_of(written).map(|limit| RouteStrategy::Limited(limit, None)),
         };
         self.check_weights(found.as_ref(), &members);
         let fallback = match written.on_status_codes.value() {

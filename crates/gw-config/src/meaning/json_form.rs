@@ -71,7 +71,7 @@ impl Meaning<'_> {
         let plain = |target: &Target| target.model.is_none() && target.override_params.is_empty();
         form.overrides = !matches!(&node, RouteNode::Target(target) if plain(target));
         let name = Spanned { value: JSON_ROUTE.to_owned(), place: targets.place.clone() };
-        form.route = Some(Route { name, node });
+        form.route = Some(Route { name, node, version: None });
         form
     }
 

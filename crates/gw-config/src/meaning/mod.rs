@@ -5,8 +5,10 @@ mod auth;
 mod auto;
 mod cost;
 mod credentials;
+mod graph;
 mod groups;
 mod json_form;
+mod limits;
 mod named;
 mod parameters;
 mod providers;
@@ -17,6 +19,7 @@ mod rules;
 mod server;
 mod slow;
 mod translation;
+mod versions;
 mod watching;
 
 use std::collections::{HashMap, HashSet};

@@ -8,13 +8,13 @@ use gw_policy::retry::Retry;
 use serde_json::{Map, Value};
 
 use super::Meaning;
-use super::groups::{Member, mode_of};
+use super::groups::Member;
 use super::named::named;
 use super::routing::failures;
 use crate::config::{Route, RouteNode, Routing, Spanned, Target};
 use crate::decode::Written;
 use crate::diagnostic::Place;
-use crate::file::{self, File, Mode, StrategyForm};
+use crate::file::{self, File, StrategyForm};
 use crate::free::{FailureName, FreeMembers};
 use crate::names::ModelName;
 use crate::scalar::Scalar;
@@ -44,36 +44,17 @@ impl Meaning<'_> {
             if let Err(fault) = ModelName::parse(&name.value) {
                 self.mistake(&name.place, format!("the name of an alias {}", fault.predicate), &fault.help);
             }
-            routes.push(Route { name: name.clone(), node: RouteNode::Target(self.target(stands_for, providers)) });
+            let node = RouteNode::Target(self.target(stands_for, providers));
+            routes.push(Route { name: name.clone(), node, version: None });
         }
         for route in file.routes.value().into_iter().flatten() {
-            routes.extend(self.route(&route.value, routing));
+            routes.extend(self.route(route, routing));
         }
         self.refuse_chains(&routes);
         routes
     }
 
-    fn route(&mut self, written: &file::Route, routing: &Routing) -> Option<Route> {
-        let name = spanned(written.name.given()?);
-        let subject = format!("route {}", self.show(&name.value, &name.place));
-        let is_auto = mode_of(&written.strategy).is_some_and(|mode| mode.value == Mode::Auto);
-        self.refuse_patterns(written, is_auto);
-        let targets = self.targets_of(written, &subject, is_auto)?;
-        let inherited = Inherited {
-            override_params: written.override_params.value().map(|members| members.0.clone()).unwrap_or_default(),
-            retry: written.retry.given().map(|retry| self.retry(Some(retry), &routing.retry)),
-            first_byte_timeout: written.first_byte_timeout.value().copied(),
-            is_auto,
-        };
-        let branch = Branch { strategy: &written.strategy, targets, fallback: &written.fallback_on_errors };
-        let node = match is_auto {
-            true => self.auto_group(written, &branch, &inherited, &subject, routing)?,
-            false => self.branch(&branch, &inherited, &subject, routing)?,
-        };
-        Some(Route { name, node })
-    }
-
-    fn branch(
+    pub(super) fn branch(
         &mut self,
         branch: &Branch<'_>,
         inherited: &Inherited,
@@ -272,7 +253,8 @@ impl Meaning<'_> {
         }
         let known = routes.iter().position(|route| route.name.value == model.value.0);
         Some(known.unwrap_or_else(|| {
-            routes.push(Route { name: spanned(model), node: RouteNode::Target(self.target(model, providers)) });
+            let node = RouteNode::Target(self.target(model, providers));
+            routes.push(Route { name: spanned(model), node, version: None });
             routes.len() - 1
         }))
     }

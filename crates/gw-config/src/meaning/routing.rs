@@ -136,8 +136,12 @@ impl Meaning<'_> {
                 }
                 Balance::Priority
             }
-            Mode::Sticky | Mode::Auto => {
-                let word = if mode.value == Mode::Auto { "auto" } else { "sticky" };
+            Mode::Sticky | Mode::Auto | Mode::Limit => {
+                let word = match mode.value {
+                    Mode::Auto => "auto",
+                    Mode::Limit => "limit",
+                    _ => "sticky",
+                };
                 let message = format!("routing.strategy cannot be {word}");
                 self.mistake(&mode.place, message, "set it for a route: routes[].strategy");
                 Balance::Priority

@@ -165,7 +165,11 @@ fn rates(rates: &gw_core::price::Rates) -> String {
 }
 
 fn route(route: &Route) -> String {
-    format!("route {}: {}", route.name.value, node(&route.node, "\n  "))
+    let version = route.version.as_ref().map(|version| {
+        let state = if version.is_deployed { "deployed" } else { "a draft" };
+        format!(" (version {} of {}, {state}, open: {})", version.number, version.route, version.is_open)
+    });
+    format!("route {}{}: {}", route.name.value, version.unwrap_or_default(), node(&route.node, "\n  "))
 }
 
 fn node(node: &RouteNode, line: &str) -> String {

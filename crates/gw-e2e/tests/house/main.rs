@@ -67,6 +67,8 @@ mod reload;
 #[cfg(test)]
 mod rerank;
 #[cfg(test)]
+mod route_graphs;
+#[cfg(test)]
 mod routing_auto;
 #[cfg(test)]
 mod routing_configured;

@@ -29,6 +29,7 @@ impl Meter {
             told: None,
             recorder: None,
             resuming: self.resuming.clone(),
+            passes: self.passes.clone(),
             beside: Some(self.record.attempts),
         })
     }
@@ -69,6 +70,7 @@ impl Meter {
         self.words = std::mem::take(&mut other.words);
         self.tells_cost = other.tells_cost;
         self.place = other.place.take();
+        self.passes = other.passes.take();
     }
 
     /// How many attempts were made since this meter was set beside another.

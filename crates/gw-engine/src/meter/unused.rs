@@ -8,7 +8,9 @@ impl Meter {
     /// The present attempt has come to nothing: what it used is not what its successor uses. The caller is charged for it,
     /// or not.
     pub(super) fn set_aside(&mut self, charged: bool) {
-        self.record.unused.extend(self.unused(charged));
+        let unused = self.unused(charged);
+        self.spend(unused.as_ref().and_then(|unused| unused.cost), self.record.usage.is_some());
+        self.record.unused.extend(unused);
         (self.record.usage, self.record.cost) = (None, None);
     }
 

@@ -56,7 +56,7 @@ impl Models {
 
     /// Whether nothing but a model's name stands for it: it is no route, and no rule was asked.
     pub(crate) fn is_plain(&self, name: &str) -> bool {
-        self.choosing.is_written && !self.routes.contains_key(name)
+        self.choosing.is_written && self.route(name).is_none()
     }
 
     /// Why a provider is not asked for a model by its name alone; `None` if it is, or is for trying things out.
@@ -123,7 +123,7 @@ impl Models {
     /// Puts those who stand in behind what a model's name stands for. Nobody stands in where a route, or the request, says
     /// whom to ask.
     pub(super) fn with_stand_ins(&self, name: &str, node: Node<Target>) -> Node<Target> {
-        if self.choosing.stand_ins == StandIns::Never || self.routes.contains_key(name) {
+        if self.choosing.stand_ins == StandIns::Never || self.route(name).is_some() {
             return node;
         }
         let targets = node.targets();

@@ -60,7 +60,11 @@ impl Engine {
             );
             (&controlled.way, None)
         } else {
-            resolved = self.resolve(snapshot, call, head.model.as_deref(), head.prefer_provider.as_deref())?;
+            let (model, prefer) = (head.model.as_deref(), head.prefer_provider.as_deref());
+            resolved = match model.and_then(|name| snapshot.models.draft(name, prefer)) {
+                Some(draft) => self.way(snapshot, call.dialect.operation(), model, &draft?),
+                None => self.resolve(snapshot, call, model, prefer)?,
+            };
             (&*resolved, self.canary(snapshot, (call, &head), &resolved, &asker))
         };
         let times = Times::of(Instant::now(), snapshot.request_timeout, asked, heard.client);
@@ -72,7 +76,10 @@ impl Engine {
         });
         let class = auto(&plan, way, (call, &head));
         let before = usize::from(first.is_some());
-        let steps = plan.steps.iter().enumerate().map(|(index, step)| attempt(&request, &plan, (before, index), step));
+        let steps = plan.steps.iter().enumerate().map(|(index, step)| {
+            let limits = self.limits_of(snapshot, step);
+            attempt(&request, &plan, (before, index), step, limits)
+        });
         let attempts: Vec<_> = first.into_iter().chain(steps).collect();
         let model = head.model.as_deref();
         Ok(json!({
@@ -124,13 +131,19 @@ fn attempt(
     plan: &Plan<Rc<Resolved>>,
     (before, index): (usize, usize),
     step: &Step<Rc<Resolved>>,
+    limits: Vec<Value>,
 ) -> Value {
     let exits = plan.exits(index);
     let fallback = exits.map(|(on, to)| json!({ "on": on.names(), "attempt": before + to + 1 })).collect();
     let place = (before + index + 1, step.path.as_slice(), step.why.to_string());
     let is_last_resort = plan.is_last_resort(index);
     let retry = if is_last_resort { json!({ "attempts": 0 }) } else { retry(step.target.retry()) };
-    told_attempt(request, &step.target, place, (plan.has_other(index), is_last_resort, retry, fallback))
+    let followed = (plan.has_other(index), is_last_resort, retry, fallback);
+    let mut told = told_attempt(request, &step.target, place, followed);
+    if !limits.is_empty() {
+        told["limits"] = Value::from(limits);
+    }
+    told
 }
 
 /// Who would be asked, and why; what would follow a failure.
@@ -154,6 +167,7 @@ fn told_attempt(
         "provider": &*provider.name,
         "provider_type": &*provider.type_id,
         "model": &*target.choice.model,
+        "route": target.target_settings.route.as_deref(),
         "position": position,
         "why": why,
         "credential": credential,

@@ -180,6 +180,7 @@ impl Facts for RequestFacts<'_> {
             ("tags", "") => self.tags(),
             ("batch_size", "") => Some(Cow::Owned(self.batch_size())),
             ("user", "") => self.caller(),
+            ("key", "") => self.asked.as_ref()?.key_name.map(|name| Cow::Owned(Value::from(name))),
             _ => None,
         }
     }

@@ -71,6 +71,8 @@ impl Walk<'_> {
         };
         let began = Instant::now();
         let mut other = meter.fork();
+        // Whoever may be asked beside counts for no limit that was not passed.
+        let _ = other.pass(&beside.limits, &self.snapshot.limits);
         let race = {
             let mut first = pin!(self.attempt(&step.target, chances, meter));
             if let Ok(reply) = timeout(after, first.as_mut()).await {

@@ -5,6 +5,7 @@ pub mod control;
 mod explain;
 mod facts;
 mod hedge;
+mod limits;
 pub(crate) mod need;
 pub(crate) mod notice;
 mod queue;

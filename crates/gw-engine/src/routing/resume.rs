@@ -168,10 +168,12 @@ impl Standby {
         if Instant::now() >= self.times.end {
             return None;
         }
-        let failure = failure(error);
+        let (failure, from) = (failure(error), self.at);
         while let Some(next) = self.plan.as_ref().and_then(|plan| plan.after(self.at, &failure)) {
             self.at = next;
             let step = self.plan.as_ref().and_then(|plan| plan.steps.get(next));
+            // A limit that was not passed is not passed now: the request has its way.
+            let step = step.filter(|_| self.plan.as_ref().is_some_and(|plan| plan.has_no_more_limits(next, from)));
             if let Some(target) = step.map(|step| &step.target).filter(|target| self.can_go_on(target)) {
                 return Some(Rc::clone(target));
             }
@@ -203,6 +205,10 @@ impl Standby {
                 meter.fell_back();
             }
             let began = Instant::now();
+            if let Some(step) = self.plan.as_ref().and_then(|plan| plan.steps.get(self.at)) {
+                // Whoever goes on counts for no limit that was not passed.
+                let _ = meter.pass(&step.limits, &self.snapshot.limits);
+            }
             let error = match self.attempt(&next, &mut meter).await {
                 Ok(stream) => break Some(stream),
                 Err(error) => error,

@@ -19,6 +19,7 @@ use gw_policy::rate::{Cap, Used};
 use parking_lot::Mutex;
 
 use crate::checks::{Checked, State};
+use crate::limits::Limits;
 
 /// How fast shorter answers are written says more of how soon they begin.
 const TOKENS_MIN: u64 = 8;
@@ -315,9 +316,13 @@ impl Drop for Place {
     }
 }
 
-/// How every provider stands, by what it is: its name and where it is reached. Snapshots share them.
+/// How every provider stands, by what it is: its name and where it is reached; and what has been counted for the limits of
+/// routes. Snapshots share them.
 #[derive(Debug, Default)]
-pub struct Standings(Mutex<HashMap<Arc<str>, Arc<Standing>>>);
+pub struct Standings {
+    providers: Mutex<HashMap<Arc<str>, Arc<Standing>>>,
+    limits: Limits,
+}
 
 /// Providers that are remembered; beyond, those that no snapshot holds are forgotten.
 const REMEMBERED_MAX: usize = 4_096;
@@ -325,7 +330,7 @@ const REMEMBERED_MAX: usize = 4_096;
 impl Standings {
     /// How this provider stands.
     pub fn of(&self, provider: &str) -> Arc<Standing> {
-        let mut known = self.0.lock();
+        let mut known = self.providers.lock();
         if let Some(standing) = known.get(provider) {
             return Arc::clone(standing);
         }
@@ -335,6 +340,11 @@ impl Standings {
         let standing = Arc::new(Standing::default());
         known.insert(Arc::from(provider), Arc::clone(&standing));
         standing
+    }
+
+    /// What has been counted for the limits of routes.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
     }
 }
 

@@ -57,6 +57,8 @@ pub struct TargetSettings {
     pub option: Option<Arc<str>>,
     /// Members that requests get which do not say them.
     pub default_params: Map<String, Value>,
+    /// The route and the version of it that it is a target of, where there are several: `support@2`.
+    pub route: Option<Arc<str>>,
     /// Whether it stands in with another model than the one that was asked for.
     pub stands_in: bool,
     /// How able its model is; as the catalogue says if `None`.
@@ -139,24 +141,30 @@ fn set_all(
     }
 }
 
-/// Makes a tree of each leaf of a tree. A member that cannot be is left out; if none of a group can, the first mistake
-/// counts.
+/// Makes a tree of each leaf of a tree. A member that cannot be is left out, or empty where its place says what it is for;
+/// if none of a group can, the first mistake counts.
 pub(crate) fn expand<T, U, E>(node: &Node<T>, leaf: &mut impl FnMut(&T) -> Result<Node<U>, E>) -> Result<Node<U>, E> {
     let group = match node {
         Node::Target(target) => return leaf(target),
         Node::Group(group) => group,
     };
-    let mut mistake = None;
+    let (mut mistake, mut is_empty) = (None, true);
     let mut members = Vec::with_capacity(group.members.len());
     for member in &group.members {
         match expand(&member.node, leaf) {
-            Ok(node) => members.push(Member { node, weight: member.weight }),
+            Ok(node) => {
+                is_empty = false;
+                members.push(Member { node, weight: member.weight });
+            }
             Err(error) => {
                 mistake.get_or_insert(error);
+                if group.is_bound() {
+                    members.push(Member { node: Node::nobody(), weight: member.weight });
+                }
             }
         }
     }
-    match (members.is_empty(), mistake) {
+    match (is_empty, mistake) {
         (true, Some(mistake)) => Err(mistake),
         _ => Ok(Node::Group(Group {
             id: group.id,

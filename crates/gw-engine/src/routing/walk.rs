@@ -19,8 +19,8 @@ use crate::engine::{Call, Ports, Resolved};
 use crate::meter::Meter;
 use crate::openrouter;
 use crate::reply::{Patience, Reply};
-use crate::routing::queue;
 use crate::routing::times::{self, Times};
+use crate::routing::{limits, queue};
 use crate::snapshot::Snapshot;
 
 /// An attempt that others may follow gets no less of the request's time than this, or half of what is left if that is less.
@@ -163,7 +163,8 @@ impl Walk<'_> {
     /// That of the last attempt.
     pub(crate) async fn along(&self, plan: &Plan<Rc<Resolved>>, meter: &mut Meter) -> Result<Reply, Error> {
         let mut dice = self.dice(meter);
-        let mut at = if plan.wait.is_zero() { 0 } else { self.wait_for_place(plan).await? };
+        let at = if plan.wait.is_zero() { 0 } else { self.wait_for_place(plan).await? };
+        let mut at = self.come_to(plan, at, meter)?;
         let mut retry = 0;
         let mut hedge = match self.snapshot.slow {
             Some(Slow::Hedge(hedge)) => Some(hedge),
@@ -173,7 +174,8 @@ impl Walk<'_> {
             let Some(step) = plan.steps.get(at) else { return Err(nobody(plan)) };
             let began = Instant::now();
             let chances = self.chances(plan, at, retry);
-            let result = match (beside(plan, at), hedge) {
+            let other = beside(plan, at).filter(|next| plan.has_no_more_limits(*next, at));
+            let result = match (other, hedge) {
                 (Some(next), Some(rule)) => {
                     let hedged = Box::pin(self.hedged(plan, (at, next), (rule, retry == 0), chances, meter)).await;
                     if hedged.stands_at != at {
@@ -201,6 +203,7 @@ impl Walk<'_> {
             }
             match plan.after(at, &failure) {
                 Some(next) if Instant::now() < self.times.heard_until => {
+                    let Ok(next) = self.come_to(plan, next, meter) else { return Err(error) };
                     (at, retry) = (next, 0);
                     meter.fell_back();
                 }
@@ -316,6 +319,9 @@ fn nobody(plan: &Plan<Rc<Resolved>>) -> Error {
         let is_too_long = lack == Lack::Context;
         let code = if is_too_long { ErrorCode::ContextLengthExceeded } else { ErrorCode::InvalidRequest };
         return Error::new(code, message);
+    }
+    if let Some(wait) = plan.limited {
+        return limits::reached(wait);
     }
     match plan.left_out.first() {
         Some(first) => crate::models::missing_credential(&first.target.choice.provider),

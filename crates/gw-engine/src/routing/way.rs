@@ -2,15 +2,17 @@
 
 use std::cell::{Cell, OnceCell};
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use gw_policy::auto::{Abilities, Need};
 use gw_policy::condition::Facts;
+use gw_policy::limit::Named;
 use gw_policy::measure::{Measured, Preference};
 use gw_policy::plan::{Node, Standing, View};
 use serde_json::Value;
 
 use crate::engine::Resolved;
+use crate::limits::Running;
 use crate::pricing::Pricing;
 use crate::routing::{RequestFacts, need, target};
 use crate::snapshot::Credential;
@@ -79,6 +81,9 @@ pub(crate) struct Seen<'a> {
     pub(crate) way: &'a Way,
     pub(crate) facts: &'a RequestFacts<'a>,
     pub(crate) now: Duration,
+    pub(crate) limits: &'a Running,
+    /// The time of the calendar.
+    pub(crate) wall: SystemTime,
     /// Whether the client brings a key that a provider without one may be asked with.
     pub(crate) has_foreign_key: bool,
     /// The turns between the last request and this one: none for a request that has come, one for one that might.
@@ -114,6 +119,10 @@ impl View<Rc<Resolved>> for Seen<'_> {
 
     fn abilities(&self, target: &Rc<Resolved>) -> Abilities {
         *target.abilities.get_or_init(|| need::abilities(self.pricing, target))
+    }
+
+    fn wait(&self, limit: &Named, key: &str) -> Duration {
+        self.limits.wait(limit, key, self.wall)
     }
 
     fn turn(&self, group: usize) -> u64 {

@@ -3,11 +3,10 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use gw_config::config::{self, Config, RouteGroup, RouteNode, RouteStrategy, Spanned};
+use gw_config::config::{self, Config, RouteNode, RouteStrategy, Spanned};
 use gw_config::diagnostic::{Diagnostic, Diagnostics};
 use gw_http::{AddressGuard, Origins};
 use gw_policy::measure::Tracking;
-use gw_policy::plan::{Group, Member, Node, Strategy};
 use gw_providers::attempt::AttemptTimeouts;
 use gw_providers::auth::Authenticators;
 use gw_providers::catalog::Catalog;
@@ -16,11 +15,11 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::house::houses;
-use super::{AllSettings, Provider, Snapshot, auto, credential, doubts, place, references, watched, watsonx};
+use super::{AllSettings, Provider, Snapshot, credential, doubts, place, references, routes, watched, watsonx};
 use crate::environments::Environments;
 use crate::identity::{Identity, KeyTable};
 use crate::media::MediaFetch;
-use crate::models::{Choosing, Models, RouteTarget, Routes, Rule};
+use crate::models::{Choosing, Models, Rule};
 use crate::pricing::{Described, Pricing};
 use crate::routing::control::{FromRequests, Places, Presets};
 use crate::routing::rules::Rules;
@@ -96,18 +95,13 @@ fn build_one(
     let (providers, unready) = providers(config, &prefix, resources, &mut wrong);
     let pricing = Pricing::new(resources.catalog, resources.update.clone(), config.price_overrides.clone());
     let mut warnings = pricing.doubtful(&providers);
-    let choosing = Choosing {
-        strategy: config.routing.strategy,
-        fallback: config.routing.fallback.clone(),
-        rules: Vec::new(),
-        stand_ins: config.routing.stand_ins,
-        is_written: !config.providers.is_empty(),
-    };
-    let models = Models::new(providers, resources.catalog, choosing).with_unready(&unready).with_prefix(&prefix);
+    let models =
+        Models::new(providers, resources.catalog, choosing(config)).with_unready(&unready).with_prefix(&prefix);
     let targets = references::targets(config, &models, &mut wrong);
     let models = models.with_targets(targets);
     let rules = rules(config, &models, &mut wrong);
-    let routes = routes(config, &models, &pricing, (&mut wrong, &mut warnings));
+    let around = routes::Around { limits: resources.standings.limits(), pricing: &pricing };
+    let (routes, limits) = routes::routes(config, &models, around, (&mut wrong, &mut warnings));
     let models = models.with_routes(routes);
     references::rewritten(config, &models, &mut wrong);
     let checks = watched::checks(config.health_checks.as_ref(), &models, &mut wrong).map(Arc::new);
@@ -129,6 +123,7 @@ fn build_one(
             keys: KeyTable::new(&config.auth.keys),
             own_keys: from_requests.own_keys,
         },
+        limits,
         models: models.with_rules(rules),
         pricing,
         model_lists: Default::default(),
@@ -154,6 +149,17 @@ fn build_one(
         rules: Rules::new(&config.routing.rules),
         cors_origins: config.server.cors_origins.clone(),
     })
+}
+
+/// How several providers that serve a model are tried. Its rules are found when the models are.
+fn choosing(config: &Config) -> Choosing {
+    Choosing {
+        strategy: config.routing.strategy,
+        fallback: config.routing.fallback.clone(),
+        rules: Vec::new(),
+        stand_ins: config.routing.stand_ins,
+        is_written: !config.providers.is_empty(),
+    }
 }
 
 /// The providers of an environment, and those that could not be made.
@@ -383,48 +389,4 @@ fn rules(config: &Config, models: &Models, wrong: &mut Vec<Diagnostic>) -> Vec<R
     let found: Vec<_> = config.routing.rules.iter().map(|one| (one, rule(one))).collect();
     let leads = |one: &config::Rule| one.denial.is_none() && !one.log_only;
     found.into_iter().filter(|(one, _)| leads(one)).map(|(_, rule)| rule).collect()
-}
-
-fn routes(
-    config: &Config,
-    models: &Models,
-    pricing: &Pricing,
-    (wrong, warnings): (&mut Vec<Diagnostic>, &mut Vec<String>),
-) -> Routes {
-    let mut route = |route: &config::Route| {
-        let node = match &route.node {
-            RouteNode::Group(RouteGroup { strategy: RouteStrategy::Auto(auto), .. }) => {
-                let made = tree(&route.node, models, wrong);
-                auto::completed(route, auto, made, auto::Told { models, pricing, wrong, warnings })
-            }
-            node => tree(node, models, wrong),
-        };
-        (Box::from(route.name.value.as_str()), node)
-    };
-    let by_name = config.routes.iter().map(&mut route).collect();
-    let default = config.default_route.and_then(|index| config.routes.get(index));
-    Routes {
-        by_name,
-        default: default.map(|route| Box::from(route.name.value.as_str())),
-        default_overrides: config.default_route_overrides,
-    }
-}
-
-fn tree(node: &RouteNode, models: &Models, wrong: &mut Vec<Diagnostic>) -> Node<RouteTarget> {
-    let group = match node {
-        RouteNode::Target(target) => return Node::Target(references::member(target, models, wrong)),
-        RouteNode::Group(group) => group,
-    };
-    let strategy = match &group.strategy {
-        RouteStrategy::Balance(balance) => Strategy::Balance(*balance),
-        RouteStrategy::Sticky(fields) => {
-            Strategy::Sticky(fields.iter().map(|field| Box::from(field.as_str())).collect())
-        }
-        RouteStrategy::Conditional(conditions, default) => Strategy::Conditional(conditions.clone(), *default),
-        RouteStrategy::Single => Strategy::Single,
-        RouteStrategy::Auto(route) => Strategy::Auto(route.auto),
-    };
-    let member = |(node, weight): &(RouteNode, f64)| Member { node: tree(node, models, wrong), weight: *weight };
-    let members = group.members.iter().map(member).collect();
-    Node::Group(Group { id: 0, strategy, members, fallback: group.fallback.clone() })
 }

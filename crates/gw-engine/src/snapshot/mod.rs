@@ -9,6 +9,7 @@ mod house;
 mod place;
 mod provider;
 pub(crate) mod references;
+mod routes;
 mod settings;
 mod watched;
 mod watsonx;
@@ -28,6 +29,7 @@ pub use settings::{AllSettings, Settings};
 use crate::checks::Checks;
 use crate::environments::Environments;
 use crate::identity::Identity;
+use crate::limits::Running;
 use crate::media::MediaFetch;
 use crate::models::Models;
 use crate::pricing::Pricing;
@@ -94,6 +96,8 @@ pub struct Snapshot {
     pub presets: Presets,
     /// Rules that refuse requests, or only show themselves.
     pub rules: Rules,
+    /// What has been counted for the limits of routes.
+    pub limits: Running,
     /// Web origins whose pages may call.
     pub cors_origins: Vec<String>,
 }

@@ -1,12 +1,13 @@
 //! The last resort: of the targets that are left alone because they fail, the one that is back soonest is asked once when
 //! all others have failed. One is enough to find out, and spares the others a knock from every request.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use smallvec::SmallVec;
 
 use super::lay::Laid;
-use super::{Exit, Group, LeftOut, Node, Plan, Reason, Standing, Step};
+use super::{Exit, Group, LeftOut, Node, Passed, Plan, Reason, Standing, Step, Strategy, View};
 
 /// What is left of a tree in which everybody rests.
 pub(super) fn of_those_that_rest<T: Clone>(tree: Laid<T>, left_out: &mut Vec<LeftOut<T>>) -> Laid<T> {
@@ -39,7 +40,7 @@ pub(super) fn of_those_that_rest<T: Clone>(tree: Laid<T>, left_out: &mut Vec<Lef
 }
 
 /// Ends a plan with the last resort, if failures lead from any of its steps to a target that rests.
-pub(super) fn add<T: Clone>(tree: &Node<T>, plan: &mut Plan<T>) {
+pub(super) fn add<T: Clone>(tree: &Node<T>, view: &dyn View<T>, plan: &mut Plan<T>) {
     let mut resting: Vec<(Duration, &LeftOut<T>)> = plan.left_out.iter().filter_map(rest).collect();
     if resting.is_empty() || plan.steps.iter().any(|step| step.why == Reason::LastResort) {
         return;
@@ -51,15 +52,33 @@ pub(super) fn add<T: Clone>(tree: &Node<T>, plan: &mut Plan<T>) {
     };
     let found = resting.into_iter().find_map(|(_, left)| {
         let exits: Vec<_> = plan.steps.iter().map(|step| exit_of(step, left)).collect();
-        exits.iter().any(Option::is_some).then_some((left, exits))
+        let limits = limits(tree, view, &left.path)?;
+        exits.iter().any(Option::is_some).then_some((left, exits, limits))
     });
-    let Some((left, exits)) = found else { return };
+    let Some((left, exits, limits)) = found else { return };
     let (target, path) = (left.target.clone(), left.path.clone());
     for (step, exit) in plan.steps.iter_mut().zip(exits) {
         // What is nearer counts before it.
         step.exits.insert_many(0, exit);
     }
-    plan.steps.push(Step { target, path, why: Reason::LastResort, exits: SmallVec::new() });
+    plan.steps.push(Step { target, path, why: Reason::LastResort, limits, exits: SmallVec::new() });
+}
+
+/// The limits on the way to a place in a tree; `None` if one has no room.
+fn limits<T>(tree: &Node<T>, view: &dyn View<T>, path: &[u16]) -> Option<SmallVec<[Passed; 1]>> {
+    let (mut node, mut limits) = (tree, SmallVec::new());
+    for (depth, place) in path.iter().enumerate() {
+        let Node::Group(group) = node else { break };
+        if let (Strategy::Limited(limit), 0) = (&group.strategy, *place) {
+            let key = limit.limit.key_of(view.facts());
+            if !view.wait(limit, &key).is_zero() {
+                return None;
+            }
+            limits.insert(0, Passed { limit: Arc::clone(limit), key, depth });
+        }
+        node = &group.members.get(usize::from(*place))?.node;
+    }
+    Some(limits)
 }
 
 fn rest<T>(left: &LeftOut<T>) -> Option<(Duration, &LeftOut<T>)> {

@@ -1,27 +1,32 @@
 //! A tree laid for one request: who does not take calls is left out, the others are brought into their order.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use smallvec::SmallVec;
 
-use super::{Exit, Group, LeftOut, Member, NoMatch, Node, Reason, Standing, Step, Strategy, View};
+use super::{Exit, Group, LeftOut, Member, NoMatch, Node, Passed, Plan, Reason, Standing, Step, Strategy, View};
 use crate::balance::{Balance, Candidate, Order};
 use crate::condition::Query;
 use crate::dice::Dice;
 use crate::failure::Failures;
+use crate::limit;
 use crate::measure::{Measured, Preference};
 
 /// Why a member of weight 0 is left out.
 const DRAINED: Standing = Standing::Out("its weight is 0");
+/// Why a member is left out whose limit has no room.
+const LIMITED: Standing = Standing::Out("the limit before it is used");
 
-/// Lays a tree; `None` if nobody in it takes the request.
+/// Lays a tree; `None` if nobody in it takes the request. Who is left out stands in the plan.
 pub(super) fn lay<T: Clone>(
     node: &Node<T>,
     view: &dyn View<T>,
     dice: &mut Dice,
-    left_out: &mut Vec<LeftOut<T>>,
+    plan: &mut Plan<T>,
 ) -> Result<Option<WithStanding<T>>, NoMatch> {
-    Layer { view, left_out, dice }.lay(node, SmallVec::new(), Reason::Only)
+    let (left_out, limited) = (&mut plan.left_out, &mut plan.limited);
+    Layer { view, left_out, limited, dice }.lay(node, SmallVec::new(), Reason::Only)
 }
 
 /// A node whose members are in their order.
@@ -43,6 +48,7 @@ pub(super) struct WithStanding<T> {
 pub(super) struct Layer<'a, T> {
     pub(super) view: &'a dyn View<T>,
     pub(super) left_out: &'a mut Vec<LeftOut<T>>,
+    limited: &'a mut Option<Duration>,
     dice: &'a mut Dice,
 }
 
@@ -62,7 +68,8 @@ impl<T: Clone> Layer<'_, T> {
                     self.left_out.push(LeftOut { target: target.clone(), path, standing });
                     return Ok(None);
                 }
-                let step = Step { target: target.clone(), path, why, exits: SmallVec::new() };
+                let (limits, exits) = (SmallVec::new(), SmallVec::new());
+                let step = Step { target: target.clone(), path, why, limits, exits };
                 Ok(Some(WithStanding {
                     tree: Laid::Step(step, standing),
                     standing,
@@ -77,7 +84,11 @@ impl<T: Clone> Layer<'_, T> {
         let chosen = match &group.strategy {
             Strategy::Single => Some((0, Reason::Only)),
             Strategy::Conditional(rules, default) => Some(self.condition(rules, *default)?),
-            Strategy::Balance(_) | Strategy::Preferring(..) | Strategy::Sticky(_) | Strategy::Auto(_) => None,
+            Strategy::Balance(_)
+            | Strategy::Preferring(..)
+            | Strategy::Sticky(_)
+            | Strategy::Auto(_)
+            | Strategy::Limited(_) => None,
         };
         if let Some((index, why)) = chosen {
             let Some(member) = group.members.get(index) else { return Err(NoMatch) };
@@ -87,7 +98,7 @@ impl<T: Clone> Layer<'_, T> {
             Strategy::Auto(auto) => self.lay_suiting(auto, group, path)?,
             _ => self.lay_members(group, path)?,
         };
-        Ok(self.of_members(group, laid))
+        Ok(self.of_members(group, path, laid))
     }
 
     fn lay_members<'g>(&mut self, group: &'g Group<T>, path: &Path) -> Result<LaidMembers<'g, T>, NoMatch> {
@@ -102,7 +113,10 @@ impl<T: Clone> Layer<'_, T> {
     }
 
     /// The group of the members that take calls now, or would soonest.
-    fn of_members(&mut self, group: &Group<T>, mut laid: LaidMembers<'_, T>) -> Option<WithStanding<T>> {
+    fn of_members(&mut self, group: &Group<T>, path: &Path, mut laid: LaidMembers<'_, T>) -> Option<WithStanding<T>> {
+        if let Strategy::Limited(limit) = &group.strategy {
+            laid = self.within(limit, path, laid);
+        }
         if group.is_drawn() && laid.iter().any(|(_, member)| member.weight > 0.0) {
             let (drawn, drained) = laid.into_iter().partition(|(_, member)| member.weight > 0.0);
             leave_out(drained, Some(DRAINED), self.left_out);
@@ -114,10 +128,29 @@ impl<T: Clone> Layer<'_, T> {
             leave_out(rest, None, self.left_out);
             laid = kept;
         }
-        Some(self.ordered(group, laid))
+        Some(self.ordered(group, path, laid))
     }
 
-    fn ordered(&mut self, group: &Group<T>, kept: LaidMembers<'_, T>) -> WithStanding<T> {
+    /// Of the members of a group before whose first stands a limit: all, if it has room, and else all others.
+    fn within<'m>(
+        &mut self,
+        limit: &Arc<limit::Named>,
+        group: &Path,
+        mut laid: LaidMembers<'m, T>,
+    ) -> LaidMembers<'m, T> {
+        let Some((first, _)) = laid.first_mut().filter(|(one, _)| one.is_first_of(group)) else { return laid };
+        let key = limit.limit.key_of(self.view.facts());
+        let wait = self.view.wait(limit, &key);
+        if wait.is_zero() {
+            first.tree.pass(&Passed { limit: Arc::clone(limit), key, depth: group.len() });
+            return laid;
+        }
+        *self.limited = Some(self.limited.map_or(wait, |known| known.min(wait)));
+        leave_out(laid.drain(..1).collect(), Some(LIMITED), self.left_out);
+        laid
+    }
+
+    fn ordered(&mut self, group: &Group<T>, path: &Path, kept: LaidMembers<'_, T>) -> WithStanding<T> {
         let candidates: SmallVec<[Candidate; 8]> =
             kept.iter().map(|(one, member)| Candidate { weight: member.weight, measured: one.measured }).collect();
         let (order, why) = match &group.strategy {
@@ -136,6 +169,11 @@ impl<T: Clone> Layer<'_, T> {
             // They have been laid in their order.
             Strategy::Auto(auto) => {
                 (Balance::Priority.order(&candidates, 0, self.view.now(), self.dice), self.suits(auto))
+            }
+            Strategy::Limited(_) => {
+                let order = Balance::Priority.order(&candidates, 0, self.view.now(), self.dice);
+                let first = kept.first().is_some_and(|(one, _)| one.is_first_of(path));
+                (order, if first { Reason::UnderLimit } else { Reason::OverLimit })
             }
             // These never come here: they have one member, which is laid alone.
             Strategy::Conditional(..) | Strategy::Single => {
@@ -213,8 +251,31 @@ impl<T> Group<T> {
     }
 }
 
+impl<T> WithStanding<T> {
+    /// Whether it is the first member of the group with this path.
+    fn is_first_of(&self, group: &Path) -> bool {
+        self.tree.first().is_some_and(|step| step.path.get(group.len()) == Some(&0))
+    }
+}
+
 impl<T> Laid<T> {
     /// The first step below.
+    fn first(&self) -> Option<&Step<T>> {
+        match self {
+            Self::Step(step, _) => Some(step),
+            Self::Members(members, _) => members.first()?.first(),
+        }
+    }
+
+    /// Every step below has to pass a limit.
+    fn pass(&mut self, passed: &Passed) {
+        match self {
+            Self::Step(step, _) => step.limits.push(passed.clone()),
+            Self::Members(members, _) => members.iter_mut().for_each(|member| member.pass(passed)),
+        }
+    }
+
+    /// The first step below, to be changed.
     pub(super) fn first_mut(&mut self) -> Option<&mut Step<T>> {
         match self {
             Self::Step(step, _) => Some(step),

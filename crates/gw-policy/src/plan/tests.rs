@@ -352,3 +352,5 @@ proptest! {
         }
     }
 }
+
+mod limited;

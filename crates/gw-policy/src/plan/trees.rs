@@ -7,13 +7,13 @@ use crate::failure::Failures;
 impl<T> Node<T> {
     /// The same tree with another in the place of each target, without those that have none; `None` if none has.
     ///
-    /// Where a condition or its place chooses a member, no other takes its place: it is left there, empty.
+    /// Where a condition, a limit or its place chooses a member, no other takes its place: it is left there, empty.
     pub fn filter_map<U>(&self, each: &mut impl FnMut(&T) -> Option<Node<U>>) -> Option<Node<U>> {
         let group = match self {
             Self::Target(target) => return each(target),
             Self::Group(group) => group,
         };
-        let is_bound = matches!(group.strategy, Strategy::Conditional(..) | Strategy::Single);
+        let is_bound = group.is_bound();
         let mut is_empty = true;
         let members = group.members.iter().filter_map(|member| {
             let kept = member.node.filter_map(each);
@@ -36,8 +36,14 @@ impl<T> Node<T> {
         Some(Self::Group(Group { id: 0, strategy, members, fallback: fallback.clone() }))
     }
 
+    /// Whether limits stand in it.
+    pub fn has_limits(&self) -> bool {
+        let Self::Group(group) = self else { return false };
+        matches!(group.strategy, Strategy::Limited(_)) || group.members.iter().any(|member| member.node.has_limits())
+    }
+
     /// A tree without targets.
-    fn nobody() -> Self {
+    pub fn nobody() -> Self {
         let strategy = Strategy::Balance(Balance::Priority);
         Self::Group(Group { id: 0, strategy, members: Vec::new(), fallback: Failures::NONE })
     }

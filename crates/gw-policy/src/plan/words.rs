@@ -26,6 +26,8 @@ impl fmt::Display for Reason {
             Self::Suits(class, tier) => {
                 write!(f, "its model suits the class {class} best, which wants one that is {tier} or better")
             }
+            Self::UnderLimit => f.write_str("the limit before it has room"),
+            Self::OverLimit => f.write_str("the limit before another is used, and it takes what is beyond"),
             Self::Follows => f.write_str("it follows if those before it fail"),
             Self::LastResort => f.write_str("it is left alone, and asked once as the last resort"),
         }
@@ -65,6 +67,8 @@ mod tests {
                 Reason::Suits(Class::Code, Tier::Standard),
                 "its model suits the class code best, which wants one that is standard or better",
             ),
+            (Reason::UnderLimit, "the limit before it has room"),
+            (Reason::OverLimit, "the limit before another is used, and it takes what is beyond"),
             (Reason::Follows, "it follows if those before it fail"),
             (Reason::LastResort, "it is left alone, and asked once as the last resort"),
         ] {

@@ -38,7 +38,7 @@ pub(super) fn first_only<T>(node: &mut Node<T>) {
 pub(super) fn sort<T>(node: &mut Node<T>, balance: Balance, price: &impl Fn(&T) -> Option<i64>) {
     let Node::Group(group) = node else { return };
     group.members.iter_mut().for_each(|member| sort(&mut member.node, balance, price));
-    if matches!(group.strategy, Strategy::Conditional(..) | Strategy::Single | Strategy::Auto(_)) {
+    if group.is_bound() || matches!(group.strategy, Strategy::Auto(_)) {
         return;
     }
     if balance != Balance::LeastCost {
@@ -69,7 +69,8 @@ pub(super) fn flat<T: Clone>(node: Node<T>, fallback: &Failures) -> Node<T> {
 /// Whether a condition or a place chooses somewhere in the tree.
 pub(super) fn is_bound<T>(node: &Node<T>) -> bool {
     let Node::Group(group) = node else { return false };
-    matches!(group.strategy, Strategy::Conditional(..) | Strategy::Single | Strategy::Auto(_))
+    group.is_bound()
+        || matches!(group.strategy, Strategy::Auto(_))
         || group.members.iter().any(|member| is_bound(&member.node))
 }
 

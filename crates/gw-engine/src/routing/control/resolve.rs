@@ -263,6 +263,7 @@ impl Resolving<'_> {
         let asked = shorter(changes.first_byte_timeout, everywhere.first_byte_timeout);
         let asked = asked.map(|asked| asked.min(provider.first_byte.unwrap_or(provider.total_timeout)));
         let settings = TargetSettings {
+            route: fixed.route.clone(),
             stands_in: target.settings.stands_in,
             override_params,
             retry,
