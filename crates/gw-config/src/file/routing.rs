@@ -45,8 +45,8 @@ section! {
         /// What becomes of the slow answer; `cancel` if left out.
         slow_response: SlowAction;
         /// With `slow_response: hedge`: the share of the requests to a provider that may be tried beside it, and ten more.
-        /// Others are waited for.
-        hedge_budget: Share, default "10%";
+        /// Others are waited for. 10% if left out.
+        hedge_budget: Share;
         /// Whether an attempt that others may follow is ended when it has used its part of the request's time: what is
         /// left, divided by the targets that are left, but at least 10 s, or half of it if that is less.
         share_time: bool, default "true";
