@@ -86,7 +86,7 @@ async fn each_vendor_is_asked_in_its_own_words_and_its_sources_come_back_as_anno
 #[tokio::test]
 async fn a_stream_is_searched_for_too_and_a_client_of_another_format_may_ask() {
     let event = r#"{"candidates":[{"content":{"role":"model","parts":[{"text":"Rain."}]},"finishReason":"STOP","groundingMetadata":{"groundingChunks":[{"web":{"uri":"https://news.example/1","title":"News"}}],"groundingSupports":[{"segment":{"endIndex":5,"text":"Rain."},"groundingChunkIndices":[0]}]}}],"usageMetadata":{"promptTokenCount":3,"candidatesTokenCount":5}}"#;
-    let stream = http_answer(200, &[("content-type", "text/event-stream")], &format!("data: {event}\r\n\r\n"));
+    let stream = http_answer(200, &[("content-type", "text/event-stream")], format!("data: {event}\r\n\r\n"));
     let gemini = Upstream::always(stream).await;
     let gateway =
         Gateway::start(&config(&format!("providers:\n{}", of_type("gemini", &gemini, "/v1beta", "gemini-2.5-flash"))))
