@@ -24,7 +24,7 @@ async fn what_only_gateways_understand_reaches_no_provider_and_what_is_lost_is_t
         Gateway::start(&config(&format!("providers:\n{}", provider("p", upstream.address, ", models: [m]")))).await;
     let members = json!({
         "prefer_provider": "p", "provider": { "sort": "price" }, "models": ["m"], "route": "fallback",
-        "transforms": ["middle-out"], "plugins": [{ "id": "web" }], "providerOptions": { "gateway": {} },
+        "transforms": ["middle-out"], "plugins": [{ "id": "file-parser" }], "providerOptions": { "gateway": {} },
         "gateway": {}, "gateway_config": "{}", "seed": 7,
     });
     for path in [CHAT, "/api/v1/chat/completions"] {

@@ -105,8 +105,8 @@ async fn azures_clients_name_the_model_in_the_path() {
 #[tokio::test]
 async fn a_model_in_geminis_path_may_hold_slashes_and_colons() {
     for (vendor, model, upstream) in [
-        (Vendor::OpenAi, "house/org/model:free", "org/model:free"),
-        (Vendor::OpenAi, "house%2Forg%2Fmodel%3Afree", "org/model:free"),
+        (Vendor::Compatible, "house/org/model:free", "org/model:free"),
+        (Vendor::Compatible, "house%2Forg%2Fmodel%3Afree", "org/model:free"),
         (Vendor::Anthropic, "house/claude:1:2", "claude:1:2"),
         (Vendor::Bedrock, "house/us.amazon.nova-pro-v1:0", "/model/us.amazon.nova-pro-v1%3A0/converse"),
         (Vendor::Gemini, "house/tunedModels/mine", "/v1beta/tunedModels/mine:generateContent"),
