@@ -74,7 +74,7 @@ impl Meter {
     /// Opens the meter of a request whose head has just been read.
     pub fn open(ports: &Rc<Ports>, request_id: RequestId, operation: Operation, dialect: &'static str) -> Box<Self> {
         ports.bank.request_started();
-        Self::of(ports, request_id, operation, dialect, None)
+        Self::of(ports, request_id, operation, dialect)
     }
 
     /// Opens the meter of a copy of a request that a rollout's shadow gets: nobody's request, which is paid for.
@@ -84,44 +84,34 @@ impl Meter {
         dialect: &'static str,
         rollout: &Arc<str>,
     ) -> Box<Self> {
-        Self::of(ports, request_id, Operation::Chat, dialect, Some(Arc::clone(rollout)))
+        let mut meter = Self::of(ports, request_id, Operation::Chat, dialect);
+        meter.record.shadow = Some(Arc::clone(rollout));
+        meter
     }
 
-    fn of(
-        ports: &Rc<Ports>,
-        request_id: RequestId,
-        operation: Operation,
-        dialect: &'static str,
-        shadow: Option<Arc<str>>,
-    ) -> Box<Self> {
-        // The room first, so that it is written in its place: it is large, and there is one for each request.
-        let room = Box::new_uninit();
-        let begun = RequestRecord::begin(request_id, operation, dialect, ports.clock.now());
-        Box::write(
-            room,
-            Self {
-                ports: Rc::clone(ports),
-                record: RequestRecord { shadow, ..begun },
-                resolved: None,
-                outcome: None,
-                marks: Marks::begin(),
-                streams: false,
-                words: Words::default(),
-                tells_cost: false,
-                insures: false,
-                looks_for_id: 0,
-                custom_cost: None,
-                _in_flight: None,
-                place: None,
-                verdict: None,
-                notices: Notices::default(),
-                beside: None,
-                told: None,
-                recorder: None,
-                resuming: Resuming::No,
-                passes: None,
-            },
-        )
+    fn of(ports: &Rc<Ports>, request_id: RequestId, operation: Operation, dialect: &'static str) -> Box<Self> {
+        Box::new(Self {
+            ports: Rc::clone(ports),
+            record: RequestRecord::begin(request_id, operation, dialect, ports.clock.now()),
+            resolved: None,
+            outcome: None,
+            marks: Marks::begin(),
+            streams: false,
+            words: Words::default(),
+            tells_cost: false,
+            insures: false,
+            looks_for_id: 0,
+            custom_cost: None,
+            _in_flight: None,
+            place: None,
+            verdict: None,
+            notices: Notices::default(),
+            beside: None,
+            told: None,
+            recorder: None,
+            resuming: Resuming::No,
+            passes: None,
+        })
     }
 
     /// The id of the request.

@@ -253,6 +253,20 @@ impl Body for ReplyBody {
     }
 }
 
+impl Drop for ReplyBody {
+    /// A client may leave before the end: what the provider has told by then was used.
+    fn drop(&mut self) {
+        let Some(meter) = &mut self.meter else { return };
+        match &mut self.state {
+            State::Events(events) => meter.used(events.scan.usage()),
+            State::Flowing(flowing) => meter.used(flowing.tail.usage()),
+            State::Carried(carried) => meter.used(carried.learner.usage()),
+            // Noted with every piece, or with the whole.
+            State::Translated(_) | State::Resumable(_) | State::Whole { .. } | State::Ended => {}
+        }
+    }
+}
+
 /// What an attempt's error is called once a part of the answer has gone to the client.
 fn interrupted(error: &AttemptError) -> Error {
     let code = match error {

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use bytes::{Bytes, BytesMut};
 use gw_core::{Error, Operation, Usage};
+use gw_dialects::carried_usage::Learner;
 use gw_dialects::chat::{self, Origin};
 use gw_dialects::{openai_responses, response, scan, unary};
 use gw_providers::attempt::Answer;
@@ -29,6 +30,8 @@ struct Told {
     service_tier: Option<String>,
     /// Whether it says why it ended.
     told_end: bool,
+    /// Whether it says that it failed, under a status of success.
+    failed: bool,
 }
 
 impl Attempt<'_> {
@@ -53,6 +56,9 @@ impl Attempt<'_> {
                 meter.used(told.usage);
                 meter.served(told.service_tier.as_deref());
                 meter.came_whole(told.told_end);
+                if told.failed {
+                    meter.failed_whole();
+                }
                 self.remember_whole(call, &body, meter);
                 self.judge(call, &body, meter);
                 return Ok(Reply {
@@ -91,7 +97,7 @@ impl Attempt<'_> {
 
     /// What a whole answer says of itself.
     fn told(&self, call: &Call<'_>, headers: &HeaderMap, body: &Bytes) -> Result<Told, Error> {
-        let told = |usage| Told { usage, service_tier: None, told_end: true };
+        let told = |usage| Told { usage, service_tier: None, told_end: true, failed: false };
         if call.dialect.operation() == Operation::CountTokens {
             return Ok(told(None));
         }
@@ -105,12 +111,16 @@ impl Attempt<'_> {
             let scan = response::scan_response(call.dialect, body).map_err(|_| self.invalid(body))?;
             // Judging is reported by nobody, and free at most.
             let unsaid = (call.dialect.operation() == Operation::Moderations).then(Usage::default);
-            return Ok(Told { told_end: scan.told_end, ..told(scan.usage.or(unsaid)) });
+            return Ok(Told { told_end: scan.told_end, failed: scan.has_error, ..told(scan.usage.or(unsaid)) });
         };
         scan::top_level(body).map_err(|_| self.invalid(body))?;
         // An answer that says of itself that it is an error goes to the client as it is.
-        let Ok(answer) = egress.decode_answer(body, &Origin::default()) else { return Ok(told(None)) };
-        Ok(Told { told_end: answer.told_end(), usage: answer.usage, service_tier: answer.service_tier })
+        let Ok(answer) = egress.decode_answer(body, &Origin::default()) else {
+            let mut learner = Learner::new(b"application/json");
+            learner.feed(body);
+            return Ok(Told { failed: true, ..told(learner.usage()) });
+        };
+        Ok(Told { service_tier: answer.service_tier.clone(), told_end: answer.told_end(), ..told(answer.usage) })
     }
 
     /// A whole answer, under its limit; `received` is told of each piece.

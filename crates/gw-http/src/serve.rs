@@ -257,7 +257,9 @@ impl<S: Service> Door<S> {
         let serving = Serving(watch);
         let version = request.version();
         // In a box: hyper keeps room for this future as long as the connection lives, and streams live long.
-        let call = guard(|| Box::pin(Rc::clone(&self.service).call(request, connection)));
+        // The room first, so that it begins where it stays: it is large.
+        let room = Box::new_uninit();
+        let call = guard(|| Box::into_pin(Box::write(room, Rc::clone(&self.service).call(request, connection))));
         let answered = match call {
             Ok(future) => CatchPanic::new(future).await,
             Err(panicked) => Err(panicked),

@@ -18,6 +18,7 @@ use crate::file::{self, File, StrategyForm};
 use crate::free::{FailureName, FreeMembers};
 use crate::names::ModelName;
 use crate::scalar::Scalar;
+use crate::text::quote;
 
 /// What targets have from the group around them, where they do not say it themselves.
 #[derive(Clone, Default)]
@@ -51,6 +52,7 @@ impl Meaning<'_> {
             routes.extend(self.route(route, routing));
         }
         self.refuse_chains(&routes);
+        self.refuse_dynamic_twins(&routes);
         routes
     }
 
@@ -234,6 +236,17 @@ impl Meaning<'_> {
             if names.contains(model.value.as_str()) {
                 let message = format!("{} is itself a route or an alias", self.show(&model.value, &model.place));
                 self.mistake(&model.place, message, "write the provider/model that it stands for");
+            }
+        }
+    }
+
+    /// Reports names that another route has as well: each answers to `dynamic/NAME`.
+    fn refuse_dynamic_twins(&mut self, routes: &[Route]) {
+        let names: HashSet<&str> = routes.iter().map(|route| route.name.value.as_str()).collect();
+        for Route { name, .. } in routes {
+            if name.value.strip_prefix("dynamic/").is_some_and(|rest| names.contains(rest)) {
+                let message = format!("{} is what the route behind the slash is called, too", quote(&name.value));
+                self.mistake(&name.place, message, "give one of them another name");
             }
         }
     }

@@ -72,6 +72,10 @@ impl Meaning<'_> {
                 Body { strategy: &version.strategy, targets: &version.targets, elements: &version.elements, place };
             let node = self.body(&body, around);
             let (Some(node), Some(number)) = (node, number_of(version)) else { continue };
+            let is_known = |one: &Route| one.version.as_ref().is_some_and(|known| known.number == number);
+            if routes.iter().any(is_known) {
+                continue;
+            }
             let is_deployed = deployed == Some(number);
             let is_open = is_deployed || written.drafts.value() == Some(&true);
             let version = RouteVersion { route: name.value.clone(), number, is_deployed, is_open };

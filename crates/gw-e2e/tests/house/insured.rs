@@ -140,3 +140,28 @@ async fn what_is_said_in_other_words_is_insured_like_what_goes_through() {
         assert_eq!((record["insured"].as_str(), &record["cost_usd"]), (why, &json!(COST)), "{record}");
     }
 }
+
+#[tokio::test]
+async fn an_answer_of_the_responses_api_that_says_it_failed_is_a_failure_whose_usage_is_known() {
+    let answer = json_answer(
+        r#"{"id":"resp_1","object":"response","status":"failed","error":{"code":"server_error","message":"x"},"output":[],
+        "model":"m","usage":{"input_tokens":1000,"output_tokens":0,"total_tokens":1000}}"#,
+    );
+    let events = "data: {\"type\":\"response.failed\",\"response\":{\"id\":\"resp_1\",\"status\":\"failed\",\"error\":{\"code\":\
+                  \"server_error\",\"message\":\"x\"},\"usage\":{\"input_tokens\":1000,\"output_tokens\":0,\"total_tokens\":1000}}}\n\n";
+    let stream = http_answer(200, &[("content-type", "text/event-stream")], events);
+    for (streams, answer) in [(false, answer), (true, stream)] {
+        let upstream = Upstream::always(answer).await;
+        let gateway = Gateway::start(&config(&format!(
+            "{INSURED}providers:\n  - {{ name: p, type: openai, endpoint: \"http://{}/v1\", proxy: direct, api_key: {PROVIDER_KEY}, \
+             models: [{{ name: m, price: {{ input: 3, output: 15 }} }}], retry: {{ attempts: 0 }} }}\n",
+            upstream.address
+        )))
+        .await;
+        let body = json!({ "model": "m", "input": "hello", "stream": streams }).to_string();
+        let answer = gateway.post("/v1/responses", body).await;
+        let record = gateway.record(answer.request_id()).await;
+        assert_eq!((&record["outcome"], &record["cost_usd"]), (&json!("failed"), &json!(COST)), "{record}");
+        assert_eq!((&record["insured"], &record["billed_usd"]), (&json!("failed"), &json!(0)), "{record}");
+    }
+}

@@ -45,6 +45,29 @@ async fn a_client_that_leaves_in_mid_stream_is_noticed_at_once() {
 }
 
 #[tokio::test]
+async fn what_a_provider_has_told_of_the_usage_counts_when_the_client_leaves() {
+    let told = EVENT.replace("}]}", "}],\"usage\":{\"prompt_tokens\":1000,\"completion_tokens\":7}}");
+    let upstream = Upstream::start(move |mut peer| {
+        let told = told.clone();
+        async move {
+            peer.request().await;
+            peer.send([event_stream(), told.as_bytes()].concat()).await;
+            peer.gone().await;
+        }
+    })
+    .await;
+    let gateway = Gateway::start(&unhurried(&upstream)).await;
+    let mut client = gateway.client().await;
+    client.post(CHAT, &[], streamed_chat("scripted/m")).await;
+    let (_, head) = client.answer_head().await;
+    client.until("\n\n").await;
+    drop(client);
+    let record = gateway.record(head.get("x-request-id").unwrap()).await;
+    assert_eq!(record["outcome"], "cancelled", "{record}");
+    assert_eq!((&record["input_tokens"], &record["output_tokens"]), (&1000.into(), &7.into()), "{record}");
+}
+
+#[tokio::test]
 async fn a_client_that_dies_in_mid_stream_is_noticed_at_once() {
     let upstream = patient().await;
     let gateway = Gateway::start(&unhurried(&upstream)).await;

@@ -68,6 +68,22 @@ async fn a_limit_that_nobody_stands_beyond_is_told_and_what_is_carried_does_not_
 }
 
 #[tokio::test]
+async fn counting_tokens_takes_nothing_of_a_limit() {
+    let upstream = answering().await;
+    let routes = "  - name: r\n    strategy: { mode: limit, limit: 1, interval: 1d }\n    targets: [{ provider: one, model: dear }]\n";
+    let gateway = Gateway::start(&with_routes(&upstream, routes)).await;
+    let count = r#"{"model":"r","messages":[{"role":"user","content":"hello"}]}"#;
+    for chats in [200, 429] {
+        for _ in 0..2 {
+            assert_eq!(gateway.post("/v1/messages/count_tokens", count).await.status, 200);
+        }
+        assert_eq!(gateway.chat(chat("r")).await.status, chats);
+    }
+    let plan = gateway.post("/gateway/plan", chat("r")).await;
+    assert!(plan.json()["limit_wait_ms"].as_u64().is_some_and(|wait| wait > 0), "{}", plan.text());
+}
+
+#[tokio::test]
 async fn a_retry_does_not_count_twice_and_a_failed_model_falls_back() {
     let failing = http_answer(500, &[("content-type", "application/json")], "{}");
     let upstream = Upstream::in_turn(vec![failing, json_answer(CHAT_ANSWER), json_answer(CHAT_ANSWER)]).await;

@@ -1,6 +1,6 @@
 //! What a caller is not charged for: the operator's insurance of what fails or comes to nothing.
 
-use gw_core::Uncharged;
+use gw_core::{ErrorCode, Uncharged};
 
 use super::Meter;
 
@@ -23,6 +23,14 @@ impl Meter {
             && let Some(usage) = &self.record.usage
         {
             self.record.uncharged = Uncharged::of_answer(self.record.operation, usage, told_end);
+        }
+    }
+
+    /// All of an answer has come, which says of itself that it failed.
+    pub(crate) fn failed_whole(&mut self) {
+        self.interrupted(ErrorCode::ProviderFailed);
+        if self.insures && !self.record.callers_key && self.record.usage.is_some() {
+            self.record.uncharged = Some(Uncharged::Failed);
         }
     }
 

@@ -92,6 +92,7 @@ impl Engine {
             "deadline_ms": millis(times.told.limit),
             "deadline_of": times.told.of,
             "wait_ms": millis(plan.wait),
+            "limit_wait_ms": plan.limited.map(millis),
             "rules": rules,
             "auto": class,
             "attempts": attempts,

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use gw_core::{Error, ErrorCode, Nanodollars};
+use gw_core::{Error, ErrorCode, Nanodollars, Operation};
 use gw_policy::limit::{Counts, Named};
 use gw_policy::plan::{Passed, Plan, Step};
 use serde_json::{Value, json};
@@ -20,6 +20,10 @@ impl Walk<'_> {
     /// # Errors
     /// `route_limit_reached` if nobody takes what is beyond the limits.
     pub(super) fn come_to(&self, plan: &Plan<Rc<Resolved>>, step: usize, meter: &mut Meter) -> Result<usize, Error> {
+        // Nothing is asked of a model by counting.
+        if self.call.dialect.operation() == Operation::CountTokens {
+            return Ok(step);
+        }
         let mut at = step;
         while let Some(step) = plan.steps.get(at) {
             match meter.pass(&step.limits, &self.snapshot.limits) {

@@ -4,6 +4,7 @@ use std::cell::{Cell, OnceCell};
 use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
+use gw_core::Operation;
 use gw_policy::auto::{Abilities, Need};
 use gw_policy::condition::Facts;
 use gw_policy::limit::Named;
@@ -122,7 +123,11 @@ impl View<Rc<Resolved>> for Seen<'_> {
     }
 
     fn wait(&self, limit: &Named, key: &str) -> Duration {
-        self.limits.wait(limit, key, self.wall)
+        // Nothing is asked of a model by counting.
+        match self.facts.call.dialect.operation() {
+            Operation::CountTokens => Duration::ZERO,
+            _ => self.limits.wait(limit, key, self.wall),
+        }
     }
 
     fn turn(&self, group: usize) -> u64 {

@@ -157,7 +157,11 @@ impl Decoder {
 
     fn finish(&mut self, response: &Value, out: &mut Vec<Event>) -> Result<(), Error> {
         self.ended = true;
-        answer::failure(response, &self.origin.provider)?;
+        if let Err(error) = answer::failure(response, &self.origin.provider) {
+            // It was worked for all the same.
+            out.extend(answer::usage(response).map(Event::Usage));
+            return Err(error);
+        }
         self.begin(response, out);
         while let Some((_, mut item)) = self.current.take() {
             item.close(out);
