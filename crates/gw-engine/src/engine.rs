@@ -394,6 +394,7 @@ impl Engine {
         prefer: Option<&str>,
     ) -> Result<Rc<Resolved>, Error> {
         let tree = snapshot.models.resolve(requested, prefer)?;
+        need::refuse_other_operations(&tree, operation)?;
         if tree.has_limits() {
             let message = "the route of this model has a limit, which does not count requests of this kind; \
                            name the provider and the model (provider/model)";

@@ -137,12 +137,45 @@ async fn a_request_narrows_what_the_operator_allows_and_no_more() {
     let sent = String::from_utf8_lossy(&upstream.requests().last().unwrap().body).into_owned();
     assert!(!sent.contains("plugins"), "{sent}");
 
-    let beyond = gateway.chat(asking("auto", TALK, &plugin(json!({ "allowed_models": [FLAGSHIP] })))).await;
-    beyond.assert_error(400, "invalid_request");
-    assert!(beyond.text().contains("plugins[0]"), "{}", beyond.text());
     let header = [("cf-aig-allowed-models", "gpt-4.1-*")];
     let answer = gateway.post_with("/v1/chat/completions", &header, asking("auto", TALK, &json!({}))).await;
     assert_eq!(answer.header("x-model-used"), Some(STANDARD));
+}
+
+#[tokio::test]
+async fn whatever_leaves_no_model_is_named_by_its_place() {
+    let upstream = well().await;
+    let gateway = Gateway::start(&three(&upstream, AUTO)).await;
+    let router = |member: &str, pattern: &str| json!({ "id": "auto-router", member: [pattern] });
+    let (models, providers) = ("cf-aig-allowed-models", "cf-aig-allowed-providers");
+    for (header, plugins, place) in [
+        (None, vec![router("allowed_models", "claude-*")], "`plugins[0].allowed_models` leaves"),
+        (Some((models, "claude-*")), vec![], "`cf-aig-allowed-models` leaves"),
+        (Some((providers, "nosuch")), vec![], "`cf-aig-allowed-providers` leaves"),
+        (Some((models, "gpt-4*")), vec![router("excluded_models", "*")], "`plugins[0].excluded_models` leaves"),
+        (None, vec![router("allowed_models", "gpt-*"), router("allowed_models", "x")], "`plugins[1].allowed_models`"),
+        (
+            Some((models, "gpt-4o-*")),
+            vec![router("allowed_models", "gpt-6*")],
+            "`plugins[0].allowed_models` leaves none of the models that the route, and what the request says before it,",
+        ),
+    ] {
+        let body = asking("auto", TALK, &json!({ "plugins": plugins }));
+        let answer = gateway.post_with("/v1/chat/completions", header.as_slice(), body).await;
+        answer.assert_error(400, "invalid_request");
+        assert!(answer.text().contains(place), "{place}: {}", answer.text());
+    }
+    assert!(upstream.requests().is_empty());
+}
+
+#[tokio::test]
+async fn what_counts_after_something_else_is_told() {
+    let upstream = well().await;
+    let gateway = Gateway::start(&three(&upstream, AUTO)).await;
+    let both = json!({ "plugins": [{ "id": "auto-router", "cost_tier": "low", "cost_quality_tradeoff": 0 }] });
+    let answer = gateway.chat(asking("auto", TALK, &both)).await;
+    let told = (answer.header("x-model-used"), answer.header("x-gateway-dropped-params"));
+    assert_eq!(told, (Some(SMALL), Some("plugins[0].cost_quality_tradeoff")));
 }
 
 #[tokio::test]
@@ -163,7 +196,50 @@ async fn a_route_that_chooses_is_listed_and_is_for_conversations() {
     assert_eq!(auto.unwrap()["owned_by"], "gateway", "{models}");
     let embeddings = gateway.post("/v1/embeddings", r#"{"model":"auto","input":"a"}"#.to_owned()).await;
     embeddings.assert_error(400, "invalid_request");
+    for (path, members) in [
+        ("/v1/images/generations", json!({ "prompt": "a" })),
+        ("/v1/audio/speech", json!({ "input": "a", "voice": "alloy" })),
+        ("/v1/videos", json!({ "prompt": "a" })),
+        ("/v1/moderations", json!({ "input": "a" })),
+    ] {
+        let mut body = members;
+        body["model"] = json!("auto");
+        let answer = gateway.post(path, body.to_string()).await;
+        answer.assert_error(400, "invalid_request");
+        assert!(answer.text().contains("chooses a model for a conversation"), "{path}: {}", answer.text());
+    }
     assert!(upstream.requests().is_empty());
+}
+
+const COMPLETION: &str = r#"{"id":"c","object":"text_completion","created":1,"model":"m","choices":[{"text":"b","index":0,"finish_reason":"stop","logprobs":null}],"usage":{"prompt_tokens":1,"completion_tokens":1,"total_tokens":2}}"#;
+
+#[tokio::test]
+async fn a_text_is_completed_by_a_model_that_is_known_to_complete_texts_or_by_none() {
+    let upstream = Upstream::always(json_answer(COMPLETION)).await;
+    let gateway = Gateway::start(&three(&upstream, AUTO)).await;
+    let body = r#"{"model":"auto","prompt":"a"}"#;
+    let refused = gateway.post("/v1/completions", body.to_owned()).await;
+    refused.assert_error(400, "invalid_request");
+    assert!(refused.text().contains("not known to complete texts"), "{}", refused.text());
+    assert!(upstream.requests().is_empty());
+
+    for routes in [
+        format!(
+            "- name: auto\n  strategy: auto\n  targets:\n  - {{ provider: first, model: {SMALL} }}\n  - {{ provider: \
+             first, model: gpt-3.5-turbo-instruct-0914 }}\n"
+        ),
+        AUTO.to_owned(),
+    ] {
+        let text = three(&upstream, &routes).replace("mystery", "gpt-3.5-turbo-instruct-0914");
+        let gateway = Gateway::start(&text).await;
+        let answer = gateway.post("/v1/completions", body.to_owned()).await;
+        assert_eq!((answer.status, answer.header("x-model-used")), (200, Some("gpt-3.5-turbo-instruct-0914")));
+        let plan = gateway.post("/gateway/plan", asking("auto", TALK, &json!({}))).await.json();
+        let left: Vec<_> = plan["left_out"].as_array().unwrap().iter().map(|one| &one["why"]).collect();
+        assert_eq!(left, ["its model does not hold conversations"], "{plan}");
+        let long = gateway.chat(asking("auto", TALK, &json!({ "max_tokens": 10_000_000 }))).await;
+        assert!(long.text().contains("does not write answers as long"), "{}", long.text());
+    }
 }
 
 /// What `check` says of a configuration.
@@ -181,4 +257,18 @@ async fn patterns_that_match_nothing_are_told_before_anybody_is_served() {
     let text = three(&upstream, "- { name: auto, strategy: auto, allowed_models: [\"claude-*\", \"gpt-*\"] }\n");
     let told = checked(&text).await;
     assert!(told.contains("\"claude-*\" matches no model that could be asked"), "{told}");
+}
+
+#[tokio::test]
+async fn a_target_that_holds_no_conversations_is_a_mistake_of_the_configuration() {
+    let upstream = well().await;
+    let route =
+        |model: &str| format!("- {{ name: auto, strategy: auto, targets: [{{ provider: first, model: {model} }}] }}\n");
+    for model in ["text-embedding-3-small", "whisper-1", "tts-1"] {
+        let told = checked(&three(&upstream, &route(model)).replace("mystery", model)).await;
+        let mistake = format!("a target of route \"auto\" names \"{model}\", which holds no conversations");
+        assert!(told.contains(&mistake), "{told}");
+    }
+    let told = checked(&three(&upstream, &route("mystery"))).await;
+    assert!(!told.contains("holds no conversations"), "of it nothing is known: {told}");
 }

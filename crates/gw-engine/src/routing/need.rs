@@ -7,7 +7,7 @@ use gw_dialects::head::Head;
 use gw_dialects::shared::tokens;
 use gw_policy::auto::{Abilities, Can, Need, Tier};
 use gw_policy::plan::Node;
-use gw_providers::catalog::models::{self, Capability, Modality};
+use gw_providers::catalog::models::{self, Capability, Modality, Task};
 
 use crate::engine::{Call, Resolved};
 use crate::models::Target;
@@ -18,7 +18,8 @@ use crate::translate;
 pub(crate) fn of(call: &Call<'_>, head: &Head) -> Need {
     let ingress = chat::ingress(call.dialect);
     let request = ingress.and_then(|ingress| translate::decode(ingress, call, head, Edits::new()).ok());
-    request.map_or_else(Need::default, |request| Need::of(&request, tokens::estimate(&request)))
+    let need = request.map_or_else(Need::default, |request| Need::of(&request, tokens::estimate(&request)));
+    Need { completes: call.dialect.operation() == Operation::Completion, ..need }
 }
 
 /// What is known of a target's model: what the operator says, else the catalogue.
@@ -27,6 +28,8 @@ pub(crate) fn abilities(pricing: &Pricing, target: &Resolved) -> Abilities {
     let model = facts.as_ref().map(|facts| &*facts.model);
     let tier = target.target_settings.tier.or_else(|| model.and_then(|model| model.tier).map(tier));
     Abilities {
+        chats: model.map(|model| model.tasks.has(Task::Chat)),
+        completes: model.is_some_and(|model| model.tasks.has(Task::Completion)),
         tier,
         price: usual_price(&target.price),
         context_tokens: model.and_then(|model| model.context_tokens),

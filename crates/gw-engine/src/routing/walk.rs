@@ -310,11 +310,13 @@ pub(crate) fn told(target: &Rc<Resolved>, error: &Error, began: Instant) -> Try 
 
 /// Nobody takes the request.
 fn nobody(plan: &Plan<Rc<Resolved>>) -> Error {
-    let lacking = plan.left_out.iter().find_map(|left| match left.standing {
+    let mut lacks = plan.left_out.iter().filter_map(|left| match left.standing {
         Standing::Unable(lack) => Some(lack),
         _ => None,
     });
-    if let Some(lack) = lacking {
+    // What models of this kind lack says more than that there are others.
+    let of_kind = lacks.clone().find(|lack| !matches!(lack, Lack::Chat | Lack::Completion));
+    if let Some(lack) = of_kind.or_else(|| lacks.next()) {
         let message = format!("no model of the route can take this request: {lack}; POST /gateway/plan tells of each");
         let is_too_long = lack == Lack::Context;
         let code = if is_too_long { ErrorCode::ContextLengthExceeded } else { ErrorCode::InvalidRequest };

@@ -8,7 +8,7 @@ use gw_config::diagnostic::Diagnostic;
 use gw_policy::glob::Glob;
 use gw_policy::plan::{Group, Member, Node};
 use gw_providers::catalog::Kind;
-use gw_providers::catalog::models::{Capability, Facts, Modality, Task};
+use gw_providers::catalog::models::{Capability, Facts, Modality, Model, Task};
 
 use crate::models::{Models, RouteTarget, TargetSettings};
 use crate::pricing::{Pricing, usual_price};
@@ -47,6 +47,15 @@ pub(super) fn completed(
             let message = format!("a target of route \"{}\" names no model, so none can be chosen", route.name.value);
             told.wrong.push(Diagnostic::error(&provider.place, message).with_help("add its \"model\""));
         }
+        if let Some(model) = &made.model
+            && let Some(said) = target.model.as_ref().or(target.provider.as_ref())
+            && is_for_something_else(made, model, &told)
+        {
+            let message =
+                format!("a target of route \"{}\" names \"{model}\", which holds no conversations", route.name.value);
+            told.wrong
+                .push(Diagnostic::error(&said.place, message).with_help("name a model that chats, or completes texts"));
+        }
     }
     let (mut matched, used) = matching(auto, told.models, told.pricing);
     told_of_patterns(route, auto, (matched.len(), &used), &mut told);
@@ -58,6 +67,25 @@ pub(super) fn completed(
     };
     members.extend(matched.into_iter().map(|one| Member { node: Node::Target(target(one)), weight: 1.0 }));
     Node::Group(Group { id, strategy, members, fallback })
+}
+
+/// Whether a target's model is known to be for something else, wherever it may be asked.
+fn is_for_something_else(target: &RouteTarget, model: &str, told: &Told<'_>) -> bool {
+    let is = |provider: &Provider, model: &str| {
+        told.pricing.facts(provider, model).is_some_and(|facts| !speaks(&facts.model))
+    };
+    match target.providers.as_slice() {
+        [] => told
+            .models
+            .unruled(model, Some(model), None)
+            .is_ok_and(|node| node.targets().iter().all(|target| is(&target.choice.provider, &target.choice.model))),
+        some => some.iter().filter_map(|index| told.models.providers().get(*index)).all(|one| is(one, model)),
+    }
+}
+
+/// Whether a model holds conversations or completes texts.
+fn speaks(model: &Model) -> bool {
+    model.tasks.has(Task::Chat) || model.tasks.has(Task::Completion)
 }
 
 /// The models that patterns match: in the order of the patterns, then the cheapest first, then by name; and which patterns
@@ -75,7 +103,7 @@ fn matching(auto: &AutoRoute, models: &Models, pricing: &Pricing) -> (Vec<(Arc<s
             let is_match = |pattern: &Spanned<Glob>| matches_model(&pattern.value, provider, name);
             let Some(pattern) = auto.allowed.iter().position(is_match) else { continue };
             let facts = pricing.facts(provider, name);
-            if auto.excluded.iter().any(is_match) || !chats(facts.as_ref(), provider) {
+            if auto.excluded.iter().any(is_match) || !will_do(facts.as_ref(), provider) {
                 continue;
             }
             let also = auto.allowed.iter().zip(&mut used).filter(|(pattern, _)| is_match(pattern));
@@ -107,13 +135,13 @@ pub(crate) fn matches_model(pattern: &Glob, provider: &Provider, model: &str) ->
     pattern.matches(model) || behind(&provider.known_as) || behind(&provider.type_id)
 }
 
-/// Whether a model holds any conversation, and will go on doing so: not those that must speak, that only work on one API or
-/// whose end has been announced. Of those of which nothing is known, the ones that the operator lists do.
-fn chats(facts: Option<&Facts>, provider: &Provider) -> bool {
+/// Whether a model holds any conversation or completes texts, and will go on doing so: not those that must speak, that only
+/// work on one API or whose end has been announced. Of those of which nothing is known, the ones that the operator lists do.
+fn will_do(facts: Option<&Facts>, provider: &Provider) -> bool {
     let Some(facts) = facts else { return !provider.models.is_empty() || provider.entry.kind == Kind::Sandbox };
     let model = &facts.model;
     let writes = model.output.has(Modality::Text) && !model.output.has(Modality::Audio);
-    model.tasks.has(Task::Chat) && writes && model.deprecated.is_none() && !model.can.has(Capability::ResponsesOnly)
+    speaks(model) && writes && model.deprecated.is_none() && !model.can.has(Capability::ResponsesOnly)
 }
 
 /// Tells of patterns that match nothing, or too much.

@@ -46,6 +46,10 @@ impl Can {
 /// What a model is known to lack for a conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lack {
+    /// It is for something else than conversations.
+    Chat,
+    /// It is not known to complete texts.
+    Completion,
     /// It does not call tools.
     Tools,
     /// It does not keep to a schema.
@@ -67,6 +71,8 @@ pub enum Lack {
 impl fmt::Display for Lack {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Chat => "its model does not hold conversations",
+            Self::Completion => "its model is not known to complete texts",
             Self::Tools => "its model does not call tools",
             Self::Schema => "its model does not keep to a schema",
             Self::Images => "its model does not see pictures",
@@ -82,6 +88,10 @@ impl fmt::Display for Lack {
 /// What is known of a model.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Abilities {
+    /// Whether it holds conversations; `None` if that is not known.
+    pub chats: Option<bool>,
+    /// Whether it is known to complete texts.
+    pub completes: bool,
     /// How able it is.
     pub tier: Option<Tier>,
     /// What a million tokens of a usual mix cost, in nanodollars.
@@ -108,6 +118,8 @@ impl Abilities {
         };
         let least = |one: Option<u64>, two: Option<u64>| one.into_iter().chain(two).min();
         Self {
+            chats: self.chats.into_iter().chain(other.chats).min(),
+            completes: self.completes && other.completes,
             tier: self.tier.zip(other.tier).map(|(one, two)| one.min(two)),
             price: self.price.zip(other.price).map(|(one, two)| one.max(two)),
             context_tokens: least(self.context_tokens, other.context_tokens),
@@ -121,6 +133,11 @@ impl Abilities {
 
     /// What the model is known to lack for a conversation.
     pub fn lacks(&self, need: &Need) -> Option<Lack> {
+        match need.completes {
+            true if !self.completes => return Some(Lack::Completion),
+            false if self.chats == Some(false) => return Some(Lack::Chat),
+            _ => {}
+        }
         if let Some(can) = self.can {
             let lacking = [
                 (need.can.tools && !can.tools, Lack::Tools),
@@ -273,6 +290,19 @@ mod tests {
         assert!(short.lacks(&long(4_000, Some(4_000))).is_none());
         assert!(short.lacks(&long(1, Some(4_001))).is_some());
         assert_eq!(seeing.and(blind).lacks(&wants), blind.lacks(&wants), "of several the least is certain");
+    }
+
+    #[test]
+    fn who_is_for_something_else_holds_no_conversation_and_only_who_is_known_for_it_completes_texts() {
+        let unknown = Abilities::default();
+        let chats = Abilities { chats: Some(true), ..unknown };
+        let completes = Abilities { chats: Some(false), completes: true, ..unknown };
+        let embeds = Abilities { chats: Some(false), ..unknown };
+        let lacks = |need: Need| [unknown, chats, completes, embeds].map(|model| model.lacks(&need));
+        assert_eq!(lacks(need(Class::Talk)), [None, None, Some(Lack::Chat), Some(Lack::Chat)]);
+        let none = Some(Lack::Completion);
+        assert_eq!(lacks(Need { completes: true, ..need(Class::General) }), [none, none, None, none]);
+        assert_eq!(chats.and(embeds).lacks(&need(Class::Talk)), Some(Lack::Chat));
     }
 
     fn any_model() -> impl Strategy<Value = Abilities> {

@@ -18,6 +18,8 @@ const LONG_TOKENS: u64 = 16_000;
 pub struct Need {
     /// What kind of work it is.
     pub class: Class,
+    /// Whether it is no conversation but a text that is to be completed.
+    pub completes: bool,
     /// What the model must be able to do.
     pub can: Can,
     /// About as many tokens as the conversation has.
@@ -29,7 +31,7 @@ pub struct Need {
 impl Default for Need {
     /// A conversation of which nothing is known.
     fn default() -> Self {
-        Self { class: Class::General, can: Can::default(), tokens: 0, answer_tokens: None }
+        Self { class: Class::General, completes: false, can: Can::default(), tokens: 0, answer_tokens: None }
     }
 }
 
@@ -47,7 +49,7 @@ impl Need {
         // Whoever wants data wants what is there as data, unless it is more than that.
         let is_data = request.output != OutputFormat::Text && class <= Class::General;
         let class = if is_data { Class::Extraction } else { class };
-        Self { class, can, tokens, answer_tokens: request.sampling.max_output_tokens }
+        Self { class, completes: false, can, tokens, answer_tokens: request.sampling.max_output_tokens }
     }
 
     /// The least tier that will do.

@@ -30,6 +30,9 @@ const PATTERNS_MAX: usize = 1_024;
 const PATTERN_BYTES_MAX: usize = 64 << 10;
 /// The scores of OpenRouter's pareto router from which a tier is meant.
 const SCORES: [(f64, Tier); 3] = [(0.66, Tier::Flagship), (0.33, Tier::Standard), (0.0, Tier::Small)];
+/// OpenRouter's two ways to say a trade-off.
+const NUMBER: &str = "cost_quality_tradeoff";
+const TIER: &str = "cost_tier";
 /// OpenRouter's bands of costs as trade-offs: roughly the middles of the bands, from the cheapest.
 const COST_TIERS: [(&str, u8); 5] = [("low", 10), ("medium", 7), ("high", 5), ("xhigh", 3), ("max", 0)];
 
@@ -45,16 +48,23 @@ pub(crate) struct AutoWish {
 /// The same, understood.
 #[derive(Default)]
 struct Asked {
-    /// Of each of these lists one pattern has to match.
-    allowed: Vec<Vec<Glob>>,
-    /// None of these may.
-    excluded: Vec<Glob>,
-    tradeoff: Option<Tradeoff>,
+    /// What every model has to keep to, and where that is said.
+    bounds: Vec<(String, Bound)>,
+    /// The trade-off, and where that is said.
+    tradeoff: Option<(String, Tradeoff)>,
     tier_min: Option<Tier>,
-    /// What a million tokens of the prompt may cost.
-    price_max: Option<Rate>,
     /// What was said and does nothing.
     idle: Vec<String>,
+}
+
+/// What leaves models out.
+enum Bound {
+    /// One of these has to match.
+    Allowed(Vec<Glob>),
+    /// None of these may.
+    Excluded(Vec<Glob>),
+    /// A million tokens of the prompt may cost no more.
+    Price(Rate),
 }
 
 impl AutoWish {
@@ -91,7 +101,7 @@ impl AutoWish {
         for (name, value) in &self.headers {
             let parts = value.split(',').map(str::trim).filter(|part| !part.is_empty());
             let pattern = |part: &str| if *name == PROVIDERS { format!("{part}/*") } else { part.to_owned() };
-            asked.allowed.push(patterns(name, parts.map(pattern))?);
+            asked.bounds.push(((*name).to_owned(), Bound::Allowed(patterns(name, parts.map(pattern))?)));
         }
         for (place, plugin) in &self.plugins {
             asked.plugin(Members::of(plugin.clone(), place.as_str())?)?;
@@ -106,14 +116,14 @@ impl Asked {
         if members.flag("enabled")? == Some(false) {
             return Ok(());
         }
-        if let Some(list) = texts(&mut members, "allowed_models")? {
-            self.allowed.push(list);
-        }
-        self.excluded.extend(texts(&mut members, "excluded_models")?.unwrap_or_default());
+        let allowed = texts(&mut members, "allowed_models")?.map(Bound::Allowed);
+        self.bounds.extend(allowed.map(|bound| (members.at("allowed_models"), bound)));
+        let excluded = texts(&mut members, "excluded_models")?.map(Bound::Excluded);
+        self.bounds.extend(excluded.map(|bound| (members.at("excluded_models"), bound)));
         if is_pareto {
             self.pareto(&mut members)?;
         } else {
-            self.tradeoff = tradeoff(&mut members)?.or(self.tradeoff);
+            self.auto(&mut members)?;
             if members.flag("pin_model")? == Some(true) {
                 self.idle.push(members.at("pin_model"));
             }
@@ -124,6 +134,21 @@ impl Asked {
         Ok(())
     }
 
+    /// How price and quality are weighed. `cost_tier` counts before `cost_quality_tradeoff`, as it does with OpenRouter.
+    fn auto(&mut self, members: &mut Members) -> Result<(), Error> {
+        let (number, tier) = (number(members)?, tier(members)?);
+        self.weigh(members.at(NUMBER), number);
+        self.weigh(members.at(TIER), tier);
+        Ok(())
+    }
+
+    /// The newest word on this counts; the one before it did nothing.
+    fn weigh(&mut self, place: String, tradeoff: Option<Tradeoff>) {
+        if let Some(tradeoff) = tradeoff {
+            self.idle.extend(self.tradeoff.replace((place, tradeoff)).map(|(before, _)| before));
+        }
+    }
+
     /// The cheapest model of a tier; or, with a price, the best below it.
     fn pareto(&mut self, members: &mut Members) -> Result<(), Error> {
         let score = members.number("min_coding_score")?;
@@ -132,34 +157,32 @@ impl Asked {
         }
         if let Some(price) = members.number("max_price")? {
             let rate = Rate::per_million(&price.to_string());
-            self.price_max = Some(rate.map_err(|_| members.wrong("max_price", "must be a number of dollars"))?);
-            self.tradeoff = Some(Tradeoff::MIN);
+            let rate = rate.map_err(|_| members.wrong("max_price", "must be a number of dollars"))?;
+            self.bounds.push((members.at("max_price"), Bound::Price(rate)));
+            self.weigh(members.at("id"), Some(Tradeoff::MIN));
+            self.idle.extend(score.map(|_| members.at("min_coding_score")));
             return Ok(());
         }
+        self.weigh(members.at("id"), Some(Tradeoff::MAX));
         let score = score.unwrap_or(1.0);
-        self.tier_min = SCORES.into_iter().find(|(least, _)| score >= *least).map(|(_, tier)| tier);
-        self.tradeoff = Some(Tradeoff::MAX);
+        let tier = SCORES.into_iter().find(|(least, _)| score >= *least).map(|(_, tier)| tier);
+        self.tier_min = self.tier_min.max(tier);
         Ok(())
     }
 }
 
-/// `cost_tier`, which counts before `cost_quality_tradeoff`.
-fn tradeoff(members: &mut Members) -> Result<Option<Tradeoff>, Error> {
-    let number = members.number("cost_quality_tradeoff")?;
-    let tier = members.text("cost_tier")?;
-    let number = match (tier, number) {
-        (Some(tier), _) => {
-            let found = COST_TIERS.into_iter().find(|(name, _)| **name == *tier).map(|(_, number)| number);
-            Some(found.ok_or_else(|| members.wrong("cost_tier", "must be low, medium, high, xhigh or max"))?)
-        }
-        (None, Some(number)) => {
-            let must = "must be a whole number from 0 to 10";
-            let whole = (0..=Tradeoff::MAX.number()).find(|whole| f64::from(*whole) == number);
-            Some(whole.ok_or_else(|| members.wrong("cost_quality_tradeoff", must))?)
-        }
-        (None, None) => None,
-    };
-    Ok(number.and_then(Tradeoff::new))
+fn number(members: &mut Members) -> Result<Option<Tradeoff>, Error> {
+    let Some(number) = members.number(NUMBER)? else { return Ok(None) };
+    let whole = (0..=Tradeoff::MAX.number()).find(|whole| f64::from(*whole) == number);
+    let found = whole.and_then(Tradeoff::new);
+    found.map(Some).ok_or_else(|| members.wrong(NUMBER, "must be a whole number from 0 to 10"))
+}
+
+fn tier(members: &mut Members) -> Result<Option<Tradeoff>, Error> {
+    let Some(tier) = members.text(TIER)? else { return Ok(None) };
+    let found = COST_TIERS.into_iter().find(|(name, _)| **name == *tier);
+    let found = found.and_then(|(_, number)| Tradeoff::new(number));
+    found.map(Some).ok_or_else(|| members.wrong(TIER, "must be low, medium, high, xhigh or max"))
 }
 
 fn texts(members: &mut Members, name: &str) -> Result<Option<Vec<Glob>>, Error> {
@@ -197,14 +220,26 @@ impl Resolving<'_> {
             return Ok(node);
         }
         let asked = self.wish.auto.read()?;
+        let whole = node.clone();
         self.narrow_auto(&mut node, &asked);
         match node.targets().is_empty() {
             false => Ok(node),
-            true => {
-                let place = self.wish.auto.plugins.first().map_or(MODELS, |(place, _)| place);
-                Err(wrong(place, "leaves none of the models that the route may choose from"))
-            }
+            true => Err(self.left_none(&whole.targets(), &asked)),
         }
+    }
+
+    /// Which bound leaves no model: one that does so by itself, else the first that does behind those before it.
+    fn left_none(&self, targets: &[&Target], asked: &Asked) -> Error {
+        let keeps = |bounds: &[(String, Bound)]| {
+            targets.iter().any(|target| bounds.iter().all(|(_, bound)| self.is_within(bound, target)))
+        };
+        if let Some((place, _)) = asked.bounds.iter().find(|bound| !keeps(std::slice::from_ref(bound))) {
+            return wrong(place, "leaves none of the models that the route may choose from");
+        }
+        let mut bounds = asked.bounds.iter().enumerate();
+        let last = bounds.find(|(index, _)| !keeps(asked.bounds.get(..=*index).unwrap_or_default()));
+        let place = last.map_or(MODELS, |(_, (place, _))| place);
+        wrong(place, "leaves none of the models that the route, and what the request says before it, allow")
     }
 
     /// What was said of the choice of models and does nothing: nothing of it is read where none is chosen.
@@ -221,20 +256,21 @@ impl Resolving<'_> {
             group.members.iter_mut().for_each(|member| self.narrow_auto(&mut member.node, asked));
             return;
         };
-        *auto = Auto::asked(*auto, asked.tradeoff, asked.tier_min);
-        let mut is_allowed = |target: &Target| self.is_allowed(target, asked);
+        *auto = Auto::asked(*auto, asked.tradeoff.as_ref().map(|(_, tradeoff)| *tradeoff), asked.tier_min);
+        let mut is_allowed = |target: &Target| asked.bounds.iter().all(|(_, bound)| self.is_within(bound, target));
         let kept = members.iter().filter_map(|member| {
             Some(Member { node: narrow::keep(&member.node, &mut is_allowed)?, weight: member.weight })
         });
         *members = kept.collect();
     }
 
-    fn is_allowed(&self, target: &Target, asked: &Asked) -> bool {
+    fn is_within(&self, bound: &Bound, target: &Target) -> bool {
         let is = |pattern: &Glob| matches_model(pattern, &target.choice.provider, &target.choice.model);
-        let limit = asked.price_max.map(|limit| (Dimension::Input, limit));
-        asked.allowed.iter().all(|list| list.iter().any(is))
-            && !asked.excluded.iter().any(is)
-            && self.costs_at_most(target, limit.iter())
+        match bound {
+            Bound::Allowed(patterns) => patterns.iter().any(is),
+            Bound::Excluded(patterns) => !patterns.iter().any(is),
+            Bound::Price(limit) => self.costs_at_most(target, [(Dimension::Input, *limit)].iter()),
+        }
     }
 }
 
@@ -252,6 +288,21 @@ mod tests {
         wish.read()
     }
 
+    fn tradeoff(asked: &Asked) -> Option<Tradeoff> {
+        asked.tradeoff.as_ref().map(|(_, tradeoff)| *tradeoff)
+    }
+
+    /// The bounds of names, in words.
+    fn told(asked: &Asked) -> Vec<String> {
+        let joined = |patterns: &[Glob]| patterns.iter().map(Glob::as_str).collect::<Vec<_>>().join(",");
+        let told = |(place, bound): &(String, Bound)| match bound {
+            Bound::Allowed(patterns) => format!("{place} {}", joined(patterns)),
+            Bound::Excluded(patterns) => format!("{place} not {}", joined(patterns)),
+            Bound::Price(_) => place.clone(),
+        };
+        asked.bounds.iter().map(told).collect()
+    }
+
     fn mistake(plugins: &str) -> String {
         read(plugins).err().unwrap().message.into_owned()
     }
@@ -263,23 +314,35 @@ mod tests {
                  "cost_quality_tradeoff":3,"pin_model":true,"new":1}]"#,
         )
         .unwrap();
-        assert_eq!((asked.tradeoff, asked.tier_min), (Tradeoff::new(3), None));
-        assert!(asked.allowed[0][0].matches("anthropic/claude") && asked.excluded[0].matches("gpt-5-mini"));
+        assert_eq!((tradeoff(&asked), asked.tier_min), (Tradeoff::new(3), None));
+        let bounds = ["plugins[0].allowed_models anthropic/*", "plugins[0].excluded_models not *-mini"];
+        assert_eq!(told(&asked), bounds);
         assert_eq!(asked.idle, ["plugins[0].pin_model", "plugins[0].new"]);
+        let off = read(r#"[{"id":"auto-router","enabled":false,"allowed_models":["a"]}]"#).unwrap();
+        assert!(off.bounds.is_empty());
+    }
+
+    #[test]
+    fn of_two_trade_offs_the_one_that_does_not_count_is_told() {
         let tier = read(r#"[{"id":"auto-router","cost_quality_tradeoff":9,"cost_tier":"max"}]"#).unwrap();
-        assert_eq!(tier.tradeoff, Some(Tradeoff::MIN), "the tier counts before the number");
-        assert!(read(r#"[{"id":"auto-router","enabled":false,"allowed_models":["a"]}]"#).unwrap().allowed.is_empty());
+        assert_eq!(tradeoff(&tier), Some(Tradeoff::MIN), "the tier counts before the number");
+        assert_eq!(tier.idle, ["plugins[0].cost_quality_tradeoff"]);
+        let two = r#"[{"id":"auto-router","cost_quality_tradeoff":9},{"id":"auto-router"},{"id":"pareto-router"}]"#;
+        let two = read(two).unwrap();
+        assert_eq!((tradeoff(&two), two.tier_min), (Some(Tradeoff::MAX), Some(Tier::Flagship)));
+        assert_eq!(two.idle, ["plugins[0].cost_quality_tradeoff"]);
     }
 
     #[test]
     fn the_pareto_router_is_the_cheapest_of_a_tier_or_the_best_below_a_price() {
         let asked = |more: &str| read(&format!(r#"[{{"id":"pareto-router"{more}}}]"#)).unwrap();
-        assert_eq!((asked("").tradeoff, asked("").tier_min), (Some(Tradeoff::MAX), Some(Tier::Flagship)));
+        assert_eq!((tradeoff(&asked("")), asked("").tier_min), (Some(Tradeoff::MAX), Some(Tier::Flagship)));
         assert_eq!(asked(r#","min_coding_score":0.5"#).tier_min, Some(Tier::Standard));
         assert_eq!(asked(r#","min_coding_score":0.1"#).tier_min, Some(Tier::Small));
         let capped = asked(r#","max_price":5,"min_coding_score":0.9"#);
-        assert_eq!((capped.price_max, capped.tier_min), (Rate::per_million("5").ok(), None));
-        assert_eq!(capped.tradeoff, Some(Tradeoff::MIN));
+        assert!(matches!(capped.bounds[..], [(_, Bound::Price(limit))] if Rate::per_million("5") == Ok(limit)));
+        assert_eq!((tradeoff(&capped), capped.tier_min), (Some(Tradeoff::MIN), None));
+        assert_eq!(capped.idle, ["plugins[0].min_coding_score"], "the price says which are good enough");
     }
 
     #[test]
@@ -305,7 +368,6 @@ mod tests {
         wish.allow(MODELS, "gpt-*, claude-*");
         wish.allow(PROVIDERS, "openai");
         let asked = wish.read().unwrap();
-        let all: Vec<Vec<_>> = asked.allowed.iter().map(|list| list.iter().map(Glob::as_str).collect()).collect();
-        assert_eq!(all, [vec!["gpt-*", "claude-*"], vec!["openai/*"]]);
+        assert_eq!(told(&asked), ["cf-aig-allowed-models gpt-*,claude-*", "cf-aig-allowed-providers openai/*"]);
     }
 }
