@@ -9,7 +9,7 @@ use std::sync::Arc;
 use regex::{Regex, RegexBuilder};
 use serde_json::{Map, Value};
 
-use crate::expression::{Expression, Failure};
+use crate::expression::{Expression, Failure, Taken};
 
 /// Longer patterns are refused.
 const PATTERN_CHARS_MAX: usize = 1_000;
@@ -22,6 +22,11 @@ const DEPTH_MAX: usize = 16;
 pub trait Facts {
     /// The value at a path: `metadata.plan`, `params.temperature`, `url.pathname`, `tags`, `batch_size`.
     fn fact(&self, path: &str) -> Option<Cow<'_, Value>>;
+
+    /// Where the steps are counted that expressions take, if there is a bound to those of all of them together.
+    fn taken(&self) -> Option<&Taken> {
+        None
+    }
 }
 
 /// A condition on a request.
@@ -192,8 +197,16 @@ pub(crate) fn regex(text: &str) -> Result<Regex, Mistake> {
         return Err(Mistake(format!("the pattern is longer than {PATTERN_CHARS_MAX} characters")));
     }
     let built = RegexBuilder::new(text).size_limit(PATTERN_BYTES_MAX).build();
-    built.map_err(|_| {
-        Mistake("the pattern is not a regular expression without look-around and back-references".to_owned())
+    built.map_err(|error| {
+        Mistake(match error {
+            regex::Error::CompiledTooBig(max) => {
+                format!(
+                    "the pattern takes more than {} KiB when it is compiled; its repetitions are too long",
+                    max / 1_024
+                )
+            }
+            _ => "the pattern is not a regular expression without look-around and back-references".to_owned(),
+        })
     })
 }
 
@@ -335,7 +348,7 @@ mod tests {
             (json!({"metadata.x": {"$in": "a"}}), "needs a list"),
             (json!({"metadata.x": {"$gt": "much"}}), "needs a number"),
             (json!({"metadata.x": {"$regex": "("}}), "regular expression"),
-            (json!({"metadata.x": {"$regex": "a{1000}{1000}{1000}"}}), "regular expression"),
+            (json!({"metadata.x": {"$regex": "a{1000}{1000}{1000}"}}), "repetitions are too long"),
             (json!({"$or": {}}), "needs a list"),
         ] {
             let Mistake(why) = Query::read(&query).unwrap_err();

@@ -6,19 +6,25 @@
 //! is bounded, whatever the request looks like.
 
 mod budget;
+mod functions;
+mod kind;
+mod pattern;
 mod read;
 mod seen;
 mod words;
 
 use std::fmt;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
-use cel::common::types::{CelBool, CelString, STRING_TYPE, Type};
-use cel::common::value::{CowVal, StaticVal, Val};
-use cel::{Context, Env, ExecutionError, IdedExpr, Value};
-use regex::Regex;
+use cel::common::types::CelBool;
+use cel::{Context, ExecutionError, IdedExpr, Value};
+
+pub use budget::Taken;
 
 use crate::condition::Facts;
+use budget::{BUDGET_TYPE, Budget, STEPS_MAX, STEPS_MAX_TOGETHER};
+use functions::ENVIRONMENT;
+use pattern::Pattern;
 use seen::Seen;
 
 /// A condition that is written as an expression.
@@ -53,21 +59,6 @@ struct Name {
     is_presence: bool,
 }
 
-/// What `matches` looks for.
-#[derive(Debug, Clone)]
-struct Pattern(Regex);
-
-static PATTERN_TYPE: Type = Type::new_unspecified_type("pattern");
-
-/// The functions that expressions may call.
-static ENVIRONMENT: LazyLock<Arc<Env>> = LazyLock::new(|| {
-    let mut environment = Env::stdlib();
-    let arguments = vec![PATTERN_TYPE.to_owned()];
-    let added = environment.add_member_overload("matches", "string_matches_pattern", STRING_TYPE, arguments, matches);
-    debug_assert!(added.is_ok(), "the library's own `matches` is a feature that is off");
-    Arc::new(environment)
-});
-
 impl Expression {
     /// Reads an expression.
     ///
@@ -83,13 +74,22 @@ impl Expression {
     /// Why that cannot be said: what it asks for is not there or of another type, or it would take too long.
     pub fn evaluate(&self, facts: &dyn Facts) -> Result<bool, Failure> {
         let found: Vec<_> = self.names.iter().map(|name| facts.fact(&name.path)).collect();
-        let seen = Seen::new(&self.names, &found, &self.patterns);
+        let together = facts.taken();
+        let steps = together.map_or(STEPS_MAX, Taken::left);
+        let budget = Budget::new(steps);
+        let seen = Seen::new(&self.names, &found, &self.patterns, budget.clone());
         let mut context = Context::with_env(Arc::clone(&ENVIRONMENT));
         context.set_variable_resolver(&seen);
         let result = Value::resolve_val(&self.tree, &context);
-        if seen.is_exhausted() {
+        let left = budget.left();
+        if let Some(together) = together {
+            together.add(steps - left.max(0));
+        }
+        if left < 0 {
             // Whatever came of it: a part of it may have given up.
-            return Err(Failure(format!("it takes more than {} steps", budget::STEPS_MAX)));
+            let what = if steps == STEPS_MAX { "it takes" } else { "all expressions together take" };
+            let max = if steps == STEPS_MAX { STEPS_MAX } else { STEPS_MAX_TOGETHER };
+            return Err(Failure(format!("{what} more than {max} steps")));
         }
         let result = result.map_err(|error| failure(&error))?;
         let holds = result.downcast_ref::<CelBool>().map(|holds| *holds.inner());
@@ -104,7 +104,9 @@ fn failure(error: &ExecutionError) -> Failure {
         ExecutionError::NoSuchKey(_) => "an object has no such member".to_owned(),
         ExecutionError::IndexOutOfBounds(_) => "a list has no such item".to_owned(),
         ExecutionError::NoSuchOverload(of) => {
-            format!("{} is nothing for ({})", of.function(), of.argument_types().join(", "))
+            let of_people = |kind: &&String| *kind != BUDGET_TYPE.name();
+            let kinds: Vec<_> = of.argument_types().iter().filter(of_people).cloned().collect();
+            format!("{} is nothing for ({})", of.function(), kinds.join(", "))
         }
         ExecutionError::DivisionByZero(_) | ExecutionError::RemainderByZero(_) => "it divides by zero".to_owned(),
         ExecutionError::Overflow(..) => "a number is too large".to_owned(),
@@ -112,36 +114,6 @@ fn failure(error: &ExecutionError) -> Failure {
         _ => "values are of other types than it needs".to_owned(),
     })
 }
-
-#[expect(clippy::needless_pass_by_value, reason = "the library gives its functions their arguments so")]
-fn matches<'b, 'v>(arguments: Vec<CowVal<'b, 'v>>) -> Result<CowVal<'b, 'v>, ExecutionError> {
-    let text = arguments.first().and_then(|text| text.downcast_ref::<CelString>());
-    let pattern = arguments.get(1).and_then(|pattern| pattern.downcast_ref::<Pattern>());
-    match (text, pattern) {
-        (Some(text), Some(Pattern(pattern))) => Ok(CowVal::owned(CelBool::from(pattern.is_match(text.inner())))),
-        _ => Err(ExecutionError::function_error("matches", "needs a text and a pattern")),
-    }
-}
-
-impl Val for Pattern {
-    fn get_type(&self) -> &Type {
-        &PATTERN_TYPE
-    }
-
-    fn cel_type() -> &'static Type {
-        &PATTERN_TYPE
-    }
-
-    fn clone_as_boxed<'v>(&self) -> Box<dyn Val + 'v> {
-        Box::new(self.clone())
-    }
-
-    fn as_any(&self) -> Option<&dyn std::any::Any> {
-        Some(self)
-    }
-}
-
-impl StaticVal for Pattern {}
 
 impl fmt::Debug for Expression {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

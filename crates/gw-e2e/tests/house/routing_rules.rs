@@ -188,3 +188,40 @@ async fn an_expression_may_ask_who_asks_and_when() {
     assert_eq!((keyed.status, &keyed.json()["error"]["code"]), (403, &json!("denied_by_rule")));
     assert_eq!(gateway.chat(chat("m")).await.status, 200, "who has no key fails the condition");
 }
+
+#[tokio::test]
+async fn a_rule_whose_types_can_never_fit_is_a_mistake_with_its_line_and_place() {
+    let upstream = Upstream::always(json_answer(CHAT_ANSWER)).await;
+    for (expression, said) in [
+        ("!request.model", "`request.model` is a text, and `!` takes true or false"),
+        ("request.model == 1", "in `request.model == 1`, a text and a whole number stand on the sides of `==`"),
+    ] {
+        let rules = format!("    - {{ name: never, condition: {{ expression: '{expression}' }}, action: deny }}\n");
+        let text = text(&upstream, &rules);
+        let line = text.lines().position(|line| line.contains("never")).unwrap() + 1;
+        let finished = Launch::with(&text).argument("check").finish().await;
+        assert_eq!(finished.code, Some(1));
+        let found = finished.log.lines().find(|line| line.contains(said));
+        assert!(found.is_some_and(|found| found.contains(&format!(":{line}:"))), "{}", finished.log);
+    }
+}
+
+/// How long a rule looks for a pattern must not be decided by a stranger.
+#[tokio::test]
+async fn expressions_give_up_on_a_text_that_takes_them_too_long() {
+    let (gateway, _upstream) = ruled(
+        r#"
+    - { name: slow, condition: { expression: 'params.messages.exists(m, m.content.matches("(x{1,30}){1,30}y"))' }, action: deny }
+"#,
+    )
+    .await;
+    let large = json!({ "model": "m", "messages": [{ "role": "user", "content": "x".repeat(1 << 20) }] }).to_string();
+    let plan = gateway.post("/gateway/plan", &large).await;
+    let rules = &plan.json()["rules"];
+    assert_eq!(
+        rules,
+        &json!([{ "name": "slow", "action": "deny", "log_only": false, "failed": "it takes more than 50000 steps" }])
+    );
+    let small = json!({ "model": "m", "messages": [{ "role": "user", "content": "xy" }] }).to_string();
+    assert_eq!(gateway.chat(&small).await.status, 403);
+}

@@ -6,6 +6,7 @@ use std::cell::OnceCell;
 use gw_core::{Error, ErrorCode, Operation};
 use gw_dialects::head::Head;
 use gw_policy::condition::Facts;
+use gw_policy::expression::Taken;
 use gw_runtime::clock::Clock;
 use http::{HeaderMap, HeaderValue};
 use serde_json::{Map, Value};
@@ -33,6 +34,7 @@ pub(crate) struct RequestFacts<'a> {
     said: &'a Said,
     asked: Option<Asked<'a>>,
     read: Read,
+    taken: Taken,
 }
 
 /// Who asks, where and when, as far as the request does not say.
@@ -59,7 +61,7 @@ impl<'a> RequestFacts<'a> {
         if call.headers.get(BATCH_SIZE).is_some_and(|value| !is_number(value)) {
             return Err(Error::new(ErrorCode::InvalidRequest, "`x-gateway-batch-size` must be a whole number"));
         }
-        Ok(Self { call, head, said: &NOTHING, asked: None, read: Read::default() })
+        Ok(Self { call, head, said: &NOTHING, asked: None, read: Read::default(), taken: Taken::default() })
     }
 
     /// The same, with what the routing that the request brings says of it.
@@ -183,6 +185,10 @@ impl Facts for RequestFacts<'_> {
             ("key", "") => self.asked.as_ref()?.key_name.map(|name| Cow::Owned(Value::from(name))),
             _ => None,
         }
+    }
+
+    fn taken(&self) -> Option<&Taken> {
+        Some(&self.taken)
     }
 }
 

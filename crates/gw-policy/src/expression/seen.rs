@@ -10,9 +10,10 @@ use cel::common::value::{CowVal, Val};
 use cel::context::VariableResolver;
 use serde_json::Value;
 
+use super::Name;
 use super::budget::{self, Budget, STEPS_MAX};
-use super::words::{PATTERN, TURN};
-use super::{Name, Pattern};
+use super::pattern::Pattern;
+use super::words::{BUDGET, PATTERN, TURN};
 
 static TRUE: CelBool = CelBool::TRUE;
 static FALSE: CelBool = CelBool::FALSE;
@@ -33,15 +34,15 @@ struct Fact<'f> {
 
 impl<'f> Seen<'f> {
     /// The facts that were found for the names, in their order.
-    pub(super) fn new(names: &'f [Name], found: &'f [Option<Cow<'f, Value>>], patterns: &'f [Pattern]) -> Self {
+    pub(super) fn new(
+        names: &'f [Name],
+        found: &'f [Option<Cow<'f, Value>>],
+        patterns: &'f [Pattern],
+        budget: Budget,
+    ) -> Self {
         let facts = names.iter().zip(found);
         let facts = facts.map(|(name, found)| Fact { name, found: found.as_deref(), told: OnceLock::new() });
-        Self { facts: facts.collect(), patterns, budget: Budget::new() }
-    }
-
-    /// Whether the expression took more steps than it may.
-    pub(super) fn is_exhausted(&self) -> bool {
-        self.budget.is_exhausted()
+        Self { facts: facts.collect(), patterns, budget }
     }
 
     fn fact(&self, ident: &str) -> Option<CowVal<'_, '_>> {
@@ -64,6 +65,9 @@ impl VariableResolver for Seen<'_> {
     fn resolve<'b>(&'b self, variable: &str) -> Option<CowVal<'b, 'b>> {
         if variable == TURN {
             return self.budget.take(1).then_some(CowVal::Borrowed(&TRUE));
+        }
+        if variable == BUDGET {
+            return Some(CowVal::Borrowed(&self.budget));
         }
         if let Some(number) = variable.strip_prefix(PATTERN) {
             let pattern = self.patterns.get(number.parse::<usize>().ok()?)?;

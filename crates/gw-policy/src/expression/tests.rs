@@ -91,7 +91,7 @@ fn an_expression_that_fails_says_why_and_quotes_nothing_of_the_request() {
         ("metadata.plan.price > 1", "an object has no such member"),
         ("params.messages[7].role == \"user\"", "a list has no such item"),
         ("metadata.age > 40", "_>_ is nothing for (string, int)"),
-        ("request.model + 1 == \"x\"", "values are of other types than it needs"),
+        ("metadata.team + params.max_tokens == \"x\"", "values are of other types than it needs"),
         ("request.batch_size / 0 == 1", "it divides by zero"),
         ("request.batch_size * 9223372036854775807 > 1", "a number is too large"),
         ("int(metadata.team) > 1", "int is nothing for what it is given"),
@@ -121,15 +121,15 @@ fn what_is_no_expression_is_refused_and_says_what_to_do() {
         ("size(request.tags, 1) > 1", "`size` is not called so", "size(x) or x.size()"),
         ("request.model.matches(metadata.pattern)", "is not written out", "in quotes"),
         ("request.model.matches(\"(\")", "regular expression", "in quotes"),
-        ("request.model.matches(\"a{1000}{1000}{1000}\")", "regular expression", "in quotes"),
+        ("request.model.matches(\"a{1000}{1000}{1000}\")", "its repetitions are too long", "in quotes"),
         ("A{b: 1} == 1", "makes an object of a type", "a map"),
-        ("\"yes\"", "it is a text", "compare it"),
-        ("1 + 1", "it is a value", "compare it"),
-        ("request.model", "it is a value", "compare it"),
-        ("size(request.tags)", "it is a value", "compare it"),
-        ("request.tags.filter(t, true)", "it is a list", "compare it"),
-        ("request.stream ? \"a\" : true", "it is a text", "compare it"),
-        ("metadata", "it is an object", "compare it"),
+        ("\"yes\"", "`\"yes\"` is a text", "compare it"),
+        ("1 + 1", "`1 + 1` is a whole number", "compare it"),
+        ("request.model", "`request.model` is a text", "compare it"),
+        ("size(request.tags)", "`size(request.tags)` is a whole number", "compare it"),
+        ("request.tags.filter(t, true)", "is a list", "compare it"),
+        ("request.stream ? \"a\" : true", "`request.stream ? … : …` is a text or true or false", "one kind"),
+        ("metadata", "`metadata` is an object", "compare it"),
         ("a.?b", "unsupported", ""),
     ] {
         let mistake = Expression::read(text).expect_err(text);
@@ -189,6 +189,124 @@ fn however_large_the_request_an_expression_gives_up_after_some_steps() {
         assert!(why.contains("more than 50000 steps"), "{text}: {why}");
     }
     assert_eq!(evaluate("size(params.some) == 5000 && params.some.all(a, a.number >= 0)", &large), Ok(true));
+}
+
+#[test]
+fn what_can_never_fit_is_refused_with_its_place() {
+    for (text, what) in [
+        ("request.model && true", "`request.model` is a text, and `&&` takes true or false"),
+        ("!request.model", "`request.model` is a text, and `!` takes true or false"),
+        ("request.batch_size > \"1\"", "in `request.batch_size > \"1\"`, a whole number and a text"),
+        ("2 > 1 > 0", "in `2 > 1 > 0`, true or false and a whole number"),
+        ("\"a\"*3 == \"aaa\"", "`\"a\"` is a text, and `*` takes a whole number"),
+        ("request.model.startsWith(1)", "`1` is a whole number, and `startsWith` takes a text"),
+        ("size(request.batch_size) > 1", "`request.batch_size` is a whole number, and `size` takes a text"),
+        ("request.model == 1", "in `request.model == 1`, a text and a whole number"),
+        ("request.tags == \"x\"", "in `request.tags == \"x\"`, a list and a text"),
+        ("request.model == null", "a text and null"),
+        ("\"x\" in request.model", "`request.model` is a text, and `in` takes a list or an object"),
+        ("request.model in [\"a\", 1]", "in `request.model in [\"a\", 1]`, a text and a whole number"),
+        ("request.batch_size + 1.5 > 2", "a whole number and a number with a fraction"),
+        ("request.batch_size % 1.5 > 2", "`1.5` is a number with a fraction, and `%` takes"),
+        ("-request.model == \"x\"", "`request.model` is a text, and `-` takes"),
+        ("headers[\"x-age\"] > 40", "in `headers.x-age > 40`, a text and a whole number"),
+        ("request.tags < [1]", "`request.tags` is a list, and `<` takes"),
+        ("request.tags[\"a\"] == 1", "`\"a\"` is a text, and `[…]` takes"),
+        ("request.model.matches(\"a\").size() == 1", "is true or false, and `size` takes"),
+        ("request.batch_size.matches(\"1\")", "`request.batch_size` is a whole number, and `matches` takes a text"),
+        ("request.model.name == 1", "`request.model` is a text, which has no members"),
+        ("request.model.exists(c, c == \"x\")", "`request.model` is a text, which has no items"),
+        ("request.tags.exists(t, request.model)", "`request.model` is a text, and `||` takes true or false"),
+        ("request.tags.all(t, !(has(params.a) + 1))", "`has(params.a)` is true or false, and `+` takes"),
+        ("int(request.tags) == 1", "`request.tags` is a list, and `int` takes"),
+        ("(params.a + \"x\") && true", "`params.a + \"x\"` is a text, and `&&` takes true or false"),
+        ("(request.stream ? 1 : 2) == \"x\"", "in `request.stream ? 1 : 2 == \"x\"`, a whole number and a text"),
+        ("type(params.a) == \"list\"", "in `type(params.a) == \"list\"`, a type and a text"),
+        ("(", "expecting expression"),
+        ("true && é", "column 9 of it: unexpected character"),
+        ("optional.of(1) == 1", "there is no `optional`"),
+    ] {
+        let mistake = Expression::read(text).expect_err(text);
+        assert!(mistake.what.contains(what), "{text}: {mistake:?}");
+        assert!(!mistake.what.contains("attempt limit") && !mistake.help.is_empty(), "{text}: {mistake:?}");
+    }
+    for deep in [format!("{}1{} == 1", "size([".repeat(40), "])".repeat(40)), "[".repeat(2_000)] {
+        let mistake = Expression::read(&deep).expect_err(&deep);
+        assert!(mistake.what.contains("more than 32 deep"), "{mistake:?}");
+    }
+}
+
+#[test]
+fn what_only_a_request_tells_is_taken_as_it_is() {
+    for text in [
+        "params.a && !metadata.b || params.c > \"x\" || params.c > 1",
+        "request.user == \"x\" || request.user == 7",
+        "metadata.age == 41 || metadata.age == \"41\"",
+        "params.a + 1 > params.b * 2.5",
+        "request.batch_size == 1.0 && request.batch_size > 1u && params.a == null",
+        "request.tags.exists(t, t == \"x\" || t > 1)",
+        "request.tags.exists(metadata, metadata == \"eu\")",
+        "params.a[0].b in params.c && params.a.size() > 1",
+    ] {
+        let _ = Expression::read(text).unwrap_or_else(|mistake| panic!("{text}: {mistake:?}"));
+    }
+}
+
+/// Looking for a pattern takes longer than looking at a text, by how much of it is repeated.
+#[test]
+fn a_pattern_takes_steps_by_what_it_costs() {
+    let text = |kib: usize| {
+        let mut large = request();
+        large.0["params"]["messages"] = json!([{ "role": "user", "content": "x".repeat(kib * 1_024) }]);
+        large
+    };
+    let asking = |pattern: &str| format!("params.messages.exists(m, m.content.matches({pattern:?}))");
+    let plain = asking(r"(?i)\b(secret|confidential)\s+(project|code)\b");
+    let card = asking(r"(?-u:\b)(?:[0-9][ -]*){13,16}(?-u:\b)");
+    assert_eq!(evaluate(&plain, &text(1_000)), Ok(false));
+    assert_eq!(evaluate(&card, &text(300)), Ok(false));
+    for (slow, kib) in [(plain, 20_000), (card, 20_000), (asking("(x{1,30}){1,30}y"), 100), (asking("x.{500}y"), 200)] {
+        let Failure(why) = evaluate(&slow, &text(kib)).expect_err(&slow);
+        assert!(why.contains("more than 50000 steps"), "{slow}: {why}");
+    }
+}
+
+#[test]
+fn what_a_variable_of_a_macro_holds_is_counted_wherever_it_is_looked_at() {
+    let mut large = request();
+    large.0["params"]["messages"] = json!([{ "content": "x".repeat(2 << 20) }]);
+    for look in ["!m.content.contains(\"y\")", "m.content + \"a\" != \"\"", "size(m) > 0"] {
+        let text = format!("params.messages.all(m, [{}].all(c, {look}))", ["1"; 60].join(", "));
+        let Failure(why) = evaluate(&text, &large).expect_err(&text);
+        assert!(why.contains("more than 50000 steps"), "{text}: {why}");
+    }
+}
+
+/// What counts the steps of all expressions.
+struct Together(Request, Taken);
+
+impl Facts for Together {
+    fn fact(&self, path: &str) -> Option<Cow<'_, Value>> {
+        self.0.fact(path)
+    }
+
+    fn taken(&self) -> Option<&Taken> {
+        Some(&self.1)
+    }
+}
+
+#[test]
+fn all_expressions_of_a_request_together_have_a_bound() {
+    let mut large = request();
+    large.0["params"]["some"] = (0..60_000).map(|number| json!(number)).collect();
+    let request = Together(large, Taken::default());
+    let (slow, quick) =
+        (Expression::read("size(params.some) > 1").unwrap(), Expression::read("request.stream").unwrap());
+    for _ in 0..4 {
+        assert_eq!(slow.evaluate(&request), Err(Failure("it takes more than 50000 steps".to_owned())));
+    }
+    let together = Err(Failure("all expressions together take more than 200000 steps".to_owned()));
+    assert_eq!((slow.evaluate(&request), quick.evaluate(&request)), (together.clone(), together));
 }
 
 const PIECES: &[&str] = &[
