@@ -8,6 +8,7 @@
 //! It stands for a tree of targets. Most trees are one target; where several providers serve a model, they are a group
 //! that is tried as `routing` says.
 
+mod endings;
 mod references;
 mod serving;
 mod versions;
@@ -345,7 +346,7 @@ impl Models {
         {
             let named = self.named(provider);
             if !named.is_empty() {
-                let serving: Vec<_> = named.into_iter().filter(|index| self.providers[*index].serves(model)).collect();
+                let serving: Vec<_> = named.into_iter().filter(|index| self.serves(*index, model)).collect();
                 return match serving.is_empty() {
                     false => {
                         self.pick(&serving, model, prefer, true, settings).map(|node| node.map(&mut spelled_as_there))
@@ -360,6 +361,11 @@ impl Models {
             return Err(self.not_found(name));
         }
         self.pick(&candidates, name, prefer, false, settings)
+    }
+
+    /// Whether a provider that was named serves a model of this name.
+    fn serves(&self, index: ProviderIndex, model: &str) -> bool {
+        self.providers.get(index).is_some_and(|one| one.serves(model) && !endings::is_unknown(one, model))
     }
 
     /// The providers that a reference means: the one of that name, else all of that type, by priority.
@@ -420,7 +426,7 @@ impl Models {
     }
 
     fn not_found(&self, name: &str) -> Error {
-        let near = self.near(name);
+        let near = Some(self.near_ending(name)).filter(|near| !near.is_empty()).unwrap_or_else(|| self.near(name));
         let shown: String = name.chars().take(100).flat_map(char::escape_default).collect();
         let mut message = format!("the model \"{shown}\" is not served by any configured provider");
         match near.as_slice() {

@@ -40,7 +40,7 @@ const MEMBERS: [(&str, &str); 12] = [
     (MODELS, "it is no list of models"),
     ("provider", "it is no object"),
     ("transforms", "the gateway does not change conversations"),
-    ("plugins", "the gateway has no plugins"),
+    ("plugins", "here there are `web` and, where a route chooses the model, the routers'"),
     ("route", "it is no text"),
     ("preset", "it is no text"),
     ("session_id", "the gateway does not route by it"),

@@ -261,8 +261,7 @@ fn write(tool: &Tool, losses: &mut Losses) -> Option<Value> {
         }
         Tool::BuiltIn(tool) if tool.family == FAMILY => Some(tool.value.clone()),
         Tool::BuiltIn(tool) => {
-            let kind = tool.value.get("type").and_then(Value::as_str).unwrap_or(UNTYPED);
-            let param = format!("tools[].{kind}");
+            let param = param(tool);
             let written = match tool.kind {
                 BuiltIn::WebSearch => web_search(tool, losses),
                 BuiltIn::CodeExecution => json!({"type": "code_interpreter", "container": {"type": "auto"}}),
@@ -277,6 +276,17 @@ fn write(tool: &Tool, losses: &mut Losses) -> Option<Value> {
             Some(written)
         }
     }
+}
+
+/// Where a client said another's tool.
+fn param(tool: &BuiltInTool) -> String {
+    let kind = tool.value.get("type").and_then(Value::as_str);
+    if kind.is_none() && tool.kind == BuiltIn::WebSearch && tool.family == Family::OpenAiChat {
+        return search::param(tool).to_owned();
+    }
+    // Google's tools have no type: their only member says what they are.
+    let member = tool.value.as_object().and_then(|members| members.keys().next()).map(String::as_str);
+    format!("tools[].{}", kind.or(member).unwrap_or(UNTYPED))
 }
 
 /// Another's search of the web.

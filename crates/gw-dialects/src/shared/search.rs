@@ -24,6 +24,14 @@ pub fn wanted(options: Map<String, Value>) -> BuiltInTool {
     BuiltInTool { kind: BuiltIn::WebSearch, family: Family::Gateway, value: Value::Object(options) }
 }
 
+/// Where a client said a search: as a tool, or in OpenAI's older format as a member of its own.
+pub(crate) fn param(tool: &BuiltInTool) -> &'static str {
+    match tool.family == Family::OpenAiChat && tool.value.get("type").is_none() {
+        true => "web_search_options",
+        false => "tools[].web_search",
+    }
+}
+
 /// What a search is to keep to.
 #[derive(Debug, Default)]
 pub(crate) struct SearchOptions(Map<String, Value>);

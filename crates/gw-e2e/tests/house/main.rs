@@ -115,6 +115,7 @@ mod stream_ends;
 #[cfg(test)]
 mod stream_faults;
 #[cfg(test)]
+mod suffixes;
 mod threads;
 #[cfg(test)]
 mod times;

@@ -138,7 +138,14 @@ async fn the_plugin_says_what_the_search_is_to_keep_to_and_what_nobody_else_can_
     let off = r#""plugins":[{"id":"web","enabled":false}],"#;
     gateway.chat(with("claude-sonnet-4-5-20250929", off)).await;
     assert_eq!(claude.requests()[1].json().get("tools"), None, "a plugin that is off is no wish");
-    for wrong in [r#""plugins":["web"],"#, r#""plugins":[{"id":"web","max_uses":"two"}],"#] {
+    for wrong in [
+        r#""plugins":["web"],"#,
+        r#""plugins":"web","#,
+        r#""plugins":{},"#,
+        r#""plugins":7,"#,
+        r#""plugins":[{"id":"web","max_uses":"two"}],"#,
+        r#""plugins":[{"id":"web","user_location":{"country":5}}],"#,
+    ] {
         gateway.chat(with("gpt-5", wrong)).await.assert_error(400, "invalid_request");
     }
 }
@@ -221,4 +228,60 @@ async fn openrouter_is_told_in_its_own_words_wherever_the_name_leads_to_it() {
     answer.assert_error(404, "model_not_found");
     assert!(answer.text().contains("reasoning_effort"), "{}", answer.text());
     assert_eq!(claude.requests().len(), 0);
+}
+
+#[tokio::test]
+async fn the_usual_names_of_models_that_search_are_known_to_as_their_dated_ones_are() {
+    let (claude, openai) = (answering(CLAUDE).await, answering(RESPONSES).await);
+    let text = format!(
+        "providers:\n{}{}",
+        of_type("anthropic", &claude, "/v1", "claude-sonnet-4-5, claude-haiku-4-5, claude-opus-4-5"),
+        of_type("openai", &openai, "/v1", "gpt-4o-mini, gpt-4.1"),
+    );
+    let gateway = Gateway::start(&config(&text)).await;
+    for model in ["claude-sonnet-4-5", "claude-haiku-4-5", "claude-opus-4-5", "gpt-4o-mini"] {
+        let answer = gateway.chat(chat(&format!("{model}:online"))).await;
+        assert_eq!(answer.status, 200, "{model}: {}", answer.text());
+        assert_eq!(sources(&answer.json()), ["https://news.example/1"], "{model}");
+    }
+    let asked = claude.requests().len();
+    let own = r#"{"model":"claude-sonnet-4-5:online","max_tokens":9,"messages":[{"role":"user","content":"news?"}],
+        "tools":[{"type":"web_search_20250305","name":"web_search","max_uses":1}]}"#;
+    let answer = gateway.post("/v1/messages", own).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert_eq!(
+        claude.requests()[asked].json()["tools"],
+        json!([{"type": "web_search_20250305", "name": "web_search", "max_uses": 1}])
+    );
+}
+
+#[tokio::test]
+async fn warnings_name_what_the_client_wrote_and_say_what_is_so() {
+    let (openai, gemini) = (answering(RESPONSES).await, answering(GEMINI).await);
+    let text = format!(
+        "providers:\n{}{}",
+        of_type("openai", &openai, "/v1", "gpt-4.1"),
+        of_type("gemini", &gemini, "/v1beta", "gemini-2.5-flash, gemini-3-flash-preview"),
+    );
+    let gateway = Gateway::start(&config(&text)).await;
+    let warned = async |model: &str, members: &str| {
+        let answer = gateway.chat(with(model, members)).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        answer.header("x-gateway-warnings").unwrap_or_default().to_owned()
+    };
+    let told = warned("gpt-4.1:online", r#""web_search_options":{},"#).await;
+    assert!(told.contains("web_search_options") && !told.contains("tools[]"), "{told}");
+    let told = warned("gpt-4.1", r#""plugins":[{"id":"webb"}],"#).await;
+    assert!(told.contains("plugins") && !told.contains("no plugins"), "{told}");
+    let told = warned("gpt-4.1", r#""plugins":[{"id":"web","foo":1}],"#).await;
+    assert!(told.contains("plugins.foo") && !told.contains("only OpenRouter"), "{told}");
+
+    let functions = r#""tools":[{"type":"function","function":{"name":"f","parameters":{"type":"object"}}}],"#;
+    for (model, both) in [("gemini-2.5-flash:online", false), ("gemini-3-flash-preview:online", true)] {
+        let asked = gemini.requests().len();
+        let told = warned(model, functions).await;
+        assert_eq!(told.contains("tools[].web_search"), !both, "{model}: {told}");
+        let tools = gemini.requests()[asked].json()["tools"].clone();
+        assert_eq!(tools.as_array().map(Vec::len), Some(if both { 2 } else { 1 }), "{model}: {tools}");
+    }
 }

@@ -7,7 +7,7 @@ use gw_policy::balance::Balance;
 use gw_policy::plan::{Group, Member, Node, Strategy};
 use gw_providers::catalog::{Kind, ProviderType};
 
-use super::{Choice, Models, ProviderIndex, Target, TargetSettings, by_priority, grouped, openrouter};
+use super::{Choice, Models, ProviderIndex, Target, TargetSettings, by_priority, endings, grouped, openrouter};
 use crate::snapshot::Provider;
 
 /// How sure it is that a provider serves a model; the surest first.
@@ -36,6 +36,9 @@ impl Models {
     fn claim(&self, provider: &Provider, name: &str, owners: &[&ProviderType]) -> Option<Claim> {
         if !provider.models.is_empty() {
             return provider.models.iter().any(|listed| **listed == *name).then_some(Claim::Listed);
+        }
+        if endings::is_unknown(provider, name) {
+            return None;
         }
         let known = |id: &str| owners.iter().position(|owner| owner.id == id);
         if let Some(at) = known(&provider.entry.id) {

@@ -19,7 +19,7 @@ use crate::engine::Engine;
 use crate::meter::Meter;
 use crate::outgoing;
 use crate::relay::{Asked, RelayCall, sent};
-use crate::routing::control;
+use crate::routing::control::{self, Behind};
 use crate::sending::provider_request_id;
 use crate::snapshot::Snapshot;
 
@@ -60,7 +60,10 @@ impl Engine {
         meter.request_body(0);
         meter.asked(call.model.as_deref(), true);
         let dialect = call.asked.dialect();
-        let resolved = self.prepare_first(snapshot, dialect.operation(), call.model.as_deref(), call.provider)?;
+        let mut model = call.model.clone();
+        let behind = Behind::take(snapshot, &mut model);
+        let mut resolved = self.prepare_first(snapshot, dialect.operation(), model.as_deref(), call.provider)?;
+        behind.follow(self, snapshot, dialect.operation(), &mut resolved, meter)?;
         meter.resolve(&resolved);
         let credential = dispatch::credential(&resolved.choice, call.foreign_key)?;
         let deadline = meter.started() + snapshot.relay.timeout;

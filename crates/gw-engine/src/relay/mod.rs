@@ -28,7 +28,7 @@ use crate::dispatch::{self, Attempt};
 use crate::engine::Engine;
 use crate::meter::Meter;
 use crate::reply::Reply;
-use crate::routing::control;
+use crate::routing::control::{self, Behind};
 use crate::sending::provider_request_id;
 use crate::snapshot::Snapshot;
 
@@ -126,10 +126,12 @@ impl Engine {
         };
         call.model = self.model(&call, &body)?;
         meter.asked(call.model.as_deref(), body.asks_for_stream());
+        let behind = Behind::take(snapshot, &mut call.model);
 
         let key_name = meter.key_name().cloned();
         let asker = Asker { key_name: key_name.as_ref(), shared: snapshot.relay.shared_storage };
-        let target = self.target(snapshot, &call, &body, asker)?;
+        let mut target = self.target(snapshot, &call, &body, asker)?;
+        behind.follow(self, snapshot, call.asked.dialect().operation(), &mut target.resolved, meter)?;
         meter.resolve(&target.resolved);
         custom_cost::priced_by_caller(call.headers, snapshot, meter)?;
         let credential = dispatch::credential(&target.resolved.choice, call.foreign_key)?;

@@ -62,8 +62,11 @@ const CAPABILITIES: &[(&str, &str)] = &[
     ("supports_response_schema", "structured_output"),
     ("supports_tool_choice", "tool_choice"),
     ("supports_function_calling", "tools"),
-    ("supports_web_search", "web_search"),
+    (SEARCHES, WEB_SEARCH),
 ];
+/// Their flag, and our word, for searching the web.
+const SEARCHES: &str = "supports_web_search";
+const WEB_SEARCH: &str = "web_search";
 
 /// Words in the name of a model that its maker calls smaller than another.
 const SMALLER: [&str; 10] = ["mini", "nano", "micro", "lite", "light", "small", "tiny", "flash", "haiku", "instant"];
@@ -88,7 +91,7 @@ pub(crate) fn entry(provider: &str, name: &str, one: &Published) -> Option<Entry
         cache_min_tokens: number("prompt_cache_min_tokens"),
         input,
         output,
-        can: capabilities(provider, name, one),
+        can: capabilities(provider, name, one, &price),
         deprecated: text("deprecation_date").map(str::to_owned),
         source: text("source").filter(|source| source.starts_with("https://")).map(str::to_owned),
         price,
@@ -158,12 +161,15 @@ fn modalities(one: &Published, operation: &str) -> (Vec<&'static str>, Vec<&'sta
     (told(&input), told(&output))
 }
 
-fn capabilities(provider: &str, name: &str, one: &Published) -> Vec<&'static str> {
+fn capabilities(provider: &str, name: &str, one: &Published, price: &Price) -> Vec<&'static str> {
     let flag = |key: &str| one.get(key).and_then(Value::as_bool);
     let mut can: Vec<_> =
         CAPABILITIES.iter().filter(|(key, _)| flag(key) == Some(true)).map(|(_, word)| *word).collect();
     if flag("supports_sampling_params") == Some(false) {
         can.push("no_sampling");
+    }
+    if flag(SEARCHES).is_none() && has_priced_search(provider, one, price) {
+        can.push(WEB_SEARCH);
     }
     let endpoints = one.get("supported_endpoints").and_then(Value::as_array);
     let speaks = |path: &str| endpoints.is_some_and(|paths| paths.iter().any(|said| said == path));
@@ -176,6 +182,28 @@ fn capabilities(provider: &str, name: &str, one: &Published) -> Vec<&'static str
     }
     can.sort_unstable();
     can
+}
+
+/// Whether a conversation's searches have a price, which says that there are searches. Not at Bedrock, whose entries repeat
+/// the prices of Anthropic's own API: the tool is not served there.
+fn has_priced_search(provider: &str, one: &Published, price: &Price) -> bool {
+    let is_priced = ["search", "searched_request"].iter().any(|dimension| price.rates.contains_key(dimension));
+    is_priced && provider != "bedrock" && one.contains_key("search_context_cost_per_query")
+}
+
+/// A name without a date searches the web if all do that have one: the price file does not say it of both.
+pub(crate) fn share_search(entries: &mut BTreeMap<String, Entry>) {
+    let mut by_plain: BTreeMap<String, bool> = BTreeMap::new();
+    for (name, entry) in entries.iter() {
+        for plain in undated(name) {
+            *by_plain.entry(plain).or_insert(true) &= entry.can.contains(&WEB_SEARCH);
+        }
+    }
+    for (plain, _) in by_plain.into_iter().filter(|(_, searches)| *searches) {
+        let Some(entry) = entries.get_mut(&plain).filter(|entry| !entry.can.contains(&WEB_SEARCH)) else { continue };
+        entry.can.push(WEB_SEARCH);
+        entry.can.sort_unstable();
+    }
 }
 
 /// Joins models that differ in nothing but the date or place in their names: the plainer name stays, the others become
@@ -196,19 +224,23 @@ pub(crate) fn join_twins(entries: &mut BTreeMap<String, Entry>) {
     }
 }
 
-/// Names that mean the same model, said more plainly: without its date, its region, the folder it is in.
-fn plainer(name: &str) -> impl Iterator<Item = String> {
-    const PLACES: [&str; 8] = ["us.", "eu.", "apac.", "global.", "au.", "jp.", "ca.", "us-gov."];
+/// A name without the date at its end.
+fn undated(name: &str) -> impl Iterator<Item = String> {
     let is_date = |end: &str| {
         let digits = end.bytes().filter(u8::is_ascii_digit).count();
         digits == 8 && end.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-')
     };
-    let cut = [11, 9].into_iter().filter_map(|length| {
+    [11, 9].into_iter().filter_map(move |length| {
         let (rest, end) = name.split_at_checked(name.len().checked_sub(length)?)?;
         (matches!(end.as_bytes().first(), Some(b'-' | b'@')) && is_date(end.get(1..)?)).then(|| rest.to_owned())
-    });
+    })
+}
+
+/// Names that mean the same model, said more plainly: without its date, its region, the folder it is in.
+fn plainer(name: &str) -> impl Iterator<Item = String> {
+    const PLACES: [&str; 8] = ["us.", "eu.", "apac.", "global.", "au.", "jp.", "ca.", "us-gov."];
     let here = PLACES.iter().filter_map(|place| name.strip_prefix(place)).map(str::to_owned);
     let folder = name.rsplit_once('/').map(|(_, last)| last.to_owned());
     let latest = name.strip_suffix("-latest").map(str::to_owned);
-    cut.chain(here).chain(folder).chain(latest).collect::<Vec<_>>().into_iter()
+    undated(name).chain(here).chain(folder).chain(latest).collect::<Vec<_>>().into_iter()
 }

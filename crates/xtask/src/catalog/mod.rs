@@ -54,6 +54,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         let path = folder.join(format!("{}.toml", provider.id));
         let old = old::read(&path)?;
         let mut entries = collect(provider, &published);
+        facts::share_search(&mut entries);
         facts::join_twins(&mut entries);
         old.carry_over(&mut entries);
         if entries.is_empty() {

@@ -86,7 +86,7 @@ fn write_search(tool: &BuiltInTool, model: Model, losses: &mut Losses) -> Value 
     const SAID: [&str; 4] = [search::PLACE, search::ALLOWED, search::BLOCKED, search::USES_MAX];
     let options = SearchOptions::of(tool);
     if tool.family != Family::Gateway {
-        losses.push(Loss::replaced("tools[].web_search", "sent as Anthropic's search of the web"));
+        losses.push(Loss::replaced(search::param(tool), "sent as Anthropic's search of the web"));
     }
     losses.extend(options.lost(&SAID));
     let mut written = json!({"type": model.web_search(), "name": "web_search"});

@@ -61,7 +61,7 @@ fn speak_first(arranged: &mut Arranged, losses: &mut Losses) {
 /// Everything but the conversation.
 fn rest(request: &ChatRequest, target: &Target<'_>, losses: &mut Losses) -> Map<String, Value> {
     let is_own = request.extra.family == FAMILY;
-    let tools = tools::write(request, &Names, losses);
+    let tools = tools::write(request, target.model, &Names, losses);
     let members = [
         ("tools", (!tools.is_empty()).then(|| Value::Array(tools))),
         ("toolConfig", tools::write_choice(request, &Names, losses)),

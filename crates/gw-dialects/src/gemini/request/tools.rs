@@ -6,13 +6,14 @@ use gw_core::Error;
 use gw_core::chat::{BuiltIn, BuiltInTool, ChatRequest, Family, Function, Loss, Tool, ToolChoice, Unknown};
 use serde_json::{Map, Value, json};
 
+use super::thinking::Model;
 use super::turns::Names;
 use crate::gemini::FAMILY;
 use crate::gemini::schema::{from_google, says_nothing, to_google};
 use crate::gemini::wire::Object;
 use crate::shared::custom;
 use crate::shared::losses::Losses;
-use crate::shared::search::SearchOptions;
+use crate::shared::search::{self, SearchOptions};
 
 /// Asks for calls in pieces (Vertex). They are put together for nobody: calls are asked for whole.
 const STREAMED_CALLS: &str = "toolConfig.functionCallingConfig.streamFunctionCallArguments";
@@ -77,10 +78,12 @@ fn choice(mut calling: Object<'_>, request: &mut ChatRequest) -> Result<(), Erro
 }
 
 /// Writes `tools`; nothing if there are none.
-pub(super) fn write(request: &ChatRequest, names: &Names, losses: &mut Losses) -> Vec<Value> {
+pub(super) fn write(request: &ChatRequest, model: &str, names: &Names, losses: &mut Losses) -> Vec<Value> {
     let mut declarations = Vec::new();
     let mut tools = Vec::new();
     let allowed = allowed(request);
+    let has_functions = request.tools.iter().any(|tool| !matches!(tool, Tool::BuiltIn(_)));
+    let searches_beside_functions = Model::of(model).is_third();
     for tool in &request.tools {
         // The mode that calls tools as it sees fit has no list of names: only those allowed are told.
         let is_allowed = |name| allowed.as_ref().is_none_or(|names| names.contains(name));
@@ -91,6 +94,16 @@ pub(super) fn write(request: &ChatRequest, names: &Names, losses: &mut Losses) -
                 let (function, lost) = custom::function(custom);
                 losses.extend(lost);
                 declarations.push(declare(&function, names, losses));
+            }
+            // Google refuses both before its third generation. Who asks in Google's own words is left to Google.
+            Tool::BuiltIn(tool)
+                if has_functions
+                    && !searches_beside_functions
+                    && tool.kind == BuiltIn::WebSearch
+                    && tool.family != FAMILY =>
+            {
+                let why = "this model does not search the web in a request that has functions";
+                losses.push(Loss::dropped(search::param(tool), why));
             }
             Tool::BuiltIn(tool) => tools.extend(built_in(tool, losses)),
         }
@@ -132,7 +145,7 @@ fn built_in(tool: &BuiltInTool, losses: &mut Losses) -> Option<Value> {
         return Some(tool.value.clone());
     }
     let (name, param) = match tool.kind {
-        BuiltIn::WebSearch => ("googleSearch", "tools[].web_search"),
+        BuiltIn::WebSearch => ("googleSearch", search::param(tool)),
         BuiltIn::UrlContext => ("urlContext", "tools[].web_fetch"),
         BuiltIn::CodeExecution => ("codeExecution", "tools[].code_execution"),
         BuiltIn::Other => {

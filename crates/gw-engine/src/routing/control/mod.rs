@@ -7,6 +7,7 @@
 
 mod arrange;
 mod auto;
+mod behind;
 mod breaker;
 mod byok;
 mod cloudflare;
@@ -34,9 +35,11 @@ use gw_dialects::edit::{self, Edit};
 use gw_dialects::head::Head;
 use http::HeaderMap;
 
+pub(crate) use behind::Behind;
 pub(crate) use guests::Guests;
 pub use guests::{FromRequests, Places};
 pub use presets::Presets;
+pub(crate) use suffix::{has_own_suffixes, near as near_suffix};
 pub use told::Told;
 pub use universal::{Step, Universal};
 pub(crate) use wish::{Need, Wish};

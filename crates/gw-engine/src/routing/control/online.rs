@@ -19,6 +19,8 @@ use crate::search::why_not;
 pub(super) const PLUGINS: &str = "plugins";
 /// The id of the plugin.
 const WEB: &str = "web";
+/// Its options that nobody else's search has.
+const OPENROUTERS: [&str; 4] = ["engine", "max_results", "mode", "search_prompt"];
 /// As many of its options that only OpenRouter takes are told.
 const UNKNOWN_MAX: usize = 16;
 /// As many of those who cannot search are named.
@@ -72,8 +74,13 @@ fn with(mut all: Vec<&'static str>, one: &'static str) -> Vec<&'static str> {
 
 /// What the search is to keep to.
 fn options(mut members: Members, lost: &mut Vec<Loss>) -> Result<Map<String, Value>, Error> {
-    let mut told =
-        |name: &str| lost.push(Loss::dropped(format!("{PLUGINS}.{name}"), "only OpenRouter's search takes it"));
+    let mut told = |name: &str| {
+        let why = match OPENROUTERS.contains(&name) {
+            true => "only OpenRouter's search takes it",
+            false => "it is not known",
+        };
+        lost.push(Loss::dropped(format!("{PLUGINS}.{name}"), why));
+    };
     let mut options = Map::new();
     for (name, option) in [("include_domains", search::ALLOWED), ("exclude_domains", search::BLOCKED)] {
         let domains = members.list(name)?.filter(|domains| !domains.is_empty());
@@ -87,8 +94,8 @@ fn options(mut members: Members, lost: &mut Vec<Loss>) -> Result<Map<String, Val
     }
     match members.take(search::PLACE) {
         None => {}
-        Some(place @ Value::Object(_)) => drop(options.insert(search::PLACE.to_owned(), place)),
-        Some(_) => return Err(members.wrong(search::PLACE, "must be an object")),
+        Some(place) if is_place(&place) => drop(options.insert(search::PLACE.to_owned(), place)),
+        Some(_) => return Err(members.wrong(search::PLACE, "must be an object of texts")),
     }
     // The engine that there is.
     if members.text("engine")?.is_some_and(|engine| !matches!(&*engine, "native" | "auto")) {
@@ -97,6 +104,12 @@ fn options(mut members: Members, lost: &mut Vec<Loss>) -> Result<Map<String, Val
     // What is not known here is not known to others either.
     members.into_pairs().take(UNKNOWN_MAX).for_each(|(name, _)| told(&name.chars().take(60).collect::<String>()));
     Ok(options)
+}
+
+/// Whether a value says where about the user is, at most one level deeper.
+fn is_place(value: &Value) -> bool {
+    let said = value.as_object().map(|place| place.get("approximate").and_then(Value::as_object).unwrap_or(place));
+    said.is_some_and(|place| place.values().all(|value| value.is_string() || value.is_null()))
 }
 
 impl Resolving<'_> {

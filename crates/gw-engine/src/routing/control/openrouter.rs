@@ -19,7 +19,7 @@ const MODELS_MAX: usize = 16;
 pub(super) const READER: Reader = Reader {
     headers: &[],
     beside: &[],
-    members: &[("provider", ANY), ("models", b"["), ("route", b"\""), (TRANSFORMS, b"["), (online::PLUGINS, b"[")],
+    members: &[("provider", ANY), ("models", b"["), ("route", b"\""), (TRANSFORMS, b"["), (online::PLUGINS, ANY)],
     read,
 };
 /// What OpenRouter does with a conversation, and nobody else.

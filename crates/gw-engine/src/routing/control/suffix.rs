@@ -14,7 +14,10 @@ use super::resolve::Resolving;
 use crate::models::{Choice, Target, TargetSettings};
 use crate::openrouter;
 use crate::search;
-use crate::snapshot::Provider;
+use crate::snapshot::{Provider, Snapshot};
+
+/// Every suffix.
+const WORDS: [&str; 7] = ["nitro", "floor", "exacto", "free", "online", "thinking", "extended"];
 
 /// What a suffix asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +56,7 @@ pub(super) fn is_in(name: &str) -> bool {
 }
 
 /// A name without its suffixes, and these, the last one first.
-fn split(name: &str) -> (&str, Vec<Suffix>) {
+pub(super) fn split(name: &str) -> (&str, Vec<Suffix>) {
     let (mut bare, mut found) = (name, Vec::new());
     while let Some((rest, word)) = bare.rsplit_once(':').filter(|(rest, _)| !rest.is_empty())
         && let Some(suffix) = Suffix::of(word)
@@ -72,10 +75,8 @@ impl Resolving<'_> {
         if suffixes.is_empty() || models.is_written(name) {
             return (models.resolve(Some(name), self.prefer), name);
         }
-        if let Ok(whole) = models.resolve(Some(name), self.prefer)
-            && whole.targets().iter().all(|target| self.means(target))
-        {
-            return (Ok(whole), name);
+        if is_whole(self.snapshot, name) {
+            return (models.resolve(Some(name), self.prefer), name);
         }
         for suffix in &suffixes {
             said.hear(*suffix);
@@ -89,13 +90,6 @@ impl Resolving<'_> {
             });
         said.suffixes = Box::from(words);
         (found, bare)
-    }
-
-    /// Whether a name as it stands is that of a model there: the provider's names may end so, or the catalogue knows it.
-    fn means(&self, target: &Target) -> bool {
-        let Choice { provider, model, .. } = &target.choice;
-        let facts = || self.snapshot.pricing.facts(provider, model);
-        has_own_suffixes(provider) || facts().is_some_and(|facts| facts.model.name == Box::from(&**model))
     }
 
     /// The offers, of which OpenRouter is told the suffixes in its own words, and others are asked for what they mean.
@@ -137,14 +131,35 @@ impl Said {
     }
 }
 
+/// Whether a name with suffixes means a model as it stands, wherever it leads. Rules are not looked at: they lead elsewhere
+/// whatever the name is.
+pub(super) fn is_whole(snapshot: &Snapshot, name: &str) -> bool {
+    let is_there = |target: &&Target| {
+        let Choice { provider, model, .. } = &target.choice;
+        let facts = || snapshot.pricing.facts(provider, model);
+        has_own_suffixes(provider) || facts().is_some_and(|facts| *facts.model.name == **model)
+    };
+    let found = snapshot.models.unruled(name, Some(name), None);
+    found.is_ok_and(|whole| whole.targets().iter().all(is_there))
+}
+
+/// The suffix that somebody may have meant by a word behind a model's name.
+pub(crate) fn near(word: &str) -> Option<&'static str> {
+    const LIKENESS_MIN: f64 = 0.88;
+    let word = word.to_ascii_lowercase();
+    let likeness = |suffix: &&str| strsim::jaro_winkler(&word, suffix);
+    let nearest = WORDS.into_iter().max_by(|one, other| likeness(one).total_cmp(&likeness(other)))?;
+    (likeness(&nearest) >= LIKENESS_MIN).then_some(nearest)
+}
+
 /// Whether a provider's own names of models may end as OpenRouter's do: its own, and those that an operator gives.
-fn has_own_suffixes(provider: &Provider) -> bool {
+pub(crate) fn has_own_suffixes(provider: &Provider) -> bool {
     const NAMED_BY_THE_OPERATOR: [&str; 6] =
         ["llama-cpp", "lm-studio", "ollama", "ollama-native", "openai-compatible", "vllm"];
     openrouter::is(provider) || NAMED_BY_THE_OPERATOR.contains(&provider.entry.id.as_str())
 }
 
-fn only_openrouters(words: &str) -> Error {
+pub(super) fn only_openrouters(words: &str) -> Error {
     let message = format!(
         "`{words}` behind a model's name is a model of OpenRouter's own, and no OpenRouter is configured for it; leave it out, \
          and ask for thoughts with `reasoning_effort` (docs/routing-requests.md)"
@@ -174,6 +189,8 @@ mod tests {
         ] {
             assert_eq!(split(name), (bare, suffixes), "{name}");
         }
+        assert!(WORDS.iter().all(|word| Suffix::of(word).is_some()));
+        assert_eq!((near("ONLINE"), near("flor"), near("8b"), near("")), (Some("online"), Some("floor"), None, None));
         assert!(is_in("m:online") && !is_in("m:Online") && !is_in("online") && !is_in("m:8b"));
     }
 }

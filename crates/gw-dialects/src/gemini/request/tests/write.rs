@@ -151,10 +151,11 @@ fn tools_and_formats_are_written_in_googles_words() {
                 {"name": sent_name, "parametersJsonSchema": schema},
                 {"name": "none"},
                 {"name": "free", "parametersJsonSchema": input}
-            ]},
-            {"googleSearch": {}}
+            ]}
         ])
     );
+    let (of_third, _) = sent_to(&request, "gemini-3-flash-preview");
+    assert_eq!(of_third["tools"][1], json!({"googleSearch": {}}), "before the third generation Google refuses both");
     assert_eq!(
         body["toolConfig"]["functionCallingConfig"],
         json!({"mode": "ANY", "allowedFunctionNames": [sent_name]})
