@@ -33,6 +33,7 @@ use crate::relay::Homes;
 use crate::reply::Reply;
 use crate::routing::control::{self, Guests, Heard, Places};
 use crate::routing::need;
+use crate::routing::rules::Judged;
 use crate::routing::times::Times;
 use crate::routing::{Asked, Asker, RequestFacts, Seen, Walk, Way, notice, resume};
 use crate::snapshot::{Handle, Settings, Snapshot};
@@ -239,17 +240,18 @@ impl Engine {
         if heard.has_own {
             custom_cost::priced_by_caller(call.headers, snapshot, meter)?;
         }
+        let is_spoken = control::is_spoken(&heard, call, &head, &snapshot.presets);
         if !snapshot.rules.is_empty() {
-            let facts =
-                RequestFacts::of(call, &head)?.asked(self.asked(snapshot, meter.key_name().map(|name| &**name)));
-            snapshot.rules.judge(&facts, &self.ports.bank)?;
+            let key_name = meter.key_name().map(|name| &**name);
+            let judge = |asked: &[Judged<'_>]| snapshot.rules.judge(asked, &self.ports.bank);
+            self.ask_rules(snapshot, (call, &head), key_name, is_spoken, judge)?;
         }
         if let Some(prefer) = &head.prefer_provider
             && snapshot.models.meant(prefer).providers.is_empty()
         {
             meter.warn_of_request("prefer_provider: no provider of this name or type is configured here; ignored");
         }
-        if control::is_spoken(&heard, call, &head, &snapshot.presets) {
+        if is_spoken {
             // Rarer, and larger: it does not weigh on the future of other requests.
             return Box::pin(self.run_controlled(snapshot, call, head, heard.client, meter)).await;
         }
@@ -319,12 +321,20 @@ impl Engine {
         let (pricing, need) = (&snapshot.pricing, OnceCell::new());
         let seen = Seen { way, facts: &facts, now, limits, wall, has_foreign_key, turns_ahead, pricing, need };
         let mut dice = Dice::of(asker.request_id.as_str().as_bytes());
-        way.node().plan(&seen, &mut dice).map_err(|NoMatch| {
+        let planned = way.node().plan(&seen, &mut dice);
+        facts.refuse_unreadable()?;
+        let plan = planned.map_err(|NoMatch| {
             // Only rules could have led it somewhere, and none holds.
             let unserved = head.model.as_deref().and_then(|name| snapshot.models.unruled(name, Some(name), None).err());
             let message = "no condition of the route holds for this request, and it has no default";
             unserved.unwrap_or_else(|| Error::new(ErrorCode::InvalidRequest, message))
-        })
+        })?;
+        match &way.said().unserved {
+            Some(why) if plan.steps.is_empty() && plan.left_out.is_empty() => return Err(control::nobody_can(why)),
+            Some(_) | None => {}
+        }
+        need::refuse_other_operations(&plan, call.dialect.operation())?;
+        Ok(plan)
     }
 
     /// Who asks, where and when, for conditions.
@@ -369,7 +379,6 @@ impl Engine {
             Operation::Chat | Operation::Completion => snapshot.models.resolve_with_stand_ins(requested, prefer)?,
             _ => snapshot.models.resolve(requested, prefer)?,
         };
-        need::refuse_other_operations(&tree, operation)?;
         Ok(self.way(snapshot, operation, requested, &tree))
     }
 
@@ -393,8 +402,13 @@ impl Engine {
         requested: Option<&str>,
         prefer: Option<&str>,
     ) -> Result<Rc<Resolved>, Error> {
-        let tree = snapshot.models.resolve(requested, prefer)?;
-        need::refuse_other_operations(&tree, operation)?;
+        let tree = snapshot.models.resolve_unruled(requested, prefer)?;
+        need::refuse_carried(&tree)?;
+        if tree.has_conditions() {
+            let message = "the route of this model has conditions, which are not looked at for requests of this kind; \
+                           name the provider and the model (provider/model)";
+            return Err(Error::new(ErrorCode::InvalidRequest, message).with_param("model"));
+        }
         if tree.has_limits() {
             let message = "the route of this model has a limit, which does not count requests of this kind; \
                            name the provider and the model (provider/model)";

@@ -11,6 +11,7 @@
 mod endings;
 mod references;
 mod serving;
+pub(crate) mod spellings;
 mod versions;
 
 use std::borrow::Cow;
@@ -203,8 +204,29 @@ impl Models {
     /// `model_required` if the request names none and the configuration supplies none; `model_not_found` if nobody
     /// serves it, naming near matches; `provider_credential_missing` if who serves it has no credential.
     pub fn resolve(&self, requested: Option<&str>, prefer: Option<&str>) -> Result<Node<Target>, Error> {
+        self.resolve_spelled(requested, requested, prefer)
+    }
+
+    /// The same of a name that the request has written otherwise (`gpt-4o:floor`): rules look at both.
+    ///
+    /// # Errors
+    /// The same.
+    pub(crate) fn resolve_spelled(
+        &self,
+        requested: Option<&str>,
+        written: Option<&str>,
+        prefer: Option<&str>,
+    ) -> Result<Node<Target>, Error> {
         let name = self.name_of(requested)?;
-        self.ruled(name, prefer, self.unruled(name, requested, prefer))
+        self.ruled(name, written, prefer, self.unruled(name, requested, prefer))
+    }
+
+    /// The same, whatever rules say: for operations that they do not look at.
+    ///
+    /// # Errors
+    /// The same.
+    pub(crate) fn resolve_unruled(&self, requested: Option<&str>, prefer: Option<&str>) -> Result<Node<Target>, Error> {
+        self.unruled(self.name_of(requested)?, requested, prefer)
     }
 
     /// The same, and behind whoever serves the model those who stand in for them with another one.
@@ -214,7 +236,7 @@ impl Models {
     pub fn resolve_with_stand_ins(&self, requested: Option<&str>, prefer: Option<&str>) -> Result<Node<Target>, Error> {
         let name = self.name_of(requested)?;
         let found = self.unruled(name, requested, prefer).map(|node| self.with_stand_ins(name, node));
-        self.ruled(name, prefer, found)
+        self.ruled(name, requested, prefer, found)
     }
 
     /// The name that counts.
@@ -260,16 +282,18 @@ impl Models {
         })
     }
 
-    /// Puts the rules before what a name stands for otherwise.
+    /// Puts the rules before what a name stands for otherwise. They are judged on the name as the request has `written` it.
     fn ruled(
         &self,
         name: &str,
+        written: Option<&str>,
         prefer: Option<&str>,
         found: Result<Node<Target>, Error>,
     ) -> Result<Node<Target>, Error> {
         if self.choosing.rules.is_empty() {
             return found;
         }
+        let spellings = Arc::new(spellings::of(written));
         let mut conditions = Vec::new();
         let mut members = Vec::new();
         for rule in &self.choosing.rules {
@@ -278,7 +302,8 @@ impl Models {
                 None => self.of_rule(rule, name, prefer),
             };
             if let Some(node) = node {
-                conditions.push((rule.condition.clone(), members.len()));
+                let condition = Query::Of(Arc::clone(&spellings), Box::new(rule.condition.clone()));
+                conditions.push((condition, members.len()));
                 members.push(node);
             }
         }

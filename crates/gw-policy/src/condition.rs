@@ -3,12 +3,15 @@
 //! The form is that of Portkey's conditional routing: `{"metadata.plan": {"$eq": "paid"}}`, with `$and` and `$or`.
 //! Several members of one object must all hold.
 
+mod spellings;
+
 use std::borrow::Cow;
 use std::sync::Arc;
 
 use regex::{Regex, RegexBuilder};
 use serde_json::{Map, Value};
 
+pub use self::spellings::Spellings;
 use crate::expression::{Expression, Failure, Taken};
 
 /// Longer patterns are refused.
@@ -40,6 +43,8 @@ pub enum Query {
     Fact(Box<str>, Test),
     /// It holds.
     Expression(Arc<Expression>),
+    /// It holds for this model, whichever the request names first.
+    Of(Arc<Spellings>, Box<Query>),
 }
 
 /// What a fact must be like.
@@ -102,6 +107,7 @@ impl Query {
             Self::Or(any) => decided_by(true, any, facts),
             Self::Fact(path, test) => Ok(test.holds(facts.fact(path).as_deref())),
             Self::Expression(expression) => expression.evaluate(facts),
+            Self::Of(model, query) => model.evaluate(query, facts),
         }
     }
 
@@ -111,7 +117,13 @@ impl Query {
             Self::And(queries) | Self::Or(queries) => queries.iter().any(Self::may_fail),
             Self::Fact(..) => false,
             Self::Expression(_) => true,
+            Self::Of(_, query) => query.may_fail(),
         }
+    }
+
+    /// Whether it says nothing, and so holds for every request.
+    pub fn is_empty(&self) -> bool {
+        matches!(self, Self::And(all) if all.iter().all(Self::is_empty))
     }
 
     fn read_at(value: &Value, depth: usize) -> Result<Self, Mistake> {

@@ -46,7 +46,12 @@ pub struct Mistake {
 
 /// Why nobody knows whether an expression holds for a request. It quotes nothing of the request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure(pub String);
+pub enum Failure {
+    /// What it asks for is not there, or of another type.
+    Unknown(String),
+    /// It would take more than it may.
+    TooMuch(String),
+}
 
 /// What an expression names of a request.
 #[derive(Debug)]
@@ -57,6 +62,14 @@ struct Name {
     path: Box<str>,
     /// Whether it is only asked for whether it is there.
     is_presence: bool,
+}
+
+impl Failure {
+    /// The same in words.
+    pub fn why(&self) -> &str {
+        let (Self::Unknown(why) | Self::TooMuch(why)) = self;
+        why
+    }
 }
 
 impl Expression {
@@ -89,17 +102,19 @@ impl Expression {
             // Whatever came of it: a part of it may have given up.
             let what = if steps == STEPS_MAX { "it takes" } else { "all expressions together take" };
             let max = if steps == STEPS_MAX { STEPS_MAX } else { STEPS_MAX_TOGETHER };
-            return Err(Failure(format!("{what} more than {max} steps")));
+            return Err(Failure::TooMuch(format!("{what} more than {max} steps")));
         }
         let result = result.map_err(|error| failure(&error))?;
         let holds = result.downcast_ref::<CelBool>().map(|holds| *holds.inner());
-        holds.ok_or_else(|| Failure(format!("it is a {}, and neither true nor false", result.get_type().name())))
+        holds.ok_or_else(|| {
+            Failure::Unknown(format!("it is a {}, and neither true nor false", result.get_type().name()))
+        })
     }
 }
 
 /// The library's own messages quote values.
 fn failure(error: &ExecutionError) -> Failure {
-    Failure(match error {
+    Failure::Unknown(match error {
         ExecutionError::UndeclaredReference(name) => format!("the request has no {name}"),
         ExecutionError::NoSuchKey(_) => "an object has no such member".to_owned(),
         ExecutionError::IndexOutOfBounds(_) => "a list has no such item".to_owned(),

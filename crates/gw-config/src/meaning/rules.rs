@@ -25,7 +25,7 @@ impl Meaning<'_> {
         self.check_what_is_done(written, name, denies);
         Some(Rule {
             name: name.clone(),
-            condition: self.condition(&written.condition.given()?.value)?,
+            condition: self.rule_condition(written.condition.given()?)?,
             providers: providers.map(|given| given.value.iter().map(named).collect()).unwrap_or_default(),
             model: written.model.given().map(super::routes::spanned),
             denial: denies.then(|| Denial { message: written.message.value().cloned() }),
@@ -51,6 +51,18 @@ impl Meaning<'_> {
             let message = format!("rule {} does nothing", self.show(&name.value, &name.place));
             self.mistake(&name.place, message, "add \"providers\", \"model\" or \"action: deny\"");
         }
+    }
+
+    fn rule_condition(&mut self, given: &Spanned<file::RuleCondition>) -> Option<Query> {
+        let condition = self.condition(&given.value)?;
+        let file::RuleCondition { tags, tags_match, batch_size, query, expression } = &given.value;
+        // What is wrong with these is told already.
+        let is_told = tags.is_broken() || !tags_match.is_absent() || !batch_size.is_absent();
+        if condition.is_empty() && !is_told && !query.is_broken() && !expression.is_broken() {
+            let message = "a condition says nothing of the requests".to_owned();
+            self.mistake(&given.place, message, "add \"tags\", \"batch_size\", \"query\" or \"expression\"");
+        }
+        Some(condition)
     }
 
     fn condition(&mut self, written: &file::RuleCondition) -> Option<Query> {

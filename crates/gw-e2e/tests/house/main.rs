@@ -95,6 +95,8 @@ mod routing_words;
 #[cfg(test)]
 mod rubbish;
 #[cfg(test)]
+mod rules_around;
+#[cfg(test)]
 mod searching;
 #[cfg(test)]
 mod shadow;

@@ -208,20 +208,23 @@ async fn a_rule_whose_types_can_never_fit_is_a_mistake_with_its_line_and_place()
 
 /// How long a rule looks for a pattern must not be decided by a stranger.
 #[tokio::test]
-async fn expressions_give_up_on_a_text_that_takes_them_too_long() {
-    let (gateway, _upstream) = ruled(
-        r#"
-    - { name: slow, condition: { expression: 'params.messages.exists(m, m.content.matches("(x{1,30}){1,30}y"))' }, action: deny }
-"#,
-    )
-    .await;
+async fn expressions_give_up_on_a_text_that_takes_them_too_long_and_a_denial_then_denies() {
+    const SLOW: &str = r#"'params.messages.exists(m, m.content.matches("(x{1,30}){1,30}y"))'"#;
     let large = json!({ "model": "m", "messages": [{ "role": "user", "content": "x".repeat(1 << 20) }] }).to_string();
-    let plan = gateway.post("/gateway/plan", &large).await;
-    let rules = &plan.json()["rules"];
-    assert_eq!(
-        rules,
-        &json!([{ "name": "slow", "action": "deny", "log_only": false, "failed": "it takes more than 50000 steps" }])
-    );
+    let shown =
+        format!("\n    - {{ name: slow, condition: {{ expression: {SLOW} }}, action: deny, log_only: true }}\n");
+    let (gateway, _upstream) = ruled(&shown).await;
+    let failed =
+        json!({ "name": "slow", "action": "deny", "log_only": true, "failed": "it takes more than 50000 steps" });
+    assert_eq!(gateway.post("/gateway/plan", &large).await.json()["rules"], json!([failed]));
+    assert_eq!(gateway.chat(&large).await.status, 200);
+
+    let (gateway, upstream) = ruled(&shown.replace(", log_only: true", "")).await;
+    let refused = gateway.chat(&large).await;
+    refused.assert_error(403, "denied_by_rule");
+    assert!(refused.text().contains("too large"), "{}", refused.text());
+    assert_eq!(gateway.post("/gateway/plan", &large).await.status, 403);
     let small = json!({ "model": "m", "messages": [{ "role": "user", "content": "xy" }] }).to_string();
     assert_eq!(gateway.chat(&small).await.status, 403);
+    assert_eq!(upstream.requests().len(), 0);
 }

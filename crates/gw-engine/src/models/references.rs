@@ -67,6 +67,6 @@ impl Models {
     /// # Errors
     /// `model_not_found` if it names no provider.
     pub(crate) fn at(&self, target: &RouteTarget, model: &str, prefer: Option<&str>) -> Result<Node<Target>, Error> {
-        self.ruled(model, prefer, self.pick(&target.providers, model, prefer, true, &target.settings))
+        self.ruled(model, Some(model), prefer, self.pick(&target.providers, model, prefer, true, &target.settings))
     }
 }

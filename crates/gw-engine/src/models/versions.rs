@@ -43,7 +43,7 @@ impl Models {
     /// Where a draft leads, for who only wants to know.
     pub(crate) fn draft(&self, name: &str, prefer: Option<&str>) -> Option<Result<Node<Target>, Error>> {
         let draft = self.versions.drafts.get(self.without_prefix(name))?;
-        Some(self.ruled(name, prefer, self.expanded(&draft.node, name, Some(name), prefer)))
+        Some(self.ruled(name, Some(name), prefer, self.expanded(&draft.node, name, Some(name), prefer)))
     }
 
     /// Why a draft is not served; `None` for what is none.

@@ -14,8 +14,9 @@ use tokio::time::Instant;
 use crate::dispatch;
 use crate::engine::{self, Call, Engine, Resolved};
 use crate::routing::control::{self, Heard};
+use crate::routing::rules::Judged;
 use crate::routing::times::{self, Times};
-use crate::routing::{Asker, RequestFacts, Way, need};
+use crate::routing::{Asker, Way, need};
 use crate::snapshot::{Credential, Provider, Snapshot};
 
 /// Providers that are not among the targets and are told of, at most, for each reason.
@@ -42,13 +43,15 @@ impl Engine {
         request_id: RequestId,
     ) -> Result<Value, Error> {
         let head = engine::head(call)?;
-        let rules = snapshot.rules.told(&RequestFacts::of(call, &head)?.asked(self.asked(snapshot, key_name)))?;
         let asker = Asker { key_name, request_id };
         let (controlled, resolved);
         let heard = Heard::of(call.headers);
+        let is_spoken = control::is_spoken(&heard, call, &head, &snapshot.presets);
+        let told = |asked: &[Judged<'_>]| snapshot.rules.told(asked);
+        let rules = self.ask_rules(snapshot, (call, &head), key_name, is_spoken, told)?;
         let mut asked = None;
         let mut unable = Vec::new();
-        let (way, canary) = if control::is_spoken(&heard, call, &head, &snapshot.presets) {
+        let (way, canary) = if is_spoken {
             controlled = self.controlled(snapshot, call, &head)?;
             asked = controlled.total_timeout;
             unable.extend(

@@ -15,6 +15,7 @@ pub mod standing;
 pub mod target;
 pub(crate) mod times;
 pub(crate) mod trial;
+mod verdict;
 mod walk;
 mod way;
 

@@ -6,11 +6,10 @@ use gw_dialects::edit::Edits;
 use gw_dialects::head::Head;
 use gw_dialects::shared::tokens;
 use gw_policy::auto::{Abilities, Can, Need, Tier};
-use gw_policy::plan::Node;
+use gw_policy::plan::{Node, Plan};
 use gw_providers::catalog::models::{self, Capability, Modality, Task};
 
 use crate::engine::{Call, Resolved};
-use crate::models::Target;
 use crate::pricing::{Pricing, usual_price};
 use crate::translate;
 
@@ -61,15 +60,24 @@ fn tier(tier: models::Tier) -> Tier {
     }
 }
 
-/// Refuses what is no conversation where a model is to suit one.
+/// Refuses what is no conversation where a model was chosen because it suits one.
 ///
 /// # Errors
 /// `invalid_request`.
-pub(crate) fn refuse_other_operations(tree: &Node<Target>, operation: Operation) -> Result<(), Error> {
+pub(crate) fn refuse_other_operations<T: Clone>(plan: &Plan<T>, operation: Operation) -> Result<(), Error> {
     let is_conversation = matches!(operation, Operation::Chat | Operation::Completion | Operation::CountTokens);
-    if is_conversation || !tree.is_auto() {
-        return Ok(());
-    }
+    if is_conversation || plan.class().is_none() { Ok(()) } else { Err(for_conversations()) }
+}
+
+/// Refuses what is carried at a route that chooses models.
+///
+/// # Errors
+/// `invalid_request`.
+pub(crate) fn refuse_carried<T: Clone>(tree: &Node<T>) -> Result<(), Error> {
+    if tree.is_auto() { Err(for_conversations()) } else { Ok(()) }
+}
+
+fn for_conversations() -> Error {
     let message = "this route chooses a model for a conversation; name a model for other operations";
-    Err(Error::new(ErrorCode::InvalidRequest, message).with_param("model"))
+    Error::new(ErrorCode::InvalidRequest, message).with_param("model")
 }

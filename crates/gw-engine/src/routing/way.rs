@@ -33,6 +33,8 @@ pub(crate) struct Said {
     pub(crate) user: Option<Value>,
     /// Its tags.
     pub(crate) tags: Option<Value>,
+    /// Why nobody is left where conditions lead it to none of its targets that stayed.
+    pub(crate) unserved: Option<Box<str>>,
 }
 
 impl Way {

@@ -42,6 +42,13 @@ impl<T> Node<T> {
         matches!(group.strategy, Strategy::Limited(_)) || group.members.iter().any(|member| member.node.has_limits())
     }
 
+    /// Whether conditions choose somewhere in the tree.
+    pub fn has_conditions(&self) -> bool {
+        let Self::Group(group) = self else { return false };
+        matches!(group.strategy, Strategy::Conditional(..))
+            || group.members.iter().any(|member| member.node.has_conditions())
+    }
+
     /// A tree without targets.
     pub fn nobody() -> Self {
         let strategy = Strategy::Balance(Balance::Priority);

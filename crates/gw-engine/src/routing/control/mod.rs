@@ -6,6 +6,7 @@
 //! of it reaches a provider.
 
 mod arrange;
+mod asked_for;
 mod auto;
 mod behind;
 mod breaker;
@@ -35,11 +36,13 @@ use gw_dialects::edit::{self, Edit};
 use gw_dialects::head::Head;
 use http::HeaderMap;
 
+pub(crate) use asked_for::AskedFor;
 pub(crate) use behind::Behind;
 pub(crate) use guests::Guests;
 pub use guests::{FromRequests, Places};
+pub(crate) use online::nobody_can;
 pub use presets::Presets;
-pub(crate) use suffix::{has_own_suffixes, near as near_suffix};
+pub(crate) use suffix::{has_own_suffixes, near as near_suffix, without_suffixes};
 pub use told::Told;
 pub use universal::{Step, Universal};
 pub(crate) use wish::{Need, Wish};

@@ -137,11 +137,24 @@ impl Resolving<'_> {
         if unable.is_empty() || unable.len() < targets.len() {
             return Ok(unable);
         }
-        let named = unable.iter().take(NAMED_MAX).map(|one| format!("\"{}\": {}", one.provider, one.why));
-        let message = format!(
-            "the request wants the web searched (`:online`, or the plugin `web`), and nobody who serves the model can: {}",
-            named.collect::<Vec<_>>().join("; ")
-        );
-        Err(Error::new(ErrorCode::UnsupportedParameter, message).with_param("model"))
+        Err(nobody_can(&message(&unable)))
     }
+}
+
+/// What a request is told whose conditions leave it none but those who cannot search.
+pub(super) fn unserved(unable: &[Unable]) -> Option<Box<str>> {
+    (!unable.is_empty()).then(|| message(unable).into())
+}
+
+/// The answer where nobody can search.
+pub(crate) fn nobody_can(message: &str) -> Error {
+    Error::new(ErrorCode::UnsupportedParameter, message.to_owned()).with_param("model")
+}
+
+fn message(unable: &[Unable]) -> String {
+    let named = unable.iter().take(NAMED_MAX).map(|one| format!("\"{}\": {}", one.provider, one.why));
+    format!(
+        "the request wants the web searched (`:online`, or the plugin `web`), and nobody who serves the model can: {}",
+        named.collect::<Vec<_>>().join("; ")
+    )
 }

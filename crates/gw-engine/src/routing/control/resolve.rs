@@ -128,7 +128,7 @@ impl Resolving<'_> {
     }
 
     /// The model that a target of the request's own is asked for.
-    fn model_of<'w>(&'w self, wanted: &'w Wanted) -> Option<&'w str> {
+    pub(super) fn model_of<'w>(&'w self, wanted: &'w Wanted) -> Option<&'w str> {
         let overridden = wanted.changes.override_params.get("model").and_then(|model| model.as_str());
         let of_id = self.id_of(wanted).and_then(|target| target.model.as_deref());
         wanted.model.as_deref().or(overridden).or(of_id).or(self.requested)

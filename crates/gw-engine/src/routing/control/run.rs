@@ -9,22 +9,24 @@ use gw_dialects::head::Head;
 use gw_dialects::{DialectId, request};
 use serde_json::Value;
 
-use super::online::{PLUGINS, Unable};
+use super::online::{self, PLUGINS, Unable};
 use super::resolve::{Found, Resolving};
 use super::told::Told;
-use super::{Asked, pieces, presets, read, strip};
+use super::{Asked, AskedFor, pieces, presets, read, strip};
 use crate::engine::{Call, Engine};
 use crate::meter::Meter;
 use crate::models::Target;
 use crate::openrouter;
 use crate::reply::Reply;
 use crate::routing::times::{ClientTime, Times};
-use crate::routing::{Said, Walk, Way, need};
+use crate::routing::{Said, Walk, Way};
 use crate::snapshot::Snapshot;
 
 /// What was made of the routing of a request: the same for all requests that bring the same.
 pub(crate) struct Controlled {
     pub(crate) way: Way,
+    /// What it asks for, as rules judge it.
+    pub(crate) asked_for: Vec<AskedFor>,
     /// What was said and does nothing.
     idle: Vec<String>,
     /// What OpenRouter alone could do, and is not asked for.
@@ -112,7 +114,8 @@ impl Engine {
         if wish.auto.has_plugins() && !node.is_auto() && !own.contains(&PLUGINS) {
             own.push(PLUGINS);
         }
-        need::refuse_other_operations(&node, call.dialect.operation())?;
+        // Without rules nobody asks.
+        let asked_for = if snapshot.rules.is_empty() { Vec::new() } else { resolving.asked_for(named) };
         let service_tier = wish.service_tier.take();
         if service_tier.is_some() && !says_service_tier(call.dialect) {
             idle.push("providerOptions.gateway.serviceTier".to_owned());
@@ -125,7 +128,12 @@ impl Engine {
         let operation = call.dialect.operation();
         let mut prepared = |target: &Target| Rc::new(self.prepared(snapshot, target, operation, named));
         let controlled = Rc::new(Controlled {
-            way: Way::new(node.map(&mut prepared), self.begin()).saying(Said { user, tags }),
+            way: Way::new(node.map(&mut prepared), self.begin()).saying(Said {
+                user,
+                tags,
+                unserved: online::unserved(&unable),
+            }),
+            asked_for,
             idle,
             ignored: if is_openrouters { Vec::new() } else { ignored.collect() },
             unable,

@@ -55,6 +55,11 @@ pub(super) fn is_in(name: &str) -> bool {
     name.rsplit_once(':').is_some_and(|(_, word)| Suffix::of(word).is_some())
 }
 
+/// A name without its suffixes.
+pub(crate) fn without_suffixes(name: &str) -> &str {
+    split(name).0
+}
+
 /// A name without its suffixes, and these, the last one first.
 pub(super) fn split(name: &str) -> (&str, Vec<Suffix>) {
     let (mut bare, mut found) = (name, Vec::new());
@@ -82,12 +87,13 @@ impl Resolving<'_> {
             said.hear(*suffix);
         }
         let words = name.get(bare.len()..).unwrap_or_default();
-        let found =
-            models.resolve(Some(bare), self.prefer).and_then(|node| match suffixes.contains(&Suffix::OpenRouters) {
+        let found = models.resolve_spelled(Some(bare), Some(name), self.prefer).and_then(|node| {
+            match suffixes.contains(&Suffix::OpenRouters) {
                 true => narrow::keep(&node, &mut |target| openrouter::is(&target.choice.provider))
                     .ok_or_else(|| only_openrouters(words)),
                 false => Ok(node),
-            });
+            }
+        });
         said.suffixes = Box::from(words);
         (found, bare)
     }
