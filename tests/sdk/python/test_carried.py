@@ -146,7 +146,7 @@ def test_an_asynchronous_client_does_the_same(new_async_client, journal, asked):
 
 
 def test_mistrals_sdk_gets_vectors_with_mistrals_own_words(mistral, journal, mark):
-    model = f"codestral-embed:{mark}"
+    model = f"fine-tuned-embed:{mark}"
     answer = mistral.embeddings.create(
         model=f"mistral/{model}", inputs=["a", "b"], output_dimension=3, output_dtype="int8")
     assert [row.embedding for row in answer.data] == [[1, -2, 127], [1, -2, 127]]
